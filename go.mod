@@ -1,0 +1,10 @@
+module github.com/go-jot/jot
+
+// The older of the two supported Go releases.
+go 1.26.0
+
+require (
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

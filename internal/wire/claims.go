@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/go-jot/jot/internal/strictjson"
+)
+
+// MaxDate is the last second that a date may name: 9999-12-31T23:59:59Z.
+const MaxDate = 253402300799
+
+// Claims are the registered claims of a token and jot's own. A date that is absent is NoDate.
+type Claims struct {
+	Issuer, Subject, ID, Type, SessionID   string
+	Audience, Scopes                       []string
+	IssuedAt, NotBefore, Expires, AuthTime int64 // seconds since 1970
+	Fresh                                  bool
+	FreshUntil                             int64 // seconds since 1970, the last fresh one
+}
+
+// NoDate stands for a date that the token does not carry.
+const NoDate = -1
+
+// defect names a claim that is missing or malformed. It never quotes the token.
+type defect string
+
+func (d defect) Error() string { return "claims: " + string(d) }
+
+var errBound = errors.New("claims: cnf binds the token to a key, it is no bearer token") // RFC 9449 section 7.2, RFC 8705
+
+// ReadClaims reads a payload's JSON text. It checks form and presence; whether a date has come is the caller's question.
+func (p *Profile) ReadClaims(text string) (Claims, error) {
+	c := Claims{Type: p.DefaultType, IssuedAt: NoDate, NotBefore: NoDate, Expires: NoDate, AuthTime: NoDate, FreshUntil: NoDate}
+	subject := p.SubjectClaim()
+	err := strictjson.Object(text, func(name, raw string) error {
+		if !c.set(name, raw, subject) {
+			return defect(name + " is not what it must be")
+		}
+		if name == "cnf" {
+			return errBound
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return Claims{}, err
+	case c.Subject == "":
+		return Claims{}, defect(subject + " is missing")
+	case c.Type == "":
+		return Claims{}, defect("type is missing")
+	case c.ID == "" && !p.IDOptional:
+		return Claims{}, defect("jti is missing")
+	case c.Expires == NoDate && !p.ExpiryOptional:
+		return Claims{}, defect("exp is missing")
+	}
+	return c, nil
+}
+
+// set takes one member; false means that its value has the wrong form. Dates that open a time are rounded up, those that
+// end one down, so that a fraction never lengthens a token's life.
+func (c *Claims) set(name, raw, subject string) (ok bool) {
+	if name == subject {
+		c.Subject, ok = text(raw)
+		return ok
+	}
+	switch name {
+	case "iss":
+		c.Issuer, ok = text(raw)
+	case "jti":
+		c.ID, ok = text(raw)
+	case "type":
+		c.Type, ok = text(raw)
+	case "sid":
+		c.SessionID, ok = text(raw)
+	case "aud":
+		c.Audience, ok = texts(raw)
+	case "scope":
+		c.Scopes, ok = scopes(raw)
+	case "exp":
+		c.Expires, ok = date(raw, math.Floor)
+	case "nbf":
+		c.NotBefore, ok = date(raw, math.Ceil)
+	case "iat":
+		c.IssuedAt, ok = date(raw, math.Ceil)
+	case "auth_time":
+		c.AuthTime, ok = date(raw, math.Floor)
+	case "fresh":
+		switch raw {
+		case "true":
+			c.Fresh, ok = true, true
+		case "false":
+			ok = true
+		default:
+			c.FreshUntil, ok = date(raw, math.Floor)
+		}
+	default:
+		ok = true
+	}
+	return ok
+}
+
+// text reads a string; these claims have no use for an empty one.
+func text(raw string) (string, bool) {
+	s, ok := strictjson.String(raw)
+	return s, ok && s != ""
+}
+
+// texts reads a string or an array of strings, none of them empty and at least one (RFC 7519 section 4.1.3).
+func texts(raw string) ([]string, bool) {
+	if s, ok := text(raw); ok {
+		return []string{s}, true
+	}
+	list, ok := strictjson.Strings(raw)
+	for _, s := range list {
+		ok = ok && s != ""
+	}
+	return list, ok && len(list) > 0
+}
+
+// scopes reads RFC 9068's one string of names between single spaces, or an array of names.
+func scopes(raw string) ([]string, bool) {
+	if s, ok := strictjson.String(raw); ok {
+		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), true
+	}
+	return strictjson.Strings(raw)
+}
+
+// date reads a NumericDate (RFC 7519 section 2) between 1970 and 9999: beyond them, arithmetic on time wraps around.
+func date(raw string, round func(float64) float64) (int64, bool) {
+	if len(raw) <= len("253402300799") {
+		if n, err := strconv.ParseUint(raw, 10, 63); err == nil {
+			return int64(n), n <= MaxDate
+		}
+	}
+	if c := raw[0]; c != '-' && (c < '0' || '9' < c) {
+		return NoDate, false
+	}
+	f, err := strconv.ParseFloat(raw, 64)
+	if err != nil || f < 0 || f > MaxDate {
+		return NoDate, false
+	}
+	return int64(round(f)), true
+}

@@ -1,0 +1,48 @@
+package wire
+
+import (
+	"errors"
+
+	"github.com/go-jot/jot/internal/strictjson"
+)
+
+// Header is what a token's header says that matters.
+type Header struct {
+	Alg   string
+	ID    string // kid
+	HasID bool
+}
+
+// The defects of a header. None quotes the token.
+var (
+	errAlg      = errors.New("header: alg is not a string")
+	errKeyID    = errors.New("header: kid is not a string")
+	errTyp      = errors.New("header: typ is not accepted")
+	errCritical = errors.New("header: crit, b64 and enc are not accepted")
+)
+
+// ReadHeader reads a header's JSON text. Parameters that would fetch or carry a key (jku, jwk, x5u, x5c) are not looked at.
+func (p *Profile) ReadHeader(text string) (h Header, err error) {
+	err = strictjson.Object(text, func(name, raw string) error {
+		var ok bool
+		switch name {
+		case "alg":
+			if h.Alg, ok = strictjson.String(raw); !ok {
+				return errAlg
+			}
+		case "kid":
+			if h.ID, h.HasID = strictjson.String(raw); !h.HasID {
+				return errKeyID
+			}
+		case "typ":
+			if typ, ok := strictjson.String(raw); !ok || !p.acceptsTyp(typ) {
+				return errTyp
+			}
+		case "crit", "b64", "enc":
+			// RFC 7515 section 4.1.11: no extension is understood here. RFC 7797 section 7: b64 has no place in a JWT.
+			return errCritical
+		}
+		return nil
+	})
+	return h, err
+}
