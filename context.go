@@ -1,0 +1,83 @@
+package jot
+
+import "context"
+
+type contextKey struct{}
+
+// contextValue is what a guard leaves for the handler.
+type contextValue struct {
+	token *Token
+	raw   string        // the credential's text, so that a nested guard knows it again
+	outer *contextValue // what a guard further out left
+}
+
+func newContext(ctx context.Context, t *Token, raw string) context.Context {
+	outer, _ := ctx.Value(contextKey{}).(*contextValue)
+	return context.WithValue(ctx, contextKey{}, &contextValue{t, raw, outer})
+}
+
+// NewContext returns a context that carries t, for tests and for adapters to other frameworks; [Manager.Required] does it by
+// itself. A nil t, which [Manager.VerifyRequest] returns for an anonymous request, leaves ctx as it is.
+func NewContext(ctx context.Context, t *Token) context.Context {
+	if t == nil {
+		return ctx
+	}
+	return newContext(ctx, t, "")
+}
+
+// FromContext returns the token that the innermost guard verified. ok is false on a route without a guard and for an
+// anonymous request to one with [Optional].
+func FromContext(ctx context.Context) (t *Token, ok bool) {
+	if v, ok := ctx.Value(contextKey{}).(*contextValue); ok {
+		return v.token, true
+	}
+	return nil, false
+}
+
+// FromContext returns the token that a guard of this manager verified, where a process has several managers.
+func (m *Manager) FromContext(ctx context.Context) (t *Token, ok bool) {
+	if v := m.find(ctx); v != nil {
+		return v.token, true
+	}
+	return nil, false
+}
+
+// find returns what the innermost guard of this manager left, nil if there is none.
+func (m *Manager) find(ctx context.Context) *contextValue {
+	v, _ := ctx.Value(contextKey{}).(*contextValue)
+	for ; v != nil; v = v.outer {
+		if v.token.manager == m {
+			return v
+		}
+	}
+	return nil
+}
+
+// Identity returns the subject of the token that [FromContext] returns, "" when there is none.
+func Identity(ctx context.Context) string {
+	if t, ok := FromContext(ctx); ok {
+		return t.Subject
+	}
+	return ""
+}
+
+// ClaimsAs decodes the claims of the token that [FromContext] returns into a T, as [Token.Claims] does. Its error is
+// [ErrNoToken] when there is no token.
+func ClaimsAs[T any](ctx context.Context) (T, error) {
+	var claims T
+	t, ok := FromContext(ctx)
+	if !ok {
+		return claims, ErrNoToken
+	}
+	err := t.Claims(&claims)
+	return claims, err
+}
+
+// CurrentUser returns what the function of [WithUserLookup] returned for the token that [FromContext] returns. ok is false when
+// there is no token, no such function, or when it returns another type than T.
+func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
+	if t, found := FromContext(ctx); found {
+		user, ok = t.user.(T)
+	}
+	return user, ok
+}

@@ -1,0 +1,212 @@
+package jot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jot/jot/internal/strictjson"
+)
+
+// draft is a token about to be made: what its options say.
+type draft struct {
+	typ                         string
+	fresh                       bool
+	freshFor                    time.Duration
+	expiresIn, refreshExpiresIn time.Duration
+	scopes, audience            []string
+	claims, headers             members
+	session                     *Token
+	errs                        []error
+}
+
+// member is one name of a JSON object with its value's text.
+type member struct{ name, raw string }
+
+type members []member
+
+func (ms members) has(name string) bool {
+	return slices.ContainsFunc(ms, func(m member) bool { return m.name == name })
+}
+
+// set replaces the member of that name, or appends it.
+func (ms members) set(name, raw string) members {
+	for i := range ms {
+		if ms[i].name == name {
+			ms[i].raw = raw
+			return ms
+		}
+	}
+	return append(ms, member{name, raw})
+}
+
+// appendTo writes each member behind a comma.
+func (ms members) appendTo(text []byte) []byte {
+	for _, m := range ms {
+		text = append(append(append(append(text, ','), quote(m.name)...), ':'), m.raw...)
+	}
+	return text
+}
+
+// reservedClaims are set only by the option or the rule that is theirs.
+var reservedClaims = []string{
+	"sub", "exp", "iat", "nbf", "jti", "type", "fresh", "auth_time", "scope", "sid", "csrf", "iss", "aud", "cnf", "client_id",
+}
+
+// reservedHeaders steer how a token is verified.
+var reservedHeaders = []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc", "cty"}
+
+// split turns v into the members of its JSON object. What could not be read again is refused now.
+func split(v any, reserved []string) (members, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%T has no JSON form: %w", v, err)
+	}
+	if string(text) == "null" {
+		return nil, nil
+	}
+	var ms members
+	err = strictjson.Object(string(text), func(name, raw string) error {
+		switch {
+		case name == "":
+			return errors.New("a name is empty")
+		case slices.Contains(reserved, name):
+			return fmt.Errorf("%q is reserved: only its own option sets it", name)
+		}
+		ms = append(ms, member{name, raw})
+		return nil
+	})
+	return ms, err
+}
+
+func (d *draft) apply(opts []TokenOption) {
+	for _, o := range opts {
+		if o == nil {
+			d.wrong("an option", "it is nil")
+			continue
+		}
+		o.applyToken(d)
+	}
+}
+
+func (d *draft) wrong(name, text string) {
+	if text != "" {
+		d.errs = append(d.errs, fmt.Errorf("jot: %s: %s", name, text))
+	}
+}
+
+func (d *draft) refuse(when bool, name, text string) {
+	if when {
+		d.wrong(name, text)
+	}
+}
+
+func (d *draft) isFresh() bool { return d.fresh || d.freshFor > 0 }
+
+func (d *draft) add(name string, to *members, v any, reserved []string) {
+	ms, err := split(v, reserved)
+	if err != nil {
+		d.errs = append(d.errs, fmt.Errorf("jot: %s: %w", name, err))
+	}
+	for _, m := range ms {
+		*to = to.set(m.name, m.raw)
+	}
+}
+
+// newDraft reads the options of a token and reports every mistake in them.
+func newDraft(opts []TokenOption) *draft {
+	d := new(draft)
+	d.apply(opts)
+	d.refuse(d.fresh && d.freshFor > 0, "Fresh and FreshFor", "a token is fresh all its life or for a while")
+	return d
+}
+
+// ExpiresIn sets how long the token lives, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a pair it
+// means the access token.
+func ExpiresIn(d time.Duration) TokenOption {
+	return tokenOption(func(t *draft) {
+		t.wrong("ExpiresIn", badTTL(d))
+		t.expiresIn = d
+	})
+}
+
+// RefreshExpiresIn sets how long the refresh token of a pair lives, in whole seconds, instead of [WithRefreshTTL].
+func RefreshExpiresIn(d time.Duration) TokenOption {
+	return tokenOption(func(t *draft) {
+		t.wrong("RefreshExpiresIn", badTTL(d))
+		t.refreshExpiresIn = d
+	})
+}
+
+// FreshFor makes the token fresh, as [Fresh] does, for so long: whole seconds. On a pair it means the access token.
+func FreshFor(d time.Duration) TokenOption {
+	return tokenOption(func(t *draft) {
+		t.wrong("FreshFor", badTTL(d))
+		t.freshFor = d
+	})
+}
+
+// Claim adds a claim of the application's, any value that [encoding/json] can encode. Registered claims and jot's own (sub, exp, iat, nbf,
+// jti, type, fresh, auth_time, scope, sid, csrf, iss, aud, cnf, client_id) are an error. Given again, the later value counts. On a pair it
+// means both tokens.
+func Claim(name string, v any) TokenOption {
+	return tokenOption(func(d *draft) { d.add("Claim", &d.claims, map[string]any{name: v}, reservedClaims) })
+}
+
+// Claims adds the claims of a map or a struct, as [Claim] does one.
+func Claims(v any) TokenOption {
+	return tokenOption(func(d *draft) { d.add("Claims", &d.claims, v, reservedClaims) })
+}
+
+// HeaderParam adds a parameter to the token's header. Those that steer verification (alg, kid, typ, crit, b64, jku, jwk,
+// x5u, x5c, x5t, zip, enc, cty) are an error. On a pair it means the access token.
+func HeaderParam(name string, v any) TokenOption {
+	return tokenOption(func(d *draft) { d.add("HeaderParam", &d.headers, map[string]any{name: v}, reservedHeaders) })
+}
+
+// InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless options say otherwise, its scopes and audience; from a
+// refresh token also the claims that were given at log-in. t is a token that this Manager has verified, of the same subject. With [Fresh] it is a step-up: the
+// password was asked again, and auth_time is now. It is for access tokens and those of a [Type]; a pair or a refresh token begins a session of its own.
+func InSession(t *Token) TokenOption {
+	return tokenOption(func(d *draft) {
+		if t == nil {
+			d.wrong("InSession", "the token is nil")
+			return
+		}
+		d.session = t
+	})
+}
+
+// join takes over what the session's token hands on.
+func (d *draft) join(m *Manager, subject string) {
+	t := d.session
+	if t == nil {
+		return
+	}
+	switch {
+	case t.manager != m || !t.verified:
+		d.errs = append(d.errs, fmt.Errorf("jot: InSession: %w", errNotOurs))
+		return
+	case t.SessionID == "":
+		d.wrong("InSession", "the token belongs to no session")
+	case t.Subject != subject:
+		d.wrong("InSession", "the session belongs to another subject")
+	}
+	if len(d.scopes) == 0 {
+		d.scopes = t.Scopes
+	}
+	if len(d.audience) == 0 {
+		d.audience = t.Audience
+	}
+	if t.Type != typeRefresh {
+		return // an access token's claims may be those of WithAdditionalClaims, which are asked for anew
+	}
+	_ = strictjson.Object(t.payload, func(name, raw string) error {
+		if !slices.Contains(reservedClaims, name) && !d.claims.has(name) {
+			d.claims = append(d.claims, member{name, raw})
+		}
+		return nil
+	})
+}

@@ -1,0 +1,240 @@
+package jot
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The reasons for which a request or a token is refused. Every refusal wraps exactly one of them; test with [errors.Is]. The answer that a
+// client gets for each is in the documentation of [DefaultErrorHandler].
+var (
+	// ErrNoToken: the request carries no token where the route looks for one.
+	ErrNoToken = errors.New("jot: no token")
+	// ErrBadRequest: the request carries a credential that is not one token (RFC 6750 section 3.1, invalid_request).
+	ErrBadRequest = errors.New("jot: malformed credential")
+	// ErrInvalid: the token is malformed, not signed by a known key, or not meant for this service.
+	ErrInvalid = errors.New("jot: token is invalid")
+	// ErrExpired: the token was valid in every other respect.
+	ErrExpired = errors.New("jot: token has expired")
+	// ErrRevoked: the token was revoked.
+	ErrRevoked = errors.New("jot: token has been revoked")
+	// ErrReused: a refresh token was used a second time.
+	ErrReused = errors.New("jot: refresh token was used before")
+	// ErrWrongType: the token has another type than the route asks for, say a refresh token where an access token belongs.
+	ErrWrongType = errors.New("jot: token has the wrong type")
+	// ErrNotFresh: the route wants a recent log-in (RFC 9470).
+	ErrNotFresh = errors.New("jot: fresh token required")
+	// ErrScope: the token lacks a scope that the route wants.
+	ErrScope = errors.New("jot: insufficient scope")
+	// ErrForbidden: the application's own check said no.
+	ErrForbidden = errors.New("jot: forbidden")
+	// ErrCSRF: a cookie came without the proof that this site's own page sent it.
+	ErrCSRF = errors.New("jot: cross-site request refused")
+	// ErrNoUser: the user of the token does not exist; what a function given to [WithUserLookup] returns.
+	ErrNoUser = errors.New("jot: user not found")
+	// ErrUnavailable: whether the token holds cannot be told now, because a store or a callback failed.
+	ErrUnavailable = errors.New("jot: temporarily unavailable")
+	// ErrTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong into a database, not
+	// all into a token.
+	ErrTooLarge = errors.New("jot: token is too large")
+)
+
+// answer is what a client is told of a sentinel.
+type answer struct {
+	sentinel  error
+	status    int
+	code      string
+	challenge string // the error attribute; "-" for no challenge at all
+	detail    string
+}
+
+// answers also fixes which sentinel counts when a callback's error wraps several: the first here.
+var answers = []answer{
+	{ErrNoToken, http.StatusUnauthorized, "token_missing", "", "a token is required"},
+	{ErrBadRequest, http.StatusBadRequest, "invalid_request", "invalid_request", "the credential is malformed"},
+	{ErrInvalid, http.StatusUnauthorized, "token_invalid", "invalid_token", "token is invalid"},
+	{ErrExpired, http.StatusUnauthorized, "token_expired", "invalid_token", "token has expired"},
+	{ErrRevoked, http.StatusUnauthorized, "token_revoked", "invalid_token", "token has been revoked"},
+	{ErrReused, http.StatusUnauthorized, "token_reused", "invalid_token", "refresh token was used before"},
+	{ErrWrongType, http.StatusUnauthorized, "token_wrong_type", "invalid_token", "token has the wrong type"},
+	{ErrNoUser, http.StatusUnauthorized, "user_not_found", "invalid_token", "user not found"},
+	{ErrNotFresh, http.StatusUnauthorized, "fresh_token_required", "insufficient_user_authentication", "a recent log-in is required"},
+	{ErrScope, http.StatusForbidden, "insufficient_scope", "insufficient_scope", "token lacks a required scope"},
+	{ErrForbidden, http.StatusForbidden, "forbidden", "-", "not allowed"},
+	{ErrCSRF, http.StatusForbidden, "csrf_failed", "-", "cross-site request refused"},
+	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "-", "try again in a moment"},
+}
+
+// unexpected is the answer to everything that is no refusal: the application's own mistake.
+var unexpected = answer{nil, http.StatusInternalServerError, "", "-", ""}
+
+// answerTo finds the answer to err.
+func answerTo(err error) answer {
+	for _, a := range answers {
+		if errors.Is(err, a.sentinel) {
+			return a
+		}
+	}
+	return unexpected
+}
+
+// Error is a refusal with its facts. Find it in an error by [errors.AsType] or [errors.As].
+type Error struct {
+	// Err is the one sentinel of this package that says why.
+	Err error
+	// Cause says more, for the operator's log. It may hold foreign text, so it never goes to the client.
+	Cause error
+	// Token is the token that was authentic but refused, because it had expired, was revoked, is of the wrong type and so on. It is nil
+	// unless its signature held. Its holder is not logged in: use it for a message or a log line, or to revoke it.
+	Token *Token
+	// Scopes are those that the route wants, when Err is [ErrScope].
+	Scopes []string
+	// MaxAge is how recent the route wants the log-in, when Err is [ErrNotFresh] and it asks for an age.
+	MaxAge time.Duration
+
+	realm string
+}
+
+// Error returns the sentinel's text and the cause's.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + ": " + e.Cause.Error()
+}
+
+// Unwrap returns the sentinel and, if there is one, the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.Cause}
+}
+
+// Status returns the HTTP status of the answer.
+func (e *Error) Status() int { return answerTo(e.Err).status }
+
+// Code returns the stable word for the reason, "token_expired" say, that clients may rely on. It is empty for what is
+// no refusal.
+func (e *Error) Code() string { return answerTo(e.Err).code }
+
+// Challenge returns the value of the WWW-Authenticate header (RFC 6750 section 3, RFC 9470 section 3), empty where the answer has none.
+func (e *Error) Challenge() string {
+	a := answerTo(e.Err)
+	if a.challenge == "-" {
+		return ""
+	}
+	realm := e.realm
+	if realm == "" {
+		realm = defaultRealm
+	}
+	text := `Bearer realm="` + realm + `"`
+	if a.challenge != "" {
+		text += `, error="` + a.challenge + `"`
+	}
+	if a.sentinel == ErrScope && len(e.Scopes) > 0 {
+		text += `, scope="` + strings.Join(e.Scopes, " ") + `"`
+	}
+	if a.sentinel == ErrNotFresh && e.MaxAge > 0 {
+		text += `, max_age="` + strconv.FormatInt(int64(e.MaxAge/time.Second), 10) + `"`
+	}
+	return text
+}
+
+// problem is the body of an answer (RFC 9457).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code,omitempty"`
+}
+
+// DefaultErrorHandler answers a refused request with a problem document (RFC 9457) and the challenge of RFC 6750 or RFC 9470, and
+// nothing of what the request said:
+//
+//	ErrNoToken                                 401  token_missing
+//	ErrBadRequest                              400  invalid_request
+//	ErrInvalid, ErrExpired, ErrRevoked         401  token_invalid, token_expired, token_revoked
+//	ErrReused, ErrWrongType, ErrNoUser         401  token_reused, token_wrong_type, user_not_found
+//	ErrNotFresh                                401  fresh_token_required
+//	ErrScope, ErrForbidden, ErrCSRF            403  insufficient_scope, forbidden, csrf_failed
+//	ErrUnavailable                             503  unavailable, with Retry-After
+//
+// Any other error is the application's own mistake and answered by 500 without a detail. Those two last kinds are logged by [slog.Default], the
+// rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says otherwise; a handler of your own may call it for what it does not treat.
+func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = &Error{Err: err}
+	}
+	a := answerTo(e.Err)
+	h := w.Header()
+	if challenge := e.Challenge(); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	switch {
+	case a.status == http.StatusInternalServerError:
+		slog.ErrorContext(r.Context(), "jot: request failed", "error", err)
+	case a.status == http.StatusServiceUnavailable:
+		// Spread, so that those who wait do not all come back at once.
+		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3))) //nolint:gosec // nothing secret about it
+		if r.Context().Err() == nil {
+			slog.WarnContext(r.Context(), "jot: cannot tell whether a token holds", "error", err)
+		}
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	body, _ := json.Marshal(problem{"about:blank", http.StatusText(a.status), a.status, a.detail, a.code})
+	w.WriteHeader(a.status)
+	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
+}
+
+// WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is the other half of
+// [Manager.VerifyRequest] for adapters, and the way to answer when Create… fails.
+func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	if e, ok := errors.AsType[*Error](err); !ok || e.realm == "" {
+		if a := answerTo(err); a.sentinel != nil {
+			full := Error{Err: a.sentinel, realm: m.realm}
+			if ok {
+				full = *e
+				full.realm = m.realm
+			} else if err != a.sentinel { //nolint:errorlint // only the bare sentinel is its own cause
+				full.Cause = err
+			}
+			err = &full
+		}
+	}
+	m.errorHandler(w, r, err)
+}
+
+// refuse makes the error of a refusal.
+func (m *Manager) refuse(sentinel, cause error, t *Token) *Error {
+	return &Error{Err: sentinel, Cause: cause, Token: t, realm: m.realm}
+}
+
+// outcome turns what a callback said into an error: false is no, an error is "cannot tell", and an error that wraps one of
+// our sentinels is that answer.
+func (m *Manager) outcome(ok bool, no, err error, t *Token) error {
+	switch a := answerTo(err); {
+	case err == nil && ok:
+		return nil
+	case err == nil:
+		return m.refuse(no, nil, t)
+	case a.sentinel != nil:
+		return m.refuse(a.sentinel, err, t)
+	}
+	return m.refuse(ErrUnavailable, err, t)
+}
+
+// cannotTell is outcome for a callback that gives no verdict, only an error.
+func (m *Manager) cannotTell(err error) error {
+	return m.outcome(true, nil, err, nil)
+}

@@ -1,0 +1,247 @@
+package jot
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-jot/jot/internal/wire"
+)
+
+// Manager issues tokens and guards routes. Make one with [New] at start-up. It does not change afterwards, and all its methods may be
+// called by many goroutines at once. Several managers in one process do not see each other's tokens, unless they share keys.
+type Manager struct {
+	config
+	sources []KeySource // the first one signs
+}
+
+// New returns a Manager that signs with the current key of keys and verifies with all of them. Its error joins every mistake in keys and opts;
+// after it, nothing about the configuration can fail.
+func New(keys KeySource, opts ...Option) (*Manager, error) {
+	m := &Manager{config: config{
+		accessTTL: defaultAccessTTL, refreshTTL: defaultRefreshTTL, leeway: defaultLeeway, realm: defaultRealm,
+		errorHandler: DefaultErrorHandler, given: map[string]bool{},
+	}}
+	m.apply(opts)
+	m.sources = append([]KeySource{keys}, m.extra...)
+	bare := map[string]bool{}
+	for _, source := range m.sources {
+		if source == nil {
+			m.errs = append(m.errs, errors.New("jot: the key source is nil"))
+			continue
+		}
+		if err := source.defect(); err != nil {
+			m.errs = append(m.errs, err)
+			continue
+		}
+		for alg := range source.keys().bare {
+			if bare[alg] {
+				m.errs = append(m.errs, fmt.Errorf("jot: two %s keys have no id: give one of them an id (Key.WithID)", alg))
+			}
+			bare[alg] = true
+		}
+	}
+	if err := errors.Join(m.errs...); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Manager) now() time.Time {
+	if m.clock != nil {
+		return m.clock()
+	}
+	return time.Now()
+}
+
+// CreateAccessToken issues an access token for subject, the user's id: 1 to 255 bytes of UTF-8. It belongs to no session, so
+// that a log-out of one does not end it, unless [InSession] says otherwise.
+func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
+	d := newDraft(opts)
+	d.refuse(d.typ != "", "Type", "use CreateToken")
+	return m.single(ctx, d, typeAccess, subject)
+}
+
+// CreateRefreshToken issues a refresh token for subject, without an access token; it begins a session. Most log-ins want
+// [Manager.CreatePair].
+func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
+	d := newDraft(opts)
+	d.refuse(d.typ != "", "Type", "use CreateToken")
+	d.refuse(d.isFresh(), "Fresh", "a refresh token is never fresh")
+	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
+	d.refuse(d.session != nil, "InSession", "a refresh token begins a session of its own")
+	rq := m.begin(subject)
+	return m.mint(ctx, d, rq.as(typeRefresh, or(d.expiresIn, m.refreshTTL)))
+}
+
+// CreateToken issues a token of a [Type], which opts must name: for a mailed link to reset a password, say. No route takes it but one with the
+// same Type. It lives as long as an access token unless [ExpiresIn] says otherwise.
+func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
+	d := newDraft(opts)
+	d.refuse(d.typ == "", "CreateToken", "name the type by Type")
+	return m.single(ctx, d, d.typ, subject)
+}
+
+// CreatePair issues the access token and the refresh token of a new session for subject: a log-in. Both carry the session's id (sid) and
+// auth_time. Of opts, [ExpiresIn], [Fresh], [FreshFor] and [HeaderParam] mean the access token, [RefreshExpiresIn] the refresh token; the others mean both.
+// Nothing is issued unless both can be.
+func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
+	d := newDraft(opts)
+	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
+	d.refuse(d.session != nil, "InSession", "a pair begins a session of its own")
+	rq := m.begin(subject)
+	pair := &Pair{SessionID: rq.session, ExpiresIn: or(d.expiresIn, m.accessTTL), RefreshExpiresIn: or(d.refreshExpiresIn, m.refreshTTL)}
+	var err error
+	if pair.AccessToken, err = m.mint(ctx, d, rq.as(typeAccess, pair.ExpiresIn)); err != nil {
+		return nil, err
+	}
+	lasting := *d
+	lasting.fresh, lasting.freshFor, lasting.headers = false, 0, nil
+	if pair.RefreshToken, err = m.mint(ctx, &lasting, rq.as(typeRefresh, pair.RefreshExpiresIn)); err != nil {
+		return nil, err
+	}
+	return pair, nil
+}
+
+// WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Its error is the
+// client's connection.
+func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
+	body, err := json.Marshal(pair)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, err = w.Write(append(body, '\n'))
+	return err
+}
+
+// request is what a token to be made does not have from its options.
+type request struct {
+	now, authTime         time.Time
+	typ, subject, session string
+	ttl                   time.Duration
+}
+
+func (rq request) as(typ string, ttl time.Duration) request {
+	rq.typ, rq.ttl = typ, ttl
+	return rq
+}
+
+// begin is the request of a log-in: a session starts now.
+func (m *Manager) begin(subject string) request {
+	now := m.now()
+	return request{now: now, authTime: now, subject: subject, session: newUUID(now)}
+}
+
+// single mints a token that begins no session, but may join one.
+func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
+	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
+	d.join(m, subject)
+	rq := request{now: m.now(), subject: subject}
+	if d.session != nil {
+		rq.session, rq.authTime = d.session.SessionID, d.session.AuthTime
+	}
+	if d.isFresh() {
+		rq.authTime = rq.now
+	}
+	return m.mint(ctx, d, rq.as(typ, or(d.expiresIn, m.accessTTL)))
+}
+
+// mint makes the text of one token.
+func (m *Manager) mint(ctx context.Context, d *draft, rq request) (string, error) {
+	signer, err := m.signer()
+	if err != nil {
+		return "", err
+	}
+	c := wire.Claims{
+		Type: rq.typ, Subject: rq.subject, ID: newUUID(rq.now), SessionID: rq.session, Issuer: m.issuer, Audience: m.audience, Scopes: d.scopes,
+		IssuedAt: rq.now.Unix(), NotBefore: wire.NoDate, Expires: rq.now.Add(rq.ttl).Unix(), AuthTime: wire.NoDate, Fresh: d.fresh, FreshUntil: wire.NoDate,
+	}
+	if len(d.audience) > 0 {
+		c.Audience = d.audience
+	}
+	if !rq.authTime.IsZero() {
+		c.AuthTime = rq.authTime.Unix()
+	}
+	if d.freshFor > 0 {
+		c.FreshUntil = rq.now.Add(d.freshFor).Unix()
+	}
+	if c.Subject == "" || len(c.Subject) > 255 || !isText(c.Subject) {
+		d.wrong("the subject", "it is not 1 to 255 bytes of UTF-8")
+	}
+	if c.IssuedAt < 0 || max(c.Expires, c.FreshUntil) > wire.MaxDate {
+		d.wrong("the clock", "the token's dates are not between 1970 and 9999")
+	}
+	if err := errors.Join(d.errs...); err != nil {
+		return "", err
+	}
+	builtin := rq.typ == typeAccess || rq.typ == typeRefresh
+	payload := d.claims.appendTo(m.profile.AppendClaims(nil, &c, builtin || d.isFresh()))
+	header, err := m.callback(ctx, "WithAdditionalHeaders", m.headers, d.headers, reservedHeaders, &c, payload)
+	if err != nil {
+		return "", err
+	}
+	if rq.typ == typeAccess {
+		extra, err := m.callback(ctx, "WithAdditionalClaims", m.config.claims, d.claims, reservedClaims, &c, payload)
+		if err != nil {
+			return "", err
+		}
+		payload = extra.appendTo(payload)
+	}
+	head := append(d.headers.appendTo([]byte(signer.prefix)), header.appendTo(nil)...)
+	text := base64.RawURLEncoding.EncodeToString(append(head, '}')) + "." + base64.RawURLEncoding.EncodeToString(append(payload, '}'))
+	signature, err := signer.sign(text)
+	if err != nil {
+		return "", m.refuse(ErrUnavailable, fmt.Errorf("signing: %w", err), nil)
+	}
+	raw := text + "." + base64.RawURLEncoding.EncodeToString(signature)
+	if len(raw) > maxTokenSize {
+		return "", fmt.Errorf("%w: %s token of %d bytes", ErrTooLarge, rq.typ, len(raw))
+	}
+	return raw, nil
+}
+
+// signer returns the key that signs now.
+func (m *Manager) signer() (*key, error) {
+	if m == nil || m.sources == nil {
+		return nil, errNotNew
+	}
+	if k := m.sources[0].keys().signer; k != nil {
+		return k, nil
+	}
+	return nil, fmt.Errorf("jot: the Manager only verifies: its current key is public or a Keyfunc: %w", errors.ErrUnsupported)
+}
+
+// callback asks f for more members of a token as far as it is made, and returns those that its options did not name.
+func (m *Manager) callback(
+	ctx context.Context, name string, f func(context.Context, *Token) (map[string]any, error), have members, reserved []string, c *wire.Claims, payload []byte,
+) (members, error) {
+	if f == nil {
+		return nil, nil
+	}
+	own := *c
+	own.Audience, own.Scopes = slices.Clone(c.Audience), slices.Clone(c.Scopes)
+	values, err := f(ctx, m.newToken(&own, "", string(payload)+"}"))
+	if err != nil {
+		return nil, m.outcome(true, nil, fmt.Errorf("%s: %w", name, err), nil)
+	}
+	more, err := split(values, reserved)
+	if err != nil {
+		return nil, fmt.Errorf("jot: %s: %w", name, err)
+	}
+	return slices.DeleteFunc(more, func(m member) bool { return have.has(m.name) }), nil
+}
+
+// or returns d unless it was not given.
+func or(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}

@@ -1,0 +1,234 @@
+package jot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// route is what a route demands of a token.
+type route struct {
+	optional, fresh, refresh, anyType, skipRevocation bool
+	maxAge                                            time.Duration
+	typ                                               string
+	scopes, audience                                  []string
+	checks                                            []func(context.Context, *Token) (bool, error)
+	except                                            *exemption
+	errs                                              []error
+}
+
+func (rt *route) apply(opts []RouteOption) {
+	for _, o := range opts {
+		if o == nil {
+			rt.fail("an option is nil")
+			continue
+		}
+		o.applyRoute(rt)
+	}
+}
+
+func (rt *route) fail(format string, args ...any) {
+	rt.errs = append(rt.errs, fmt.Errorf("jot: "+format, args...))
+}
+
+// newRoute reads the options of a route and reports every contradiction between them.
+func newRoute(opts []RouteOption) (*route, error) {
+	rt := new(route)
+	rt.apply(opts)
+	for _, c := range []struct {
+		both bool
+		text string
+	}{
+		{rt.refresh && rt.typ != "", "Refresh and Type: a token has one type"},
+		{rt.anyType && rt.typ != "", "Type and AnyType: AnyType is access or refresh, never a Type"},
+		{rt.refresh && rt.fresh, "Refresh and Fresh: a refresh token is never fresh"},
+		{rt.refresh && rt.maxAge > 0, "Refresh and MaxAge: the age is asked where access is given"},
+	} {
+		if c.both {
+			rt.fail("contradiction of %s", c.text)
+		}
+	}
+	return rt, errors.Join(rt.errs...)
+}
+
+// takes reports whether the route takes a token of this type.
+func (rt *route) takes(typ string) bool {
+	switch {
+	case rt.typ != "":
+		return typ == rt.typ
+	case rt.anyType:
+		return typ == typeAccess || typ == typeRefresh
+	case rt.refresh:
+		return typ == typeRefresh
+	}
+	return typ == typeAccess
+}
+
+// Optional lets a request without a token through, as an anonymous one: [FromContext] finds nothing. A token that is there but
+// bad is refused all the same.
+func Optional() RouteOption {
+	return routeOption(func(rt *route) { rt.optional = true })
+}
+
+// Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or "/public/" say, without looking at their
+// tokens. It is for a guard around a whole mux. A pattern without a method exempts every method.
+//
+// It fails closed: a path that is not clean, by dot segments, doubled slashes, backslashes, semicolons or needless percent-encoding, is
+// guarded, and so are CONNECT and what the mux would only redirect, because what stands behind may read such a path otherwise. Patterns are
+// those of the mux around which the guard stands, before any [net/http.StripPrefix] behind it.
+func Except(patterns ...string) RouteOption {
+	return routeOption(func(rt *route) {
+		if len(patterns) == 0 {
+			rt.fail("Except: name at least one pattern")
+		}
+		if rt.except == nil {
+			rt.except = newExemption()
+		}
+		for _, pattern := range patterns {
+			if err := rt.except.add(pattern); err != nil {
+				rt.fail("Except: %w", err)
+			}
+		}
+	})
+}
+
+// Refresh demands a refresh token. Without it a route takes access tokens only.
+func Refresh() Demand {
+	return demandFunc(func(rt *route) { rt.refresh = true })
+}
+
+// AnyType takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a mailed link is no
+// log-in. Refresh and AnyType together read the token where a refresh token travels.
+func AnyType() Demand {
+	return demandFunc(func(rt *route) { rt.anyType = true })
+}
+
+// MaxAge demands that the user proved who they are at most d ago (RFC 9470): [ErrNotFresh] otherwise. It measures
+// [Token.AuthTime], which refreshing does not renew. d is at least a second. Of two ages the shorter counts.
+func MaxAge(d time.Duration) Demand {
+	return demandFunc(func(rt *route) {
+		switch {
+		case d < time.Second:
+			rt.fail("MaxAge: %v is less than a second", d)
+		case rt.maxAge == 0 || d < rt.maxAge:
+			rt.maxAge = d
+		}
+	})
+}
+
+// Check asks f about the token when everything else but the user lookup has been passed. False refuses it as [ErrForbidden]; an error means that f
+// cannot tell: 503, unless it wraps another of this package's errors. Several are asked in order.
+func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
+	return demandFunc(func(rt *route) {
+		if f == nil {
+			rt.fail("Check: the function is nil")
+			return
+		}
+		rt.checks = append(rt.checks, f)
+	})
+}
+
+// SkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A revoked token passes
+// there until it expires.
+func SkipRevocation() Demand {
+	return demandFunc(func(rt *route) { rt.skipRevocation = true })
+}
+
+// Fresh is a log-in that has just been made with a password: on a token it says so, on a route it demands it, as [ErrNotFresh]
+// otherwise. A refreshed token is not fresh any more. On a pair it means the access token.
+func Fresh() Trait {
+	return trait{
+		func(d *draft) { d.fresh = true },
+		func(rt *route) { rt.fresh = true },
+	}
+}
+
+// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrScope] otherwise. A scope is printable ASCII without
+// space, quote and backslash (RFC 6749 section 3.3). On a pair it means both tokens.
+func Scopes(scopes ...string) Trait {
+	wrong := ""
+	if len(scopes) == 0 {
+		wrong = "name at least one"
+	}
+	for _, scope := range scopes {
+		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			wrong = fmt.Sprintf("%q is not a scope of RFC 6749 section 3.3", scope)
+		}
+	}
+	return trait{
+		func(d *draft) {
+			d.wrong("Scopes", wrong)
+			d.scopes = union(d.scopes, scopes)
+		},
+		func(rt *route) {
+			rt.wrong("Scopes", wrong)
+			rt.scopes = union(rt.scopes, scopes)
+		},
+	}
+}
+
+// Audience says for whom a token is, and on a route for whom it may be: any of them. It stands in for [WithAudience] there. On a
+// pair it means both tokens.
+func Audience(names ...string) Trait {
+	wrong := badNames(names)
+	return trait{
+		func(d *draft) {
+			d.wrong("Audience", wrong)
+			d.audience = union(d.audience, names)
+		},
+		func(rt *route) {
+			rt.wrong("Audience", wrong)
+			rt.audience = union(rt.audience, names)
+		},
+	}
+}
+
+// Type names a kind of token beside access and refresh, "password_reset" say: on a token it makes one of it ([Manager.CreateToken]), on a route
+// it takes no other. The name is not "access" or "refresh" and has 1 to 64 bytes.
+func Type(name string) Trait {
+	wrong := ""
+	switch {
+	case name == typeAccess || name == typeRefresh:
+		wrong = fmt.Sprintf("%q is made by CreateAccessToken, CreateRefreshToken and CreatePair, and demanded by Required() and Refresh()", name)
+	case name == "" || len(name) > 64 || !isText(name):
+		wrong = "the name is empty, longer than 64 bytes or not UTF-8"
+	}
+	return trait{
+		func(d *draft) {
+			d.wrong("Type", wrong)
+			if d.typ != "" && d.typ != name {
+				d.wrong("Type", "a token has one type")
+			}
+			d.typ = name
+		},
+		func(rt *route) {
+			rt.wrong("Type", wrong)
+			if rt.typ != "" && rt.typ != name {
+				rt.fail("contradiction of two Types: a token has one type")
+			}
+			rt.typ = name
+		},
+	}
+}
+
+func (rt *route) wrong(name, text string) {
+	if text != "" {
+		rt.fail("%s: %s", name, text)
+	}
+}
+
+// union appends what is not there yet.
+func union(list, more []string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func isText(s string) bool { return utf8.ValidString(s) }

@@ -1,0 +1,259 @@
+package jot
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jot/jot/internal/strictjson"
+)
+
+// The types of token that a [Manager] issues by itself, the values of [Token.Type] and of the claim "type".
+const (
+	typeAccess  = "access"
+	typeRefresh = "refresh"
+)
+
+// Token is a token whose signature held, as [FromContext] or [Manager.Verify] return it: its registered claims (RFC 7519 section 4.1, RFC 9068) and jot's
+// own as fields, the rest through [Token.Claims]. Its text is not kept. Treat it as read-only. A Token belongs to one request; keep a [Token.Clone] of
+// it afterwards.
+//
+// Printed or logged it shows its type and id alone: claims are personal data.
+type Token struct {
+	// ID is the token's own id (jti).
+	ID string
+	// Type is "access", "refresh", or the name given by [Type].
+	Type string
+	// Subject is the user (sub), what the token was issued for.
+	Subject string
+	// SessionID names the log-in that the token belongs to (sid); empty for a token outside of any.
+	SessionID string
+	// Issuer is who issued it (iss).
+	Issuer string
+	// Audience is for whom it is meant (aud).
+	Audience []string
+	// Scopes is what it allows (scope, RFC 9068 section 2.2.3).
+	Scopes []string
+	// IssuedAt (iat), NotBefore (nbf) and ExpiresAt (exp) bound its life, in whole seconds; zero where the token says nothing.
+	IssuedAt, NotBefore, ExpiresAt time.Time
+	// AuthTime is when the user last proved who they are (auth_time, RFC 9470); zero if the token does not say. [MaxAge] measures it.
+	AuthTime time.Time
+	// Location is where in the request it was found; empty for [Manager.Verify].
+	Location Location
+
+	header, payload string // their JSON texts
+	fresh           bool
+	freshUntil      time.Time
+	manager         *Manager // whose keys signed it
+	verified        bool     // nothing was found against it, so that it may act as evidence
+	checked         bool     // revocation was looked up
+	admitted        bool     // the manager's own callbacks agreed
+	user            any      // what WithUserLookup's function returned
+}
+
+// Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two: names of claims
+// match byte for byte (RFC 7519 section 10.1.1), and numbers that go into an any become [json.Number], so that none loses a digit.
+func (t *Token) Claims(v any) error {
+	if t.payload == "" {
+		return errors.New("jot: the token has no claims: it was not made by a Manager")
+	}
+	text := t.payload
+	if known := memberNames(reflect.TypeOf(v)); known != nil {
+		text = only(text, known)
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("jot: claims do not fit %T: %w", v, err)
+	}
+	return nil
+}
+
+// Claim decodes the claim of that name into v, as [Token.Claims] does. That the token lacks it is an error.
+func (t *Token) Claim(name string, v any) error {
+	value := ""
+	if t.payload != "" {
+		_ = strictjson.Object(t.payload, func(member, raw string) error {
+			if member == name {
+				value = raw
+			}
+			return nil
+		})
+	}
+	if value == "" {
+		return fmt.Errorf("jot: the token has no claim %q", name)
+	}
+	decoder := json.NewDecoder(strings.NewReader(value))
+	decoder.UseNumber()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("jot: claim %q does not fit %T: %w", name, v, err)
+	}
+	return nil
+}
+
+// memberNames returns the JSON names of a struct's fields, nil if v is no pointer to a plain struct: encoding/json
+// would take "SUB" for a field named sub.
+func memberNames(v reflect.Type) map[string]bool {
+	if v == nil || v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct || v.Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, field := range reflect.VisibleFields(v.Elem()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" {
+			name = field.Name
+		}
+		known[name] = true
+	}
+	return known
+}
+
+// only returns the object without its members of other names.
+func only(object string, known map[string]bool) string {
+	out := []byte{'{'}
+	_ = strictjson.Object(object, func(name, raw string) error {
+		if known[name] {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(append(append(out, quote(name)...), ':'), raw...)
+		}
+		return nil
+	})
+	return string(append(out, '}'))
+}
+
+// Header returns a parameter of the token's header that is a string, "kid" say.
+func (t *Token) Header(name string) (value string, ok bool) {
+	if t.header == "" {
+		return "", false
+	}
+	_ = strictjson.Object(t.header, func(member, raw string) error {
+		if member == name {
+			value, ok = strictjson.String(raw)
+		}
+		return nil
+	})
+	return value, ok
+}
+
+// HasScope reports whether the token has the scope.
+func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, scope) }
+
+// IsFresh reports whether the token is fresh now: made by [Fresh], or by [FreshFor] not too long ago.
+func (t *Token) IsFresh() bool {
+	if t.fresh || t.manager == nil {
+		return t.fresh
+	}
+	return t.freshAt(t.manager.now())
+}
+
+func (t *Token) freshAt(now time.Time) bool {
+	return t.fresh || !t.freshUntil.IsZero() && !now.After(t.freshUntil)
+}
+
+// Expired reports whether the token's life has ended now, leeway included. A token from a context is at most about to; one
+// from an [Error] may be long past.
+func (t *Token) Expired() bool {
+	return t.manager != nil && t.expiredAt(t.manager.now())
+}
+
+func (t *Token) expiredAt(now time.Time) bool {
+	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt.Add(t.manager.leeway))
+}
+
+// Clone returns a copy that shares nothing with t that could change, for use after the request.
+func (t *Token) Clone() *Token {
+	clone := *t
+	clone.Audience = slices.Clone(t.Audience)
+	clone.Scopes = slices.Clone(t.Scopes)
+	return &clone
+}
+
+// String returns the token's type and id.
+func (t *Token) String() string {
+	if t == nil {
+		return "jot.Token(nil)"
+	}
+	return "jot.Token(" + t.Type + ", " + t.ID + ")"
+}
+
+// GoString returns what [Token.String] returns.
+func (t *Token) GoString() string { return t.String() }
+
+// Format writes what [Token.String] returns, whatever the verb.
+func (t *Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+
+// LogValue returns what [Token.String] returns.
+func (t *Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// Pair is an access token and the refresh token of the same log-in, ready to be the answer of a login handler: [Manager.WritePair] writes it as
+// RFC 6749 section 5.1 has it. That JSON is the only way in which its tokens show; printed or logged it is redacted.
+type Pair struct {
+	AccessToken, RefreshToken string
+	// ExpiresIn and RefreshExpiresIn are how long the tokens live, counted from their making.
+	ExpiresIn, RefreshExpiresIn time.Duration
+	// SessionID is the id of the log-in (sid).
+	SessionID string
+}
+
+// MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair with nothing but
+// an access token will do for a handler that refreshes without rotation.
+func (p Pair) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Access    string `json:"access_token"`
+		Refresh   string `json:"refresh_token,omitempty"`
+		Type      string `json:"token_type"`
+		ExpiresIn int64  `json:"expires_in,omitempty"`
+	}{p.AccessToken, p.RefreshToken, "Bearer", int64(p.ExpiresIn / time.Second)})
+}
+
+// String returns no token.
+func (p Pair) String() string { return "jot.Pair(REDACTED)" }
+
+// GoString returns no token.
+func (p Pair) GoString() string { return p.String() }
+
+// Format writes no token, whatever the verb.
+func (p Pair) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+
+// LogValue returns no token.
+func (p Pair) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// InsecureDecode returns the header and the claims of a token without verifying anything, for debugging: whoever sends a token
+// chooses what they say. They are plain maps that no function of this package takes. Numbers are [json.Number].
+func InsecureDecode(raw string) (header, claims map[string]any, err error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return nil, nil, fmt.Errorf("jot: a token has three parts, this text has %d", len(parts))
+	}
+	if header, err = decodeMap(parts[0]); err != nil {
+		return nil, nil, fmt.Errorf("jot: the header %w", err)
+	}
+	if claims, err = decodeMap(parts[1]); err != nil {
+		return nil, nil, fmt.Errorf("jot: the payload %w", err)
+	}
+	return header, claims, nil
+}
+
+func decodeMap(segment string) (map[string]any, error) {
+	text, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		return nil, errors.New("is not base64url")
+	}
+	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil || object == nil {
+		return nil, errors.New("is not a JSON object")
+	}
+	return object, nil
+}
