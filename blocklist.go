@@ -11,7 +11,8 @@ import (
 // [ErrUnavailable]; it is never taken for either answer.
 type Blocklist interface {
 	// Revoke remembers id until the instant; first reports, atomically, whether it was new. Ids are opaque keys of at most 64
-	// bytes made by the Manager, compared byte for byte. Revoking an id again never shortens how long it is remembered.
+	// bytes made by the Manager, compared byte for byte. Revoking an id again never shortens how long it is remembered. An until that has
+	// passed is no error, and need not be remembered.
 	Revoke(ctx context.Context, id string, until time.Time) (first bool, err error)
 	// Revoked reports whether any of ids is remembered. One call per request.
 	Revoked(ctx context.Context, ids ...string) (bool, error)
@@ -30,9 +31,7 @@ type MemoryStore struct {
 const minSweep = 1024
 
 // NewMemoryStore returns an empty store. One process; a restart ends its memory.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{entries: map[string]time.Time{}, sweepAt: minSweep}
-}
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
 // Revoke implements [Blocklist]. An id whose time has passed is not stored. It never fails.
 func (s *MemoryStore) Revoke(ctx context.Context, id string, until time.Time) (first bool, err error) {
@@ -43,6 +42,9 @@ func (s *MemoryStore) Revoke(ctx context.Context, id string, until time.Time) (f
 	found = found && now.Before(known)
 	if !now.Before(until) || found && !until.After(known) {
 		return !found, nil
+	}
+	if s.entries == nil {
+		s.entries = map[string]time.Time{}
 	}
 	s.entries[id] = until
 	if len(s.entries) >= s.sweepAt {

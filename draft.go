@@ -62,7 +62,7 @@ var reservedHeaders = []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk",
 func split(v any, reserved []string) (members, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("%T has no JSON form: %w", v, err)
+		return nil, fmt.Errorf("it has no JSON form: %w", err)
 	}
 	if string(text) == "null" {
 		return nil, nil

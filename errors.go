@@ -103,10 +103,14 @@ type Error struct {
 
 // Error returns the sentinel's text and the cause's.
 func (e *Error) Error() string {
-	if e.Cause == nil {
-		return e.Err.Error()
+	text := "jot: no reason given"
+	if e.Err != nil {
+		text = e.Err.Error()
 	}
-	return e.Err.Error() + ": " + e.Cause.Error()
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
 }
 
 // Unwrap returns the sentinel and, if there is one, the cause.
@@ -189,6 +193,7 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 			slog.WarnContext(r.Context(), "jot: cannot tell whether a token holds", "error", err)
 		}
 	}
+	h.Del("Content-Length") // of an answer that was begun before it failed
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -2,8 +2,10 @@ package jot_test
 
 import (
 	"context"
+	"crypto"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -125,3 +127,13 @@ func bearer(raw string) *http.Request {
 	r.Header.Set("Authorization", "Bearer "+raw)
 	return r
 }
+
+// gone is a client that has hung up.
+type gone struct{ *httptest.ResponseRecorder }
+
+func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// failingSigner is a KMS that cannot be reached.
+type failingSigner struct{ crypto.Signer }
+
+func (failingSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, errDown }

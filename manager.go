@@ -209,7 +209,7 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request) (string, error
 
 // signer returns the key that signs now.
 func (m *Manager) signer() (*key, error) {
-	if m == nil || m.sources == nil {
+	if m.sources == nil {
 		return nil, errNotNew
 	}
 	if k := m.sources[0].keys().signer; k != nil {

@@ -57,7 +57,7 @@ var errNotNew = errors.New("jot: the Manager was not made by New")
 
 // route reads the options of a route.
 func (m *Manager) route(opts []RouteOption) (*route, error) {
-	if m == nil || m.sources == nil {
+	if m.sources == nil {
 		return nil, errNotNew
 	}
 	return newRoute(opts)
@@ -79,6 +79,7 @@ func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, raw strin
 	}
 	if outer := m.find(r.Context()); outer != nil && outer.raw == raw {
 		again := *outer.token // others may hold the outer one
+		again.verified = false
 		t = &again
 	} else if t, err = m.read(raw); err != nil {
 		return nil, "", err

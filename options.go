@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -143,7 +144,7 @@ const (
 // [WithTokenInBlocklist] does.
 func WithBlocklist(b Blocklist) Option {
 	wrong := ""
-	if b == nil {
+	if v := reflect.ValueOf(b); b == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		wrong = "the blocklist is nil"
 	}
 	return set("WithBlocklist", wrong, func(c *config) { c.blocklist = b })

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-jot/jot/internal/wire"
 )
 
 // Revoke revokes one token, so that every guard of every process on the same [Blocklist] refuses it as [ErrRevoked] from now on. It takes a token that this Manager has verified, or one
@@ -26,10 +28,13 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 	if t.ID == "" {
 		return errors.New("jot: a token without an id cannot be revoked")
 	}
-	// The exp of a token is in whole seconds; any node may grant it the greatest leeway there is.
+	until := t.ExpiresAt.Add(maxLeeway) // any node may grant it the greatest leeway there is
+	if t.ExpiresAt.IsZero() {
+		until = instant(wire.MaxDate) // only a profile takes tokens that never expire
+	}
 	ctx, cancel := m.storeContext(ctx)
 	defer cancel()
-	if _, err := m.blocklist.Revoke(ctx, blockKey(t.ID), t.ExpiresAt.Add(maxLeeway)); err != nil {
+	if _, err := m.blocklist.Revoke(ctx, blockKey(t.ID), until); err != nil {
 		return m.refuse(ErrUnavailable, err, nil)
 	}
 	return nil

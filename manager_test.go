@@ -1,0 +1,616 @@
+package jot_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/internal/wire"
+)
+
+const uuidv7 = `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`
+
+func number(n int64) json.Number {
+	text, _ := json.Marshal(n)
+	return json.Number(text)
+}
+
+// take removes the claims that differ each time and checks their form.
+func take(t testing.TB, claims map[string]any, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		require.Regexp(t, uuidv7, claims[name], name)
+		delete(claims, name)
+	}
+}
+
+func TestNewReportsEveryMistake(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		opt  jot.Option
+	}{
+		{"an option is nil", nil},
+		{"WithBlocklist: the blocklist is nil", jot.WithBlocklist(nil)},
+		{"WithBlocklist: the blocklist is nil", jot.WithBlocklist((*jot.MemoryStore)(nil))},
+		{"WithTokenInBlocklist: the function is nil", jot.WithTokenInBlocklist(nil)},
+		{"WithTokenVerification: the function is nil", jot.WithTokenVerification(nil)},
+		{"WithUserLookup: the function is nil", jot.WithUserLookup[int](nil)},
+		{"WithAdditionalClaims: the function is nil", jot.WithAdditionalClaims(nil)},
+		{"WithAdditionalHeaders: the function is nil", jot.WithAdditionalHeaders(nil)},
+		{"WithAccessTTL: 0s is not whole seconds from 1s to 100 years", jot.WithAccessTTL(0)},
+		{"WithAccessTTL: 1.5s is not whole seconds", jot.WithAccessTTL(1500 * time.Millisecond)},
+		{"WithRefreshTTL: -1s is not", jot.WithRefreshTTL(-time.Second)},
+		{"WithRefreshTTL: 2562047h47m16.854775807s is not", jot.WithRefreshTTL(math.MaxInt64)},
+		{"WithIssuer: the name is empty", jot.WithIssuer("")},
+		{"WithIssuer: the name is empty or not UTF-8", jot.WithIssuer("\xff")},
+		{"WithAudience: name at least one", jot.WithAudience()},
+		{"WithAudience: a name is empty", jot.WithAudience("a", "")},
+		{"WithLeeway: -1ns is not from 0 to 5 minutes", jot.WithLeeway(-1)},
+		{"WithLeeway: 5m0.000000001s is not", jot.WithLeeway(5*time.Minute + 1)},
+		{"WithVerificationKeys: name at least one", jot.WithVerificationKeys()},
+		{"the key source is nil", jot.WithVerificationKeys(nil)},
+		{"the secret has 1 bytes", jot.WithVerificationKeys(jot.HS256([]byte("x")))},
+		{"two HS256 keys have no id", jot.WithVerificationKeys(jot.HS256([]byte(strings.Repeat("o", 32))))},
+		{"WithRealm: \"\" is not printable", jot.WithRealm("")},
+		{`WithRealm: "a\"b" is not`, jot.WithRealm(`a"b`)},
+		{`WithRealm: "a\r\nSet-Cookie: x" is not`, jot.WithRealm("a\r\nSet-Cookie: x")},
+		{"WithErrorHandler: the function is nil", jot.WithErrorHandler(nil)},
+		{"WithClock: the function is nil", jot.WithClock(nil)},
+		{"WithIssuer is given twice", jot.Options(jot.WithIssuer("a"), jot.WithIssuer("a"))},
+		{"WithBlocklist is given twice", jot.Options(jot.WithBlocklist(jot.NewMemoryStore()), jot.Options(jot.WithBlocklist(jot.NewMemoryStore())))},
+	} {
+		m, err := jot.New(jot.HS256(secret), tc.opt)
+		require.ErrorContains(t, err, tc.text)
+		require.Nil(t, m)
+	}
+
+	_, err := jot.New(jot.HS256([]byte("short")), nil, jot.WithRealm(""), jot.Options(jot.WithClock(nil), jot.WithLeeway(time.Hour)))
+	for _, text := range []string{"the secret has 5 bytes", "an option is nil", "WithRealm", "WithClock", "WithLeeway"} {
+		require.ErrorContains(t, err, text)
+	}
+	_, err = jot.New(nil)
+	require.ErrorContains(t, err, "the key source is nil")
+}
+
+func TestNewDoesNotKeepTheCallersSlices(t *testing.T) {
+	audience := []string{"api"}
+	m := newManager(t, jot.WithAudience(audience...))
+	audience[0] = "other"
+	require.Equal(t, "api", claimsOf(t, access(t, m))["aud"])
+}
+
+// A Manager that New did not make says so, whatever is called.
+func TestManagerNotMadeByNew(t *testing.T) {
+	m := new(jot.Manager)
+	_, err := m.Verify(ctx, "a.b.c")
+	require.ErrorContains(t, err, "not made by New")
+	_, err = m.VerifyRequest(bearer("a.b.c"))
+	require.ErrorContains(t, err, "not made by New")
+	_, err = m.CreateAccessToken(ctx, "alice")
+	require.ErrorContains(t, err, "not made by New")
+	_, err = m.CreatePair(ctx, "alice")
+	require.ErrorContains(t, err, "not made by New")
+	_, err = m.CreateRefreshToken(ctx, "alice")
+	require.ErrorContains(t, err, "not made by New")
+}
+
+func TestDefaults(t *testing.T) {
+	m := newManager(t)
+	claims := claimsOf(t, access(t, m))
+	take(t, claims, "jti")
+	require.Equal(t, map[string]any{
+		"type": "access", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 15*60), "fresh": false,
+	}, claims)
+
+	p := pair(t, m)
+	require.Equal(t, 15*time.Minute, p.ExpiresIn)
+	require.Equal(t, 30*24*time.Hour, p.RefreshExpiresIn)
+	claims = claimsOf(t, p.AccessToken)
+	require.Equal(t, p.SessionID, claims["sid"])
+	take(t, claims, "jti", "sid")
+	require.Equal(t, map[string]any{
+		"type": "access", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 15*60), "auth_time": number(1893456000), "fresh": false,
+	}, claims)
+	claims = claimsOf(t, p.RefreshToken)
+	require.Equal(t, p.SessionID, claims["sid"])
+	take(t, claims, "jti", "sid")
+	require.Equal(t, map[string]any{
+		"type": "refresh", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 30*24*3600), "auth_time": number(1893456000), "fresh": false,
+	}, claims)
+
+	raw, err := m.CreateRefreshToken(ctx, "alice")
+	require.NoError(t, err)
+	claims = claimsOf(t, raw)
+	take(t, claims, "jti", "sid")
+	require.Equal(t, map[string]any{
+		"type": "refresh", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 30*24*3600), "auth_time": number(1893456000), "fresh": false,
+	}, claims)
+
+	raw, err = m.CreateToken(ctx, "alice", jot.Type("password_reset"))
+	require.NoError(t, err)
+	claims = claimsOf(t, raw)
+	take(t, claims, "jti")
+	require.Equal(t, map[string]any{"type": "password_reset", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 15*60)}, claims)
+
+	// The usual clock.
+	m, err = jot.New(jot.HS256(secret))
+	require.NoError(t, err)
+	before := time.Now()
+	token, err := m.Verify(ctx, access(t, m))
+	require.NoError(t, err)
+	require.WithinRange(t, token.IssuedAt, before.Truncate(time.Second), time.Now())
+}
+
+// The tokens of one instant differ, and so do sessions; the session's id begins with its start.
+func TestIDs(t *testing.T) {
+	m := newManager(t)
+	seen := map[string]bool{}
+	for range 100 {
+		p := pair(t, m)
+		for _, id := range []string{p.SessionID, claimsOf(t, p.AccessToken)["jti"].(string), claimsOf(t, p.RefreshToken)["jti"].(string)} {
+			require.False(t, seen[id])
+			seen[id] = true
+		}
+		require.Equal(t, "01b8dac5-b400", p.SessionID[:13], "1893456000000 ms in hexadecimal")
+	}
+}
+
+func TestManagerSettingsMint(t *testing.T) {
+	m := newManager(t, jot.WithIssuer("us"), jot.WithAudience("api"), jot.WithAccessTTL(time.Minute), jot.WithRefreshTTL(time.Hour))
+	p := pair(t, m)
+	require.Equal(t, time.Minute, p.ExpiresIn)
+	require.Equal(t, time.Hour, p.RefreshExpiresIn)
+	for raw, exp := range map[string]int64{p.AccessToken: 60, p.RefreshToken: 3600, access(t, m): 60} {
+		claims := claimsOf(t, raw)
+		require.Equal(t, "us", claims["iss"])
+		require.Equal(t, "api", claims["aud"])
+		require.Equal(t, number(now.Unix()+exp), claims["exp"])
+	}
+	require.Equal(t, []any{"a", "b"}, claimsOf(t, access(t, newManager(t, jot.WithAudience("a", "b"))))["aud"])
+}
+
+func TestTokenOptions(t *testing.T) {
+	type account struct {
+		Plan  string `json:"plan"`
+		Seats int    `json:"seats,omitempty"`
+	}
+	m := newManager(t, jot.WithAudience("api"))
+	for _, tc := range []struct {
+		name string
+		opts []jot.TokenOption
+		want map[string]any // in the access token
+		pair map[string]any // in the refresh token of a pair; as want when nil
+	}{
+		{"ExpiresIn", list(jot.ExpiresIn(time.Second)), map[string]any{"exp": number(1893456001)}, map[string]any{"exp": number(1893456000 + 30*24*3600)}},
+		{"Fresh", list(jot.Fresh()), map[string]any{"fresh": true, "auth_time": number(1893456000)}, map[string]any{"fresh": false, "auth_time": number(1893456000)}},
+		{"FreshFor", list(jot.FreshFor(time.Minute)), map[string]any{"fresh": number(1893456060)}, map[string]any{"fresh": false}},
+		{"Scopes", list(jot.Scopes("a"), jot.Scopes("b", "a")), map[string]any{"scope": "a b"}, nil},
+		{"Audience", list(jot.Audience("web")), map[string]any{"aud": "web"}, nil},
+		{"Audience of two", list(jot.Audience("web", "app")), map[string]any{"aud": []any{"web", "app"}}, nil},
+		{"Claim", list(jot.Claim("a", 1), jot.Claim("b", nil), jot.Claim("a", "again")), map[string]any{"a": "again", "b": nil}, nil},
+		{"Claim with a name to escape", list(jot.Claim("a\"\n</é", []string{"\"\\"})), map[string]any{"a\"\n</é": []any{"\"\\"}}, nil},
+		{"Claims of a map", list(jot.Claims(map[string]any{"n": 9007199254740993, "o": map[string]any{"sub": "nested is free"}})), map[string]any{
+			"n": number(9007199254740993), "o": map[string]any{"sub": "nested is free"},
+		}, nil},
+		{"Claims of a struct", list(jot.Claims(account{Plan: "pro"})), map[string]any{"plan": "pro"}, nil},
+		{"Claims of nothing", list(jot.Claims(nil), jot.Claims(map[string]any(nil)), jot.Claims((*account)(nil))), map[string]any{"plan": nil}, nil},
+		{"several as one", list(jot.TokenOptions(jot.Claim("a", 1), jot.TokenOptions(jot.Scopes("s")))), map[string]any{"a": number(1), "scope": "s"}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := pair(t, m, tc.opts...)
+			if tc.pair == nil {
+				tc.pair = tc.want
+			}
+			for raw, want := range map[string]map[string]any{access(t, m, tc.opts...): tc.want, p.AccessToken: tc.want, p.RefreshToken: tc.pair} {
+				claims := claimsOf(t, raw)
+				for name, value := range want {
+					require.Equal(t, value, claims[name], name)
+				}
+			}
+		})
+	}
+
+	p := pair(t, m, jot.ExpiresIn(time.Minute), jot.RefreshExpiresIn(time.Hour))
+	require.Equal(t, time.Minute, p.ExpiresIn)
+	require.Equal(t, time.Hour, p.RefreshExpiresIn)
+	require.Equal(t, number(1893456000+3600), claimsOf(t, p.RefreshToken)["exp"])
+
+	p = pair(t, m, jot.HeaderParam("x", 1))
+	for raw, want := range map[string]any{p.AccessToken: number(1), p.RefreshToken: nil} {
+		header, _, err := jot.InsecureDecode(raw)
+		require.NoError(t, err)
+		require.Equal(t, want, header["x"])
+	}
+	require.True(t, strings.HasPrefix(p.AccessToken, encode(`{"alg":"HS256","typ":"JWT","x":1}`)+"."), "the header begins as always")
+	_, err := m.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+}
+
+func list(opts ...jot.TokenOption) []jot.TokenOption { return opts }
+
+// Everything that is wrong with the options of one token is said at once, and no token is made.
+func TestTokenOptionMistakes(t *testing.T) {
+	m := newManager(t, jot.WithBlocklist(jot.NewMemoryStore()))
+	session, err := m.Verify(ctx, pair(t, m).AccessToken)
+	require.NoError(t, err)
+	lone, err := m.Verify(ctx, access(t, m))
+	require.NoError(t, err)
+	foreign, err := newManager(t).Verify(ctx, pair(t, m).AccessToken)
+	require.NoError(t, err)
+
+	createAccess := m.CreateAccessToken
+	createPair := func(ctx context.Context, subject string, opts ...jot.TokenOption) (string, error) {
+		p, err := m.CreatePair(ctx, subject, opts...)
+		if err != nil {
+			return "", err
+		}
+		return p.AccessToken, nil
+	}
+	type create = func(context.Context, string, ...jot.TokenOption) (string, error)
+	all := []create{createAccess, m.CreateRefreshToken, m.CreateToken, createPair}
+	for _, tc := range []struct {
+		text string
+		opt  jot.TokenOption
+		by   []create
+	}{
+		{"an option: it is nil", nil, all},
+		{"ExpiresIn: 0s is not whole seconds", jot.ExpiresIn(0), all},
+		{"ExpiresIn: 1ms is not", jot.ExpiresIn(time.Millisecond), all},
+		{"RefreshExpiresIn: -1s is not", jot.RefreshExpiresIn(-time.Second), all},
+		{"RefreshExpiresIn: it is for CreatePair: use ExpiresIn", jot.RefreshExpiresIn(time.Hour), []create{createAccess, m.CreateRefreshToken, m.CreateToken}},
+		{"FreshFor: 0s is not", jot.FreshFor(0), all},
+		{"Fresh and FreshFor: a token is fresh", jot.TokenOptions(jot.Fresh(), jot.FreshFor(time.Hour)), all},
+		{"Fresh: a refresh token is never fresh", jot.Fresh(), []create{m.CreateRefreshToken}},
+		{"Fresh: a refresh token is never fresh", jot.FreshFor(time.Hour), []create{m.CreateRefreshToken}},
+		{"Type: use CreateToken", jot.Type("x"), []create{createAccess, m.CreateRefreshToken}},
+		{"Type: a pair is an access token", jot.Type("x"), []create{createPair}},
+		{"CreateToken: name the type by Type", jot.Fresh(), []create{m.CreateToken}},
+		{"Type: a token has one type", jot.TokenOptions(jot.Type("x"), jot.Type("y")), all},
+		{`Type: "access" is made by CreateAccessToken`, jot.Type("access"), all},
+		{`Type: "refresh" is made by`, jot.Type("refresh"), all},
+		{"Type: the name is empty", jot.Type(""), all},
+		{"Scopes: name at least one", jot.Scopes(), all},
+		{`Scopes: "a b" is not a scope`, jot.Scopes("a b"), all},
+		{"Audience: name at least one", jot.Audience(), all},
+		{"Audience: a name is empty", jot.Audience(""), all},
+		{"Claim: a name is empty", jot.Claim("", 1), all},
+		{"Claim: it has no JSON form: json: unsupported", jot.Claim("a", func() {}), all},
+		{"Claim: it has no JSON form: json: unsupported", jot.Claim("a", math.NaN()), all},
+		{"Claim: JSON is nested too deeply", jot.Claim("a", json.RawMessage(strings.Repeat("[", 40)+strings.Repeat("]", 40))), all},
+		{"Claims: JSON object has a member twice", jot.Claims(json.RawMessage(`{"a":1,"a":2}`)), all},
+		{"Claims: ", jot.Claims([]string{"a"}), all},
+		{"Claims: ", jot.Claims("a"), all},
+		{"HeaderParam: ", jot.HeaderParam("a", make(chan int)), all},
+		{"InSession: the token is nil", jot.InSession(nil), all},
+		{"InSession: a pair begins a session of its own", jot.InSession(session), []create{createPair}},
+		{"InSession: a refresh token begins a session of its own", jot.InSession(session), []create{m.CreateRefreshToken}},
+		{"InSession: the token belongs to no session", jot.InSession(lone), []create{createAccess, m.CreateToken}},
+		{"InSession: jot: not a token that this Manager has verified", jot.InSession(foreign), []create{createAccess, m.CreateToken}},
+		{"InSession: jot: not a token that this Manager has verified", jot.InSession(&jot.Token{SessionID: "x"}), []create{createAccess}},
+	} {
+		for _, f := range tc.by {
+			raw, err := f(ctx, "alice", tc.opt)
+			require.ErrorContains(t, err, tc.text)
+			require.Empty(t, raw)
+			_, err = f(ctx, "", tc.opt)
+			require.ErrorContains(t, err, tc.text)
+			require.ErrorContains(t, err, "the subject: it is not 1 to 255 bytes")
+		}
+	}
+	_, err = m.CreateAccessToken(ctx, "bob", jot.InSession(session))
+	require.ErrorContains(t, err, "InSession: the session belongs to another subject")
+}
+
+func TestReservedNames(t *testing.T) {
+	m := newManager(t)
+	for _, name := range []string{
+		"sub", "exp", "iat", "nbf", "jti", "type", "fresh", "auth_time", "scope", "sid", "csrf", "iss", "aud", "cnf", "client_id",
+	} {
+		for _, opt := range []jot.TokenOption{jot.Claim(name, 1), jot.Claims(map[string]any{name: "x"}), jot.Claims(json.RawMessage(`{"` + name + `":null}`))} {
+			_, err := m.CreateAccessToken(ctx, "alice", opt)
+			require.ErrorContains(t, err, `"`+name+`" is reserved`)
+			_, err = m.CreatePair(ctx, "alice", opt)
+			require.ErrorContains(t, err, `"`+name+`" is reserved`)
+		}
+		callback := newManager(t, jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{name: 1}, nil }))
+		_, err := callback.CreateAccessToken(ctx, "alice")
+		require.ErrorContains(t, err, `WithAdditionalClaims: "`+name+`" is reserved`)
+	}
+	for _, name := range []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc", "cty"} {
+		_, err := m.CreateAccessToken(ctx, "alice", jot.HeaderParam(name, "x"))
+		require.ErrorContains(t, err, `HeaderParam: "`+name+`" is reserved`)
+		callback := newManager(t, jot.WithAdditionalHeaders(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{name: 1}, nil }))
+		_, err = callback.CreateAccessToken(ctx, "alice")
+		require.ErrorContains(t, err, `WithAdditionalHeaders: "`+name+`" is reserved`)
+	}
+	// Names in another case are other names (RFC 7519 section 10.1.1), and readers of ours take them so.
+	claims := claimsOf(t, access(t, m, jot.Claim("Sub", "mallory")))
+	require.Equal(t, "alice", claims["sub"])
+	require.Equal(t, "mallory", claims["Sub"])
+}
+
+func TestSubjects(t *testing.T) {
+	m := newManager(t)
+	for _, name := range []string{"a", strings.Repeat("x", 255), "é \"\\\n\u2028</script>", "\u0000"} {
+		raw, err := m.CreateAccessToken(ctx, name)
+		require.NoError(t, err)
+		token, err := m.Verify(ctx, raw)
+		require.NoError(t, err)
+		require.Equal(t, name, token.Subject)
+	}
+	for _, name := range []string{"", strings.Repeat("x", 256), "\xff"} {
+		_, err := m.CreateAccessToken(ctx, name)
+		require.ErrorContains(t, err, "the subject: it is not 1 to 255 bytes of UTF-8")
+	}
+}
+
+func TestClockOutOfRange(t *testing.T) {
+	for _, instant := range []time.Time{time.Unix(-1, 0), {}, time.Unix(wire.MaxDate, 0)} {
+		m := newManagerAt(t, instant)
+		_, err := m.CreateAccessToken(ctx, "alice")
+		require.ErrorContains(t, err, "the clock: the token's dates are not between 1970 and 9999")
+	}
+	_, err := newManagerAt(t, time.Unix(wire.MaxDate-900, 0)).CreateAccessToken(ctx, "alice")
+	require.NoError(t, err)
+}
+
+func TestTooLarge(t *testing.T) {
+	m := newManager(t)
+	fits := 0
+	for size := 5800; size < 6200; size++ {
+		raw, err := m.CreateAccessToken(ctx, "alice", jot.Claim("x", strings.Repeat("x", size)))
+		if err != nil {
+			require.ErrorIs(t, err, jot.ErrTooLarge)
+			require.ErrorContains(t, err, "access token of ")
+			continue
+		}
+		fits++
+		_, err = m.Verify(ctx, raw)
+		require.NoError(t, err, "what was made is accepted")
+		require.LessOrEqual(t, len(raw), 8192)
+	}
+	require.Positive(t, fits)
+	require.Less(t, fits, 400)
+
+	// Of a pair whose refresh token is too large nothing is issued.
+	big := jot.Claim("x", strings.Repeat("x", 9000))
+	p, err := m.CreatePair(ctx, "alice", big)
+	require.ErrorIs(t, err, jot.ErrTooLarge)
+	require.Nil(t, p)
+}
+
+func TestOnlyVerifying(t *testing.T) {
+	m, err := jot.New(jot.PublicKey("RS256", &rsaKey.PublicKey))
+	require.NoError(t, err)
+	for _, create := range []func(context.Context, string, ...jot.TokenOption) (string, error){m.CreateAccessToken, m.CreateRefreshToken} {
+		_, err := create(ctx, "alice")
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		require.ErrorContains(t, err, "only verifies")
+	}
+	_, err = m.CreatePair(ctx, "alice")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+}
+
+func TestSigningFails(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	m, err := jot.New(jot.PrivateKey("ES256", failingSigner{key}))
+	require.NoError(t, err)
+	_, err = m.CreatePair(ctx, "alice")
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	require.ErrorIs(t, err, errDown)
+	w := httptest.NewRecorder()
+	silence(t)
+	m.WriteError(w, httptest.NewRequest("POST", "/login", nil), err)
+	require.Equal(t, 503, w.Code)
+}
+
+func TestAdditionalClaims(t *testing.T) {
+	shared := map[string]any{"roles": []string{"admin"}, "plan": "pro"}
+	var seen []*jot.Token
+	m := newManager(t, jot.WithIssuer("us"), jot.WithAudience("api"),
+		jot.WithAdditionalClaims(func(_ context.Context, token *jot.Token) (map[string]any, error) {
+			seen = append(seen, token)
+			token.Subject, token.Audience[0], token.Scopes[0] = "mallory", "mallory", "mallory" // changes nothing
+			return shared, nil
+		}))
+	p := pair(t, m, jot.Scopes("s"), jot.Claim("plan", "free"), jot.Fresh())
+	require.Len(t, seen, 1, "access tokens only")
+	claims := claimsOf(t, p.AccessToken)
+	require.Equal(t, []any{"admin"}, claims["roles"])
+	require.Equal(t, "free", claims["plan"], "what was given at log-in wins")
+	require.Equal(t, "alice", claims["sub"])
+	require.Equal(t, "api", claims["aud"])
+	require.Equal(t, "s", claims["scope"])
+	require.NotContains(t, claimsOf(t, p.RefreshToken), "roles")
+	require.Equal(t, map[string]any{"roles": []string{"admin"}, "plan": "pro"}, shared, "the callback's map is as it was")
+
+	// The callback sees the token as it will be.
+	token := seen[0]
+	require.Equal(t, "access", token.Type)
+	require.Equal(t, claims["jti"], token.ID)
+	require.Equal(t, p.SessionID, token.SessionID)
+	require.Equal(t, "us", token.Issuer)
+	require.True(t, token.IsFresh())
+	var plan string
+	require.NoError(t, token.Claim("plan", &plan))
+	require.Equal(t, "free", plan)
+	_, err := m.CreateAccessToken(ctx, "alice", jot.InSession(token))
+	require.ErrorContains(t, err, "not a token that this Manager has verified")
+
+	raw, err := m.CreateToken(ctx, "alice", jot.Type("x"))
+	require.NoError(t, err)
+	require.NotContains(t, claimsOf(t, raw), "roles")
+}
+
+func TestAdditionalHeaders(t *testing.T) {
+	types := []string{}
+	m := newManager(t, jot.WithAdditionalHeaders(func(_ context.Context, token *jot.Token) (map[string]any, error) {
+		types = append(types, token.Type)
+		return map[string]any{"tenant": "a", "n": 1}, nil
+	}))
+	p := pair(t, m, jot.HeaderParam("tenant", "b"))
+	require.Equal(t, []string{"access", "refresh"}, types)
+	for raw, tenant := range map[string]string{p.AccessToken: "b", p.RefreshToken: "a"} {
+		header, _, err := jot.InsecureDecode(raw)
+		require.NoError(t, err)
+		require.Equal(t, map[string]any{"alg": "HS256", "typ": "JWT", "tenant": tenant, "n": number(1)}, header)
+		token, err := m.Verify(ctx, raw, jot.AnyType())
+		require.NoError(t, err)
+		got, ok := token.Header("tenant")
+		require.True(t, ok)
+		require.Equal(t, tenant, got)
+	}
+}
+
+// What a callback's error does to the making of a token.
+func TestMintingCallbackErrors(t *testing.T) {
+	for _, tc := range []struct {
+		err, want error
+		status    int
+	}{
+		{errDown, jot.ErrUnavailable, 503},
+		{context.DeadlineExceeded, jot.ErrUnavailable, 503},
+		{jot.ErrNoUser, jot.ErrNoUser, 401},
+		{errors.Join(errDown, jot.ErrForbidden), jot.ErrForbidden, 403},
+	} {
+		fails := func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": 1}, tc.err }
+		for _, opt := range []jot.Option{jot.WithAdditionalClaims(fails), jot.WithAdditionalHeaders(fails)} {
+			m := newManager(t, opt)
+			p, err := m.CreatePair(ctx, "alice")
+			require.Nil(t, p)
+			require.ErrorIs(t, err, tc.want)
+			require.ErrorIs(t, err, tc.err)
+			silence(t)
+			w := httptest.NewRecorder()
+			m.WriteError(w, httptest.NewRequest("POST", "/login", nil), err)
+			require.Equal(t, tc.status, w.Code)
+			require.NotContains(t, w.Body.String(), "hunter2")
+		}
+	}
+	broken := func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": func() {}}, nil }
+	_, err := newManager(t, jot.WithAdditionalClaims(broken)).CreateAccessToken(ctx, "alice")
+	require.ErrorContains(t, err, "WithAdditionalClaims: it has no JSON form: json: unsupported")
+	_, err = newManager(t, jot.WithAdditionalHeaders(broken)).CreateRefreshToken(ctx, "alice")
+	require.ErrorContains(t, err, "WithAdditionalHeaders: it has no JSON form: json: unsupported")
+}
+
+func TestInSession(t *testing.T) {
+	roles := "admin"
+	opts := options(jot.WithAudience("api"), jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) {
+		return map[string]any{"roles": roles}, nil
+	}))
+	m := newManager(t, opts...)
+	p := pair(t, m, jot.Fresh(), jot.Scopes("a", "b"), jot.Audience("web"), jot.Claim("plan", "pro"), jot.Claim("theme", "dark"))
+
+	afterwards := newManagerAt(t, now.Add(time.Hour), opts...)
+	roles = "user" // demoted
+	refresh, err := afterwards.Verify(ctx, p.RefreshToken, jot.Refresh(), jot.Audience("web"))
+	require.NoError(t, err)
+
+	claims := claimsOf(t, access(t, afterwards, jot.InSession(refresh), jot.Claim("theme", "light")))
+	take(t, claims, "jti")
+	require.Equal(t, map[string]any{
+		"type": "access", "sub": "alice", "sid": p.SessionID, "scope": "a b", "aud": "web", "fresh": false,
+		"iat": number(1893459600), "exp": number(1893460500), "auth_time": number(1893456000), // the log-in, not the refresh
+		"plan": "pro", "theme": "light", "roles": "user",
+	}, claims)
+
+	claims = claimsOf(t, access(t, afterwards, jot.InSession(refresh), jot.Scopes("a"), jot.Audience("app")))
+	require.Equal(t, "a", claims["scope"])
+	require.Equal(t, "app", claims["aud"])
+
+	// A step-up: the password was asked again.
+	claims = claimsOf(t, access(t, afterwards, jot.InSession(refresh), jot.Fresh()))
+	require.Equal(t, true, claims["fresh"])
+	require.Equal(t, number(1893459600), claims["auth_time"])
+	require.Equal(t, p.SessionID, claims["sid"])
+
+	// From an access token: its claims may be yesterday's rights.
+	fromAccess, err := m.Verify(ctx, p.AccessToken, jot.Audience("web"))
+	require.NoError(t, err)
+	claims = claimsOf(t, access(t, m, jot.InSession(fromAccess)))
+	require.Equal(t, "user", claims["roles"])
+	require.NotContains(t, claims, "plan")
+	require.Equal(t, p.SessionID, claims["sid"])
+	require.Equal(t, "a b", claims["scope"])
+
+	// A token of a type joins a session as well.
+	raw, err := m.CreateToken(ctx, "alice", jot.Type("ws"), jot.InSession(fromAccess))
+	require.NoError(t, err)
+	require.Equal(t, p.SessionID, claimsOf(t, raw)["sid"])
+}
+
+func TestWritePair(t *testing.T) {
+	m := newManager(t)
+	p := pair(t, m)
+	w := httptest.NewRecorder()
+	require.NoError(t, m.WritePair(w, p))
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	require.Equal(t, `{"access_token":"`+p.AccessToken+`","refresh_token":"`+p.RefreshToken+`","token_type":"Bearer","expires_in":900}`+"\n", w.Body.String())
+
+	w = httptest.NewRecorder()
+	require.NoError(t, m.WritePair(w, &jot.Pair{AccessToken: "a"}))
+	require.JSONEq(t, `{"access_token":"a","token_type":"Bearer"}`, w.Body.String())
+
+	require.ErrorIs(t, m.WritePair(gone{httptest.NewRecorder()}, p), io.ErrClosedPipe)
+}
+
+// Many goroutines share one manager.
+func TestConcurrentUse(t *testing.T) {
+	m := newManager(t, jot.WithBlocklist(jot.NewMemoryStore()), users,
+		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": 1}, nil }))
+	guard := m.Required(jot.Scopes("s"))
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for range 20 {
+				p, err := m.CreatePair(ctx, "alice", jot.Scopes("s"))
+				if err != nil || !send(guard, bearer(p.AccessToken)).called {
+					t.Error("refused")
+					return
+				}
+				token, err := m.Verify(ctx, p.AccessToken)
+				if err != nil || m.Revoke(ctx, token) != nil || send(guard, bearer(p.AccessToken)).called {
+					t.Error("not revoked")
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Ours, read by another library with the same secret.
+func TestOthersReadOurs(t *testing.T) {
+	p := pair(t, newManager(t, jot.WithIssuer("us"), jot.WithAudience("api")), jot.Fresh(), jot.Scopes("a", "b"))
+	var claims struct {
+		jwt.RegisteredClaims
+		Type  string `json:"type"`
+		Fresh bool   `json:"fresh"`
+		Scope string `json:"scope"`
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer("us"), jwt.WithAudience("api"), jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time { return now }))
+	_, err := parser.ParseWithClaims(p.AccessToken, &claims, func(*jwt.Token) (any, error) { return secret, nil })
+	require.NoError(t, err)
+	require.Equal(t, "alice", claims.Subject)
+	require.Equal(t, "access", claims.Type)
+	require.True(t, claims.Fresh)
+	require.Equal(t, "a b", claims.Scope)
+}
