@@ -238,8 +238,3 @@ func (m *Manager) outcome(ok bool, no, err error, t *Token) error {
 	}
 	return m.refuse(ErrUnavailable, err, t)
 }
-
-// cannotTell is outcome for a callback that gives no verdict, only an error.
-func (m *Manager) cannotTell(err error) error {
-	return m.outcome(true, nil, err, nil)
-}

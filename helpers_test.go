@@ -137,3 +137,8 @@ func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 type failingSigner struct{ crypto.Signer }
 
 func (failingSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, errDown }
+
+func quoteJSON(s string) string {
+	text, _ := json.Marshal(s)
+	return string(text)
+}

@@ -179,21 +179,16 @@ func (t *Token) Clone() *Token {
 }
 
 // String returns the token's type and id.
-func (t *Token) String() string {
-	if t == nil {
-		return "jot.Token(nil)"
-	}
-	return "jot.Token(" + t.Type + ", " + t.ID + ")"
-}
+func (t Token) String() string { return "jot.Token(" + t.Type + ", " + t.ID + ")" }
 
 // GoString returns what [Token.String] returns.
-func (t *Token) GoString() string { return t.String() }
+func (t Token) GoString() string { return t.String() }
 
 // Format writes what [Token.String] returns, whatever the verb.
-func (t *Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // LogValue returns what [Token.String] returns.
-func (t *Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // Pair is an access token and the refresh token of the same log-in, ready to be the answer of a login handler: [Manager.WritePair] writes it as
 // RFC 6749 section 5.1 has it. That JSON is the only way in which its tokens show; printed or logged it is redacted.

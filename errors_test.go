@@ -1,0 +1,130 @@
+package jot_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+)
+
+// logged collects what goes to the default logger.
+func logged(t *testing.T) *bytes.Buffer {
+	t.Helper()
+	silence(t)
+	var out bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	return &out
+}
+
+func TestWriteError(t *testing.T) {
+	m := newManager(t, jot.WithRealm("shop"))
+	const base = `Bearer realm="shop"`
+	for _, tc := range []struct {
+		name      string
+		err       error
+		status    int
+		code      string
+		challenge string
+		log       string
+	}{
+		{"ErrNoToken", jot.ErrNoToken, 401, "token_missing", base, ""},
+		{"ErrBadRequest", jot.ErrBadRequest, 400, "invalid_request", base + `, error="invalid_request"`, ""},
+		{"ErrInvalid", jot.ErrInvalid, 401, "token_invalid", base + `, error="invalid_token"`, ""},
+		{"ErrExpired", jot.ErrExpired, 401, "token_expired", base + `, error="invalid_token"`, ""},
+		{"ErrRevoked", jot.ErrRevoked, 401, "token_revoked", base + `, error="invalid_token"`, ""},
+		{"ErrReused", jot.ErrReused, 401, "token_reused", base + `, error="invalid_token"`, ""},
+		{"ErrWrongType", jot.ErrWrongType, 401, "token_wrong_type", base + `, error="invalid_token"`, ""},
+		{"ErrNoUser", jot.ErrNoUser, 401, "user_not_found", base + `, error="invalid_token"`, ""},
+		{"ErrNotFresh", jot.ErrNotFresh, 401, "fresh_token_required", base + `, error="insufficient_user_authentication"`, ""},
+		{"ErrScope", jot.ErrScope, 403, "insufficient_scope", base + `, error="insufficient_scope"`, ""},
+		{"ErrForbidden", jot.ErrForbidden, 403, "forbidden", "", ""},
+		{"ErrCSRF", jot.ErrCSRF, 403, "csrf_failed", "", ""},
+		{"ErrUnavailable", jot.ErrUnavailable, 503, "unavailable", "", "level=WARN"},
+		{"ErrTooLarge", jot.ErrTooLarge, 500, "", "", "level=ERROR"},
+		{"anything", errDown, 500, "", "", "hunter2"},
+		{"nothing", nil, 500, "", "", "level=ERROR"},
+		{"an empty Error", &jot.Error{}, 500, "", "", "no reason given"},
+		{"wrapped", fmt.Errorf("loading: %w (%w)", jot.ErrUnavailable, errDown), 503, "unavailable", "", "hunter2"},
+		{"an Error of the application's", &jot.Error{Err: jot.ErrScope, Scopes: []string{"a", "b"}}, 403, "insufficient_scope",
+			base + `, error="insufficient_scope", scope="a b"`, ""},
+		{"an Error with an age", fmt.Errorf("x: %w", &jot.Error{Err: jot.ErrNotFresh, MaxAge: 90 * time.Second, Cause: errDown}), 401, "fresh_token_required",
+			base + `, error="insufficient_user_authentication", max_age="90"`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			out := logged(t)
+			w := httptest.NewRecorder()
+			w.Header().Set("Content-Length", "5")
+			m.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), tc.err)
+			require.Equal(t, tc.status, w.Code)
+			require.Equal(t, tc.challenge, w.Header().Get("WWW-Authenticate"))
+			require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
+			require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+			require.Empty(t, w.Header().Get("Content-Length"))
+			require.Equal(t, tc.status == 503, w.Header().Get("Retry-After") != "")
+			var body map[string]any
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
+			code, _ := body["code"].(string)
+			require.Equal(t, tc.code, code)
+			require.Equal(t, tc.code != "", body["detail"] != nil)
+			require.NotContains(t, w.Body.String(), "hunter2")
+			if tc.log == "" {
+				require.Empty(t, out.String())
+			} else {
+				require.Contains(t, out.String(), tc.log)
+			}
+		})
+	}
+}
+
+// A client that has gone is no reason to warn anybody.
+func TestWriteErrorToAClientThatHasGone(t *testing.T) {
+	out := logged(t)
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	newManager(t).WriteError(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(cancelled), jot.ErrUnavailable)
+	require.Empty(t, out.String())
+}
+
+func TestWithErrorHandler(t *testing.T) {
+	var got []error
+	m := newManager(t, jot.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, err error) {
+		got = append(got, err)
+		e, ok := errors.AsType[*jot.Error](err)
+		if !ok {
+			http.Error(w, "sorry", http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(e.Status())
+	}))
+	require.Equal(t, 401, send(m.Required(), bearer("x")).Code)
+	require.ErrorIs(t, got[0], jot.ErrInvalid)
+	for _, err := range []error{jot.ErrForbidden, errDown} {
+		m.WriteError(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), err)
+		require.ErrorIs(t, got[len(got)-1], err)
+	}
+}
+
+func TestError(t *testing.T) {
+	e := &jot.Error{Err: jot.ErrInvalid}
+	require.EqualError(t, e, "jot: token is invalid")
+	require.Equal(t, []error{jot.ErrInvalid}, e.Unwrap())
+	e.Cause = errDown
+	require.EqualError(t, e, "jot: token is invalid: store down: password=hunter2")
+	require.ErrorIs(t, e, errDown)
+	require.ErrorIs(t, e, jot.ErrInvalid)
+	require.NotErrorIs(t, e, jot.ErrExpired)
+	require.Equal(t, `Bearer realm="api", error="invalid_token"`, e.Challenge())
+	require.Equal(t, 500, (&jot.Error{Err: jot.ErrTooLarge}).Status())
+	require.Empty(t, (&jot.Error{Err: jot.ErrTooLarge}).Code())
+	require.Empty(t, (&jot.Error{Err: jot.ErrTooLarge}).Challenge())
+}

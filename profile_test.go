@@ -1,0 +1,45 @@
+package jot_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/internal/wire"
+)
+
+// profile is the option that packages of this module bend the rules of reading by.
+func profile(t testing.TB, p wire.Profile) jot.Option {
+	t.Helper()
+	option, ok := wire.NewOption(p).(jot.Option)
+	require.True(t, ok)
+	return option
+}
+
+func TestProfile(t *testing.T) {
+	store := new(spyBlocklist)
+	m := newManager(t, jot.WithBlocklist(store),
+		profile(t, wire.Profile{Subject: "identity", DefaultType: "access", ExpiryOptional: true, IDOptional: true, Typ: "at+jwt"}))
+
+	token, err := m.Verify(ctx, forge(t, `{"alg":"HS256","typ":"at+JWT"}`, `{"identity":"alice"}`))
+	require.NoError(t, err)
+	require.Equal(t, "alice", token.Subject)
+	require.Equal(t, "access", token.Type)
+	require.False(t, token.Expired())
+	require.Empty(t, store.ids, "nothing to ask about")
+	require.ErrorContains(t, m.Revoke(ctx, token), "a token without an id cannot be revoked")
+
+	token, err = m.Verify(ctx, forge(t, ourHeader, `{"identity":"alice","jti":"1"}`))
+	require.NoError(t, err)
+	require.NoError(t, m.Revoke(ctx, token))
+	require.Equal(t, []time.Time{time.Unix(wire.MaxDate, 0).UTC()}, store.untils, "what never expires is never forgotten")
+
+	claims := claimsOf(t, access(t, m))
+	require.Equal(t, "alice", claims["identity"])
+	require.NotContains(t, claims, "sub")
+
+	_, err = jot.New(jot.HS256(secret), profile(t, wire.Profile{}), profile(t, wire.Profile{}))
+	require.ErrorContains(t, err, "given twice")
+}
