@@ -25,8 +25,8 @@ func (n nowhere) Header() http.Header          { clear(n.header); return n.heade
 func (nowhere) Write(text []byte) (int, error) { return len(text), nil }
 func (nowhere) WriteHeader(int)                {}
 
-// BenchmarkVerify puts what a guarded request costs beside golang-jwt's parser into a map and into a struct, which only parse: no route, no
-// context, no strict reading.
+// BenchmarkVerify puts what a guarded request costs beside golang-jwt's parser into a map and into a struct, which
+// only parse: no route, no context, no strict reading.
 func BenchmarkVerify(b *testing.B) {
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(b, err)

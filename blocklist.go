@@ -6,21 +6,22 @@ import (
 	"time"
 )
 
-// Blocklist remembers what was revoked until it would have expired anyway. Implement it over whatever your servers share; a
-// conforming one passes jottest.TestBlocklist. Its methods are called by many goroutines at once. An error means "cannot tell" and becomes
-// [ErrUnavailable]; it is never taken for either answer.
+// Blocklist remembers what was revoked until it would have expired anyway. Implement it over whatever your servers
+// share; a conforming one passes jottest.TestBlocklist. Its methods are called by many goroutines at once. An error
+// means "cannot tell" and becomes [ErrUnavailable]; it is never taken for either answer.
 type Blocklist interface {
-	// Revoke remembers id until the instant; first reports, atomically, whether it was new. Ids are opaque keys of at most 64
-	// bytes made by the Manager, compared byte for byte. Revoking an id again never shortens how long it is remembered. An until that has
-	// passed is no error, and need not be remembered.
+	// Revoke remembers id until the instant; first reports, atomically, whether it was new. Ids are opaque keys of at
+	// most 64 bytes made by the Manager, compared byte for byte. Revoking an id again never shortens how long it is
+	// remembered. An until that has passed is no error, and need not be remembered.
 	Revoke(ctx context.Context, id string, until time.Time) (first bool, err error)
 	// Revoked reports whether any of ids is remembered. One call per request.
 	Revoked(ctx context.Context, ids ...string) (bool, error)
 }
 
-// MemoryStore is a [Blocklist] in the memory of one process: a restart forgets every revocation, and a second process does not see them. It fits
-// tests, and services that run as one process with short-lived tokens. It forgets nothing early, and holds nothing much longer than it can still
-// matter: entries that have expired go when their number has doubled. It starts no goroutine.
+// MemoryStore is a [Blocklist] in the memory of one process: a restart forgets every revocation, and a second process
+// does not see them. It fits tests, and services that run as one process with short-lived tokens. It forgets nothing
+// early, and holds nothing much longer than it can still matter: entries that have expired go when their number has
+// doubled. It starts no goroutine.
 type MemoryStore struct {
 	mu      sync.RWMutex
 	entries map[string]time.Time
@@ -80,8 +81,8 @@ func (s *MemoryStore) Len() int {
 
 type clockKey struct{}
 
-// clockOf returns the caller's clock: a store that went by another would forget revocations early when WithClock stands in
-// the past.
+// clockOf returns the caller's clock: a store that went by another would forget revocations early when WithClock
+// stands in the past.
 func clockOf(ctx context.Context) func() time.Time {
 	if clock, ok := ctx.Value(clockKey{}).(func() time.Time); ok {
 		return clock

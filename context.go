@@ -16,8 +16,8 @@ func newContext(ctx context.Context, t *Token, raw string) context.Context {
 	return context.WithValue(ctx, contextKey{}, &contextValue{t, raw, outer})
 }
 
-// NewContext returns a context that carries t, for tests and for adapters to other frameworks; [Manager.Required] does it by
-// itself. A nil t, which [Manager.VerifyRequest] returns for an anonymous request, leaves ctx as it is.
+// NewContext returns a context that carries t, for tests and for adapters to other frameworks; [Manager.Required]
+// does it by itself. A nil t, which [Manager.VerifyRequest] returns for an anonymous request, leaves ctx as it is.
 func NewContext(ctx context.Context, t *Token) context.Context {
 	if t == nil {
 		return ctx
@@ -73,8 +73,8 @@ func ClaimsAs[T any](ctx context.Context) (T, error) {
 	return claims, err
 }
 
-// CurrentUser returns what the function of [WithUserLookup] returned for the token that [FromContext] returns. ok is false when
-// there is no token, no such function, or when it returns another type than T.
+// CurrentUser returns what the function of [WithUserLookup] returned for the token that [FromContext] returns. ok is
+// false when there is no token, no such function, or when it returns another type than T.
 func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
 	if t, found := FromContext(ctx); found {
 		user, ok = t.user.(T)

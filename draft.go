@@ -123,8 +123,8 @@ func newDraft(opts []TokenOption) *draft {
 	return d
 }
 
-// ExpiresIn sets how long the token lives, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a pair it
-// means the access token.
+// ExpiresIn sets how long the token lives, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a
+// pair it means the access token.
 func ExpiresIn(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("ExpiresIn", badTTL(d))
@@ -148,9 +148,9 @@ func FreshFor(d time.Duration) TokenOption {
 	})
 }
 
-// Claim adds a claim of the application's, any value that [encoding/json] can encode. Registered claims and jot's own (sub, exp, iat, nbf,
-// jti, type, fresh, auth_time, scope, sid, csrf, iss, aud, cnf, client_id) are an error. Given again, the later value counts. On a pair it
-// means both tokens.
+// Claim adds a claim of the application's, any value that [encoding/json] can encode. Registered claims and jot's own
+// (sub, exp, iat, nbf, jti, type, fresh, auth_time, scope, sid, csrf, iss, aud, cnf, client_id) are an error. Given
+// again, the later value counts. On a pair it means both tokens.
 func Claim(name string, v any) TokenOption {
 	return tokenOption(func(d *draft) { d.add("Claim", &d.claims, map[string]any{name: v}, reservedClaims) })
 }
@@ -160,15 +160,17 @@ func Claims(v any) TokenOption {
 	return tokenOption(func(d *draft) { d.add("Claims", &d.claims, v, reservedClaims) })
 }
 
-// HeaderParam adds a parameter to the token's header. Those that steer verification (alg, kid, typ, crit, b64, jku, jwk,
-// x5u, x5c, x5t, zip, enc, cty) are an error. On a pair it means the access token.
+// HeaderParam adds a parameter to the token's header. Those that steer verification (alg, kid, typ, crit, b64, jku,
+// jwk, x5u, x5c, x5t, zip, enc, cty) are an error. On a pair it means the access token.
 func HeaderParam(name string, v any) TokenOption {
 	return tokenOption(func(d *draft) { d.add("HeaderParam", &d.headers, map[string]any{name: v}, reservedHeaders) })
 }
 
-// InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless options say otherwise, its scopes and audience; from a
-// refresh token also the claims that were given at log-in. t is a token that this Manager has verified, of the same subject. With [Fresh] it is a step-up: the
-// password was asked again, and auth_time is now. It is for access tokens and those of a [Type]; a pair or a refresh token begins a session of its own.
+// InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless
+// options say otherwise, its scopes and audience; from a refresh token also the claims that were given at log-in. t
+// is a token that this Manager has verified, of the same subject. With [Fresh] it is a step-up: the password was
+// asked again, and auth_time is now. It is for access tokens and those of a [Type]; a pair or a refresh token begins
+// a session of its own.
 func InSession(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		if t == nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The reasons for which a request or a token is refused. Every refusal wraps exactly one of them; test with [errors.Is]. The answer that a
-// client gets for each is in the documentation of [DefaultErrorHandler].
+// The reasons for which a request or a token is refused. Every refusal wraps exactly one of them; test with
+// [errors.Is]. The answer that a client gets for each is in the documentation of [DefaultErrorHandler].
 var (
 	// ErrNoToken: the request carries no token where the route looks for one.
 	ErrNoToken = errors.New("jot: no token")
@@ -26,7 +26,8 @@ var (
 	ErrRevoked = errors.New("jot: token has been revoked")
 	// ErrReused: a refresh token was used a second time.
 	ErrReused = errors.New("jot: refresh token was used before")
-	// ErrWrongType: the token has another type than the route asks for, say a refresh token where an access token belongs.
+	// ErrWrongType: the token has another type than the route asks for, say a refresh token where an access token
+	// belongs.
 	ErrWrongType = errors.New("jot: token has the wrong type")
 	// ErrNotFresh: the route wants a recent log-in (RFC 9470).
 	ErrNotFresh = errors.New("jot: fresh token required")
@@ -40,8 +41,8 @@ var (
 	ErrNoUser = errors.New("jot: user not found")
 	// ErrUnavailable: whether the token holds cannot be told now, because a store or a callback failed.
 	ErrUnavailable = errors.New("jot: temporarily unavailable")
-	// ErrTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong into a database, not
-	// all into a token.
+	// ErrTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong into a
+	// database, not all into a token.
 	ErrTooLarge = errors.New("jot: token is too large")
 )
 
@@ -90,8 +91,9 @@ type Error struct {
 	Err error
 	// Cause says more, for the operator's log. It may hold foreign text, so it never goes to the client.
 	Cause error
-	// Token is the token that was authentic but refused, because it had expired, was revoked, is of the wrong type and so on. It is nil
-	// unless its signature held. Its holder is not logged in: use it for a message or a log line, or to revoke it.
+	// Token is the token that was authentic but refused, because it had expired, was revoked, is of the wrong type
+	// and so on. It is nil unless its signature held. Its holder is not logged in: use it for a message or a log
+	// line, or to revoke it.
 	Token *Token
 	// Scopes are those that the route wants, when Err is [ErrScope].
 	Scopes []string
@@ -128,7 +130,8 @@ func (e *Error) Status() int { return answerTo(e.Err).status }
 // no refusal.
 func (e *Error) Code() string { return answerTo(e.Err).code }
 
-// Challenge returns the value of the WWW-Authenticate header (RFC 6750 section 3, RFC 9470 section 3), empty where the answer has none.
+// Challenge returns the value of the WWW-Authenticate header (RFC 6750 section 3, RFC 9470 section 3), empty where
+// the answer has none.
 func (e *Error) Challenge() string {
 	a := answerTo(e.Err)
 	if a.challenge == "-" {
@@ -160,8 +163,8 @@ type problem struct {
 	Code   string `json:"code,omitempty"`
 }
 
-// DefaultErrorHandler answers a refused request with a problem document (RFC 9457) and the challenge of RFC 6750 or RFC 9470, and
-// nothing of what the request said:
+// DefaultErrorHandler answers a refused request with a problem document (RFC 9457) and the challenge of RFC 6750 or
+// RFC 9470, and nothing of what the request said:
 //
 //	ErrNoToken                                 401  token_missing
 //	ErrBadRequest                              400  invalid_request
@@ -171,8 +174,9 @@ type problem struct {
 //	ErrScope, ErrForbidden, ErrCSRF            403  insufficient_scope, forbidden, csrf_failed
 //	ErrUnavailable                             503  unavailable, with Retry-After
 //
-// Any other error is the application's own mistake and answered by 500 without a detail. Those two last kinds are logged by [slog.Default], the
-// rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says otherwise; a handler of your own may call it for what it does not treat.
+// Any other error is the application's own mistake and answered by 500 without a detail. Those two last kinds are
+// logged by [slog.Default], the rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says
+// otherwise; a handler of your own may call it for what it does not treat.
 func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -202,8 +206,8 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
 }
 
-// WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is the other half of
-// [Manager.VerifyRequest] for adapters, and the way to answer when Create… fails.
+// WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is
+// the other half of [Manager.VerifyRequest] for adapters, and the way to answer when Create… fails.
 func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*Error](err); !ok || e.realm == "" {
 		if a := answerTo(err); a.sentinel != nil {
@@ -225,8 +229,8 @@ func (m *Manager) refuse(sentinel, cause error, t *Token) *Error {
 	return &Error{Err: sentinel, Cause: cause, Token: t, realm: m.realm}
 }
 
-// outcome turns what a callback said into an error: false is no, an error is "cannot tell", and an error that wraps one of
-// our sentinels is that answer.
+// outcome turns what a callback said into an error: false is no, an error is "cannot tell", and an error that wraps
+// one of our sentinels is that answer.
 func (m *Manager) outcome(ok bool, no, err error, t *Token) error {
 	switch a := answerTo(err); {
 	case err == nil && ok:

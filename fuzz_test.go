@@ -13,8 +13,8 @@ import (
 	"github.com/go-jot/jot"
 )
 
-// FuzzVerify signs whatever header and payload come, and reads whatever text comes. What is accepted, golang-jwt accepts too, and its text is
-// the one text of its content.
+// FuzzVerify signs whatever header and payload come, and reads whatever text comes. What is accepted, golang-jwt
+// accepts too, and its text is the one text of its content.
 func FuzzVerify(f *testing.F) {
 	for _, header := range []string{ourHeader, `{"alg":"HS256"}`, `{"alg":"none"}`, `{"alg":"HS256","kid":"1"}`, `{"alg":"HS256","crit":["b64"],"b64":false}`, `{ "typ":"jwt","alg":"HS256"}`} {
 		for _, payload := range []string{

@@ -21,7 +21,8 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// KeySource is where a [Manager] takes its keys from: a [Key], a [*KeySet] or a [Keyfunc]. No other package can make one.
+// KeySource is where a [Manager] takes its keys from: a [Key], a [*KeySet] or a [Keyfunc]. No other package can make
+// one.
 type KeySource interface {
 	// keys returns what the source holds now. A ring never changes: a source that changes hands out another one, so
 	// the ring's address is its generation.
@@ -79,11 +80,12 @@ func newRing() *ring {
 	return &ring{byHeader: map[string]*key{}, byID: map[keyID]*key{}, bare: map[string]*key{}}
 }
 
-// Key is a key bound to one algorithm, the only one that it signs or verifies by (RFC 8725 section 3.1). Make one with [HS256],
-// [PrivateKey], [PublicKey] or [ParsePEM].
+// Key is a key bound to one algorithm, the only one that it signs or verifies by (RFC 8725 section 3.1). Make one
+// with [HS256], [PrivateKey], [PublicKey] or [ParsePEM].
 //
-// A Key that cannot be used carries its defect, and [New] and [NewKeySet] report it, so that a key can be written where it is needed.
-// The zero Key is such a one. A Key never shows its material: however printed, logged or encoded, it gives its algorithm and id.
+// A Key that cannot be used carries its defect, and [New] and [NewKeySet] report it, so that a key can be written
+// where it is needed. The zero Key is such a one. A Key never shows its material: however printed, logged or encoded,
+// it gives its algorithm and id.
 type Key struct {
 	k   *key
 	err error
@@ -101,8 +103,8 @@ type key struct {
 }
 
 // HS256 returns a key for HMAC with SHA-256 (RFC 7518 section 3.2). The secret has at least 32 bytes, better from
-// [GenerateSecret] than from a keyboard; it is copied. Who verifies with it can also sign with it: give it to no other service, use
-// a key pair there.
+// [GenerateSecret] than from a keyboard; it is copied. Who verifies with it can also sign with it: give it to no
+// other service, use a key pair there.
 func HS256(secret []byte) Key { return secretKey("HS256", secret) }
 
 // HS384 is [HS256] with SHA-384 and a secret of at least 48 bytes.
@@ -111,17 +113,18 @@ func HS384(secret []byte) Key { return secretKey("HS384", secret) }
 // HS512 is [HS256] with SHA-512 and a secret of at least 64 bytes.
 func HS512(secret []byte) Key { return secretKey("HS512", secret) }
 
-// GenerateSecret returns 64 random bytes, a secret for [HS256], [HS384] or [HS512]. Keep it: tokens signed with a secret
-// that is forgotten at the next start are refused after it.
+// GenerateSecret returns 64 random bytes, a secret for [HS256], [HS384] or [HS512]. Keep it: tokens signed with a
+// secret that is forgotten at the next start are refused after it.
 func GenerateSecret() []byte {
 	secret := make([]byte, 64)
 	_, _ = rand.Read(secret) // never fails
 	return secret
 }
 
-// PrivateKey returns a key that signs and verifies by alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or
-// EdDSA (Ed25519). RSA keys have at least 2048 bits; the algorithm decides the curve. The signer may live in a KMS or an HSM: only its
-// public half is read here, and it is called once for each token. Its id is its RFC 7638 thumbprint.
+// PrivateKey returns a key that signs and verifies by alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
+// ES512 or EdDSA (Ed25519). RSA keys have at least 2048 bits; the algorithm decides the curve. The signer may live in
+// a KMS or an HSM: only its public half is read here, and it is called once for each token. Its id is its RFC 7638
+// thumbprint.
 func PrivateKey(alg string, key crypto.Signer) Key {
 	method, err := pairMethod(alg)
 	if err != nil {
@@ -223,8 +226,9 @@ func quote(s string) string {
 	return string(text)
 }
 
-// WithID returns the key under another id, the "kid" of the tokens it signs; it verifies only tokens that name the same id. With an
-// empty kid the key has no id: it writes none, and verifies the tokens without one. Of one algorithm only one key can be so.
+// WithID returns the key under another id, the "kid" of the tokens it signs; it verifies only tokens that name the
+// same id. With an empty kid the key has no id: it writes none, and verifies the tokens without one. Of one algorithm
+// only one key can be so.
 func (k Key) WithID(kid string) Key {
 	if k.defect() != nil {
 		return k
@@ -277,12 +281,14 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 // MarshalText returns what [Key.String] returns. A key is not to be stored this way.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// KeySet is several keys, told apart by algorithm and id: one that signs, and others that verify what they signed once or will sign soon.
+// KeySet is several keys, told apart by algorithm and id: one that signs, and others that verify what they signed
+// once or will sign soon.
 type KeySet struct{ ring *ring }
 
 // NewKeySet returns the set of current, which signs, and others, which verify. With a [PublicKey] as current the set
-// only verifies. Two keys that could not be told apart are an error: the same algorithm and the same id, or both without one. So a first
-// secret without an id is replaced by a second with one: NewKeySet(HS256(next).WithID("2"), HS256(old)).
+// only verifies. Two keys that could not be told apart are an error: the same algorithm and the same id, or both
+// without one. So a first secret without an id is replaced by a second with one: NewKeySet(HS256(next).WithID("2"),
+// HS256(old)).
 func NewKeySet(current Key, others ...Key) (*KeySet, error) {
 	set := &KeySet{ring: newRing()}
 	var errs []error
@@ -319,11 +325,12 @@ type keyfunc struct {
 	err  error
 }
 
-// Keyfunc makes a source of a golang-jwt key function, such as those that follow a JWKS endpoint. It only verifies, by the
-// algorithms named, which must be either all HMAC or all not. The function sees the token's header and empty claims, because nothing of the
-// payload is read before its signature is checked; the key that it returns must fit the algorithm of the header, as strictly as if it had been given to
-// [PublicKey] or [HS256]. Its error refuses the token as [ErrInvalid], unless it wraps another of this package's errors: let it wrap [ErrUnavailable]
-// when keys could not be fetched.
+// Keyfunc makes a source of a golang-jwt key function, such as those that follow a JWKS endpoint. It only verifies,
+// by the algorithms named, which must be either all HMAC or all not. The function sees the token's header and empty
+// claims, because nothing of the payload is read before its signature is checked; the key that it returns must fit
+// the algorithm of the header, as strictly as if it had been given to [PublicKey] or [HS256]. Its error refuses the
+// token as [ErrInvalid], unless it wraps another of this package's errors: let it wrap [ErrUnavailable] when keys
+// could not be fetched.
 func Keyfunc(f jwt.Keyfunc, algs ...string) KeySource {
 	var errs []error
 	if f == nil {

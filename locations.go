@@ -11,8 +11,8 @@ type Location string
 // InHeader is the Authorization header: "Authorization: Bearer <token>" (RFC 6750 section 2.1).
 const InHeader Location = "header"
 
-// bearer finds the token of the Authorization header. Nothing there, or another scheme, is "" without an error; a Bearer credential that
-// is not one token68, or a second field, is malformed.
+// bearer finds the token of the Authorization header. Nothing there, or another scheme, is "" without an error; a
+// Bearer credential that is not one token68, or a second field, is malformed.
 func bearer(h http.Header) (raw string, ok bool) {
 	fields := h["Authorization"]
 	if len(fields) == 0 {

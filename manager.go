@@ -13,15 +13,16 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// Manager issues tokens and guards routes. Make one with [New] at start-up. It does not change afterwards, and all its methods may be
-// called by many goroutines at once. Several managers in one process do not see each other's tokens, unless they share keys.
+// Manager issues tokens and guards routes. Make one with [New] at start-up. It does not change afterwards, and all
+// its methods may be called by many goroutines at once. Several managers in one process do not see each other's
+// tokens, unless they share keys.
 type Manager struct {
 	config
 	sources []KeySource // the first one signs
 }
 
-// New returns a Manager that signs with the current key of keys and verifies with all of them. Its error joins every mistake in keys and opts;
-// after it, nothing about the configuration can fail.
+// New returns a Manager that signs with the current key of keys and verifies with all of them. Its error joins every
+// mistake in keys and opts; after it, nothing about the configuration can fail.
 func New(keys KeySource, opts ...Option) (*Manager, error) {
 	m := &Manager{config: config{
 		accessTTL: defaultAccessTTL, refreshTTL: defaultRefreshTTL, leeway: defaultLeeway, realm: defaultRealm,
@@ -59,16 +60,16 @@ func (m *Manager) now() time.Time {
 	return time.Now()
 }
 
-// CreateAccessToken issues an access token for subject, the user's id: 1 to 255 bytes of UTF-8. It belongs to no session, so
-// that a log-out of one does not end it, unless [InSession] says otherwise.
+// CreateAccessToken issues an access token for subject, the user's id: 1 to 255 bytes of UTF-8. It belongs to no
+// session, so that a log-out of one does not end it, unless [InSession] says otherwise.
 func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "use CreateToken")
 	return m.single(ctx, d, typeAccess, subject)
 }
 
-// CreateRefreshToken issues a refresh token for subject, without an access token; it begins a session. Most log-ins want
-// [Manager.CreatePair].
+// CreateRefreshToken issues a refresh token for subject, without an access token; it begins a session. Most log-ins
+// want [Manager.CreatePair].
 func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "use CreateToken")
@@ -79,17 +80,17 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 	return m.mint(ctx, d, rq.as(typeRefresh, or(d.expiresIn, m.refreshTTL)))
 }
 
-// CreateToken issues a token of a [Type], which opts must name: for a mailed link to reset a password, say. No route takes it but one with the
-// same Type. It lives as long as an access token unless [ExpiresIn] says otherwise.
+// CreateToken issues a token of a [Type], which opts must name: for a mailed link to reset a password, say. No route
+// takes it but one with the same Type. It lives as long as an access token unless [ExpiresIn] says otherwise.
 func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ == "", "CreateToken", "name the type by Type")
 	return m.single(ctx, d, d.typ, subject)
 }
 
-// CreatePair issues the access token and the refresh token of a new session for subject: a log-in. Both carry the session's id (sid) and
-// auth_time. Of opts, [ExpiresIn], [Fresh], [FreshFor] and [HeaderParam] mean the access token, [RefreshExpiresIn] the refresh token; the others mean both.
-// Nothing is issued unless both can be.
+// CreatePair issues the access token and the refresh token of a new session for subject: a log-in. Both carry the
+// session's id (sid) and auth_time. Of opts, [ExpiresIn], [Fresh], [FreshFor] and [HeaderParam] mean the access
+// token, [RefreshExpiresIn] the refresh token; the others mean both. Nothing is issued unless both can be.
 func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
@@ -108,8 +109,8 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	return pair, nil
 }
 
-// WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Its error is the
-// client's connection.
+// WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Its error
+// is the client's connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
 	body, err := json.Marshal(pair)
 	if err != nil {

@@ -9,15 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// Required returns a guard: it lets a request through to next only with a token that the manager's keys signed, that has not expired, was not revoked, and
-// has what opts demand; without any, an access token. The handler finds the token by [FromContext]. Any other request is answered
-// by [Manager.WriteError], and the handler is not called.
+// Required returns a guard: it lets a request through to next only with a token that the manager's keys signed, that
+// has not expired, was not revoked, and has what opts demand; without any, an access token. The handler finds the
+// token by [FromContext]. Any other request is answered by [Manager.WriteError], and the handler is not called.
 //
-// The guard treats OPTIONS like any method: put CORS handling around it, not within, so that preflights do not reach it and refusals carry
-// its headers. Within another guard of the same manager, it verifies the same token's text no second time and runs its own demands only.
+// The guard treats OPTIONS like any method: put CORS handling around it, not within, so that preflights do not reach
+// it and refusals carry its headers. Within another guard of the same manager, it verifies the same token's text no
+// second time and runs its own demands only.
 //
-// Options that contradict each other panic, at start-up, with a message that names them. The guard has the type that routers
-// take for middleware; it never wraps the ResponseWriter.
+// Options that contradict each other panic, at start-up, with a message that names them. The guard has the type that
+// routers take for middleware; it never wraps the ResponseWriter.
 func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Handler {
 	rt, err := m.route(opts)
 	if err != nil {
@@ -41,9 +42,10 @@ func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Han
 	}
 }
 
-// VerifyRequest is what [Manager.Required] does before it calls the handler, for adapters to other frameworks: they pass its error to
-// [Manager.WriteError] and put its token into the context by [NewContext]. It returns neither a token nor an error exactly when [Optional] or
-// [Except] lets the request through. Options that contradict each other are an error.
+// VerifyRequest is what [Manager.Required] does before it calls the handler, for adapters to other frameworks: they
+// pass its error to [Manager.WriteError] and put its token into the context by [NewContext]. It returns neither a
+// token nor an error exactly when [Optional] or [Except] lets the request through. Options that contradict each other
+// are an error.
 func (m *Manager) VerifyRequest(r *http.Request, opts ...RouteOption) (*Token, error) {
 	rt, err := m.route(opts)
 	if err != nil {
@@ -119,7 +121,8 @@ func (e *exemption) covers(r *http.Request) bool {
 	return ok
 }
 
-// isPlain reports whether every reader of the request's path would read it alike: clean, and percent-encoded only where it must be.
+// isPlain reports whether every reader of the request's path would read it alike: clean, and percent-encoded only
+// where it must be.
 func isPlain(r *http.Request) bool {
 	p := r.URL.Path
 	if !strings.HasPrefix(p, "/") || r.URL.RawPath != "" || r.URL.Opaque != "" || !utf8.ValidString(p) || strings.ContainsAny(p, "\\;%") {

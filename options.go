@@ -27,8 +27,8 @@ type Demand interface {
 	demand()
 }
 
-// Trait is what a token has and a route demands, in the same word: CreateAccessToken(ctx, id, Scopes("admin")) makes what
-// Required(Scopes("admin")) asks for.
+// Trait is what a token has and a route demands, in the same word: CreateAccessToken(ctx, id, Scopes("admin")) makes
+// what Required(Scopes("admin")) asks for.
 type Trait interface {
 	TokenOption
 	Demand
@@ -139,9 +139,9 @@ const (
 	defaultRealm      = "api"
 )
 
-// WithBlocklist asks b whether a token was revoked, once for each request, and is where [Manager.Revoke] writes. When b
-// fails the answer is 503: a token that may be revoked is not let in. A call may take a second. Without it nothing is looked up but what
-// [WithTokenInBlocklist] does.
+// WithBlocklist asks b whether a token was revoked, once for each request, and is where [Manager.Revoke] writes. When
+// b fails the answer is 503: a token that may be revoked is not let in. A call may take a second. Without it nothing
+// is looked up but what [WithTokenInBlocklist] does.
 func WithBlocklist(b Blocklist) Option {
 	wrong := ""
 	if v := reflect.ValueOf(b); b == nil || v.Kind() == reflect.Pointer && v.IsNil() {
@@ -150,42 +150,47 @@ func WithBlocklist(b Blocklist) Option {
 	return set("WithBlocklist", wrong, func(c *config) { c.blocklist = b })
 }
 
-// WithTokenInBlocklist asks f whether a token was revoked, once for each request, before any blocklist. True refuses it as
-// [ErrRevoked]. An error means that f cannot tell: 503, [ErrUnavailable], unless it wraps another of this package's errors.
+// WithTokenInBlocklist asks f whether a token was revoked, once for each request, before any blocklist. True refuses
+// it as [ErrRevoked]. An error means that f cannot tell: 503, [ErrUnavailable], unless it wraps another of this
+// package's errors.
 func WithTokenInBlocklist(f func(ctx context.Context, t *Token) (revoked bool, err error)) Option {
 	return set("WithTokenInBlocklist", nilFunc(f == nil), func(c *config) { c.inBlocklist = f })
 }
 
-// WithTokenVerification asks f about every token that holds otherwise. False refuses it as [ErrForbidden]; an error means that f
-// cannot tell: 503, unless it wraps another of this package's errors. For a rule of one route use [Check].
+// WithTokenVerification asks f about every token that holds otherwise. False refuses it as [ErrForbidden]; an error
+// means that f cannot tell: 503, unless it wraps another of this package's errors. For a rule of one route use
+// [Check].
 func WithTokenVerification(f func(ctx context.Context, t *Token) (ok bool, err error)) Option {
 	return set("WithTokenVerification", nilFunc(f == nil), func(c *config) { c.verification = f })
 }
 
-// WithUserLookup loads the user of every token that holds, for [CurrentUser]. It runs last, on every guarded route. An error that
-// wraps [ErrNoUser] refuses the token: 401, the user is gone. Any other error is 503, so return ErrNoUser for [database/sql.ErrNoRows] and its like.
+// WithUserLookup loads the user of every token that holds, for [CurrentUser]. It runs last, on every guarded route.
+// An error that wraps [ErrNoUser] refuses the token: 401, the user is gone. Any other error is 503, so return
+// ErrNoUser for [database/sql.ErrNoRows] and its like.
 func WithUserLookup[T any](f func(ctx context.Context, t *Token) (T, error)) Option {
 	return set("WithUserLookup", nilFunc(f == nil), func(c *config) {
 		c.lookup = func(ctx context.Context, t *Token) (any, error) { return f(ctx, t) }
 	})
 }
 
-// WithAdditionalClaims adds the claims that f returns to every access token, and to no other: a refresh token lives long, and
-// yesterday's rights must not live in it. f sees the token as far as it is made; its claims include those given by [Claim] and [Claims], which win over f's. A
-// registered claim among f's is an error of the Create… method. When f fails it fails too, with [ErrUnavailable] unless the error wraps another of
-// this package's. The map is copied.
+// WithAdditionalClaims adds the claims that f returns to every access token, and to no other: a refresh token lives
+// long, and yesterday's rights must not live in it. f sees the token as far as it is made; its claims include those
+// given by [Claim] and [Claims], which win over f's. A registered claim among f's is an error of the Create… method.
+// When f fails it fails too, with [ErrUnavailable] unless the error wraps another of this package's. The map is
+// copied.
 func WithAdditionalClaims(f func(ctx context.Context, t *Token) (map[string]any, error)) Option {
 	return set("WithAdditionalClaims", nilFunc(f == nil), func(c *config) { c.claims = f })
 }
 
-// WithAdditionalHeaders adds the header parameters that f returns to every token. Those given by [HeaderParam] win; alg, kid,
-// typ and the others that steer verification are an error of the Create… method. Errors are as with [WithAdditionalClaims]. The map is copied.
+// WithAdditionalHeaders adds the header parameters that f returns to every token. Those given by [HeaderParam] win;
+// alg, kid, typ and the others that steer verification are an error of the Create… method. Errors are as with
+// [WithAdditionalClaims]. The map is copied.
 func WithAdditionalHeaders(f func(ctx context.Context, t *Token) (map[string]any, error)) Option {
 	return set("WithAdditionalHeaders", nilFunc(f == nil), func(c *config) { c.headers = f })
 }
 
-// WithAccessTTL sets how long access tokens live, and those of [Manager.CreateToken]: whole seconds, 15 minutes unless set. A
-// token that is not looked up in a blocklist lives until then whatever happens.
+// WithAccessTTL sets how long access tokens live, and those of [Manager.CreateToken]: whole seconds, 15 minutes
+// unless set. A token that is not looked up in a blocklist lives until then whatever happens.
 func WithAccessTTL(d time.Duration) Option {
 	return set("WithAccessTTL", badTTL(d), func(c *config) { c.accessTTL = d })
 }
@@ -202,8 +207,8 @@ func badTTL(d time.Duration) string {
 	return ""
 }
 
-// WithIssuer writes iss into every token, and refuses a token with another one or none as [ErrInvalid] (RFC 7519 section
-// 4.1.1). Names are compared byte for byte. Unless set, none is written and any accepted.
+// WithIssuer writes iss into every token, and refuses a token with another one or none as [ErrInvalid] (RFC 7519
+// section 4.1.1). Names are compared byte for byte. Unless set, none is written and any accepted.
 func WithIssuer(name string) Option {
 	wrong := ""
 	if name == "" || !isText(name) {
@@ -212,8 +217,9 @@ func WithIssuer(name string) Option {
 	return set("WithIssuer", wrong, func(c *config) { c.issuer = name })
 }
 
-// WithAudience writes aud into every token, and refuses a token for none of these as [ErrInvalid] (RFC 7519 section 4.1.3). Unless
-// set, none is written, and a token that has an aud is refused: it is meant for somebody else. One route or one token may differ: [Audience].
+// WithAudience writes aud into every token, and refuses a token for none of these as [ErrInvalid] (RFC 7519 section
+// 4.1.3). Unless set, none is written, and a token that has an aud is refused: it is meant for somebody else. One
+// route or one token may differ: [Audience].
 func WithAudience(names ...string) Option {
 	return set("WithAudience", badNames(names), func(c *config) { c.audience = append(c.audience, names...) })
 }
@@ -231,8 +237,9 @@ func badNames(names []string) string {
 	return ""
 }
 
-// WithLeeway sets how far the clocks of servers may differ, for exp, nbf and iat: 30 seconds unless set, at most 5 minutes. Without any, a
-// token from a server whose clock is ahead is refused by the next. Freshness and [MaxAge] know no leeway.
+// WithLeeway sets how far the clocks of servers may differ, for exp, nbf and iat: 30 seconds unless set, at most 5
+// minutes. Without any, a token from a server whose clock is ahead is refused by the next. Freshness and [MaxAge]
+// know no leeway.
 func WithLeeway(d time.Duration) Option {
 	wrong := ""
 	if d < 0 || d > maxLeeway {
@@ -241,8 +248,8 @@ func WithLeeway(d time.Duration) Option {
 	return set("WithLeeway", wrong, func(c *config) { c.leeway = d })
 }
 
-// WithVerificationKeys accepts tokens of further keys, which sign none: those that signed before, or those of other issuers that share this
-// service's rules. It may be given several times.
+// WithVerificationKeys accepts tokens of further keys, which sign none: those that signed before, or those of other
+// issuers that share this service's rules. It may be given several times.
 func WithVerificationKeys(sources ...KeySource) Option {
 	return managerOption(func(c *config) {
 		if len(sources) == 0 {
@@ -262,8 +269,9 @@ func WithRealm(realm string) Option {
 	return set("WithRealm", wrong, func(c *config) { c.realm = realm })
 }
 
-// WithErrorHandler lets f answer every refused request, instead of [DefaultErrorHandler]. err is an [*Error] unless it is the
-// application's own mistake; f chooses what a client sees of it by [Error.Status], [Error.Code] and [Error.Challenge].
+// WithErrorHandler lets f answer every refused request, instead of [DefaultErrorHandler]. err is an [*Error] unless
+// it is the application's own mistake; f chooses what a client sees of it by [Error.Status], [Error.Code] and
+// [Error.Challenge].
 func WithErrorHandler(f func(w http.ResponseWriter, r *http.Request, err error)) Option {
 	return set("WithErrorHandler", nilFunc(f == nil), func(c *config) { c.errorHandler = f })
 }

@@ -8,9 +8,10 @@ import (
 	"fmt"
 )
 
-// ParsePEM returns the key of a PEM text for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or SEC 1), which signs and
-// verifies, or a public key (PKIX or PKCS #1) or certificate, which only verifies. The text holds one key and no second one; it is not encrypted.
-// Of a certificate nothing but the key is looked at. Errors never quote the text.
+// ParsePEM returns the key of a PEM text for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or
+// SEC 1), which signs and verifies, or a public key (PKIX or PKCS #1) or certificate, which only verifies. The text
+// holds one key and no second one; it is not encrypted. Of a certificate nothing but the key is looked at. Errors
+// never quote the text.
 func ParsePEM(alg string, text []byte) (Key, error) {
 	block, err := keyBlock(text)
 	if err != nil {

@@ -68,18 +68,20 @@ func (rt *route) takes(typ string) bool {
 	return typ == typeAccess
 }
 
-// Optional lets a request without a token through, as an anonymous one: [FromContext] finds nothing. A token that is there but
-// bad is refused all the same.
+// Optional lets a request without a token through, as an anonymous one: [FromContext] finds nothing. A token that is
+// there but bad is refused all the same.
 func Optional() RouteOption {
 	return routeOption(func(rt *route) { rt.optional = true })
 }
 
-// Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or "/public/" say, without looking at their
-// tokens. It is for a guard around a whole mux. A pattern without a method exempts every method.
+// Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or
+// "/public/" say, without looking at their tokens. It is for a guard around a whole mux. A pattern without a method
+// exempts every method.
 //
-// It fails closed: a path that is not clean, by dot segments, doubled slashes, backslashes, semicolons or needless percent-encoding, is
-// guarded, and so are CONNECT and what the mux would only redirect, because what stands behind may read such a path otherwise. Patterns are
-// those of the mux around which the guard stands, before any [net/http.StripPrefix] behind it.
+// It fails closed: a path that is not clean, by dot segments, doubled slashes, backslashes, semicolons or needless
+// percent-encoding, is guarded, and so are CONNECT and what the mux would only redirect, because what stands behind
+// may read such a path otherwise. Patterns are those of the mux around which the guard stands, before any
+// [net/http.StripPrefix] behind it.
 func Except(patterns ...string) RouteOption {
 	return routeOption(func(rt *route) {
 		if len(patterns) == 0 {
@@ -101,8 +103,8 @@ func Refresh() Demand {
 	return demandFunc(func(rt *route) { rt.refresh = true })
 }
 
-// AnyType takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a mailed link is no
-// log-in. Refresh and AnyType together read the token where a refresh token travels.
+// AnyType takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a mailed
+// link is no log-in. Refresh and AnyType together read the token where a refresh token travels.
 func AnyType() Demand {
 	return demandFunc(func(rt *route) { rt.anyType = true })
 }
@@ -120,8 +122,9 @@ func MaxAge(d time.Duration) Demand {
 	})
 }
 
-// Check asks f about the token when everything else but the user lookup has been passed. False refuses it as [ErrForbidden]; an error means that f
-// cannot tell: 503, unless it wraps another of this package's errors. Several are asked in order.
+// Check asks f about the token when everything else but the user lookup has been passed. False refuses it as
+// [ErrForbidden]; an error means that f cannot tell: 503, unless it wraps another of this package's errors. Several
+// are asked in order.
 func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	return demandFunc(func(rt *route) {
 		if f == nil {
@@ -132,14 +135,14 @@ func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	})
 }
 
-// SkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A revoked token passes
-// there until it expires.
+// SkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A revoked
+// token passes there until it expires.
 func SkipRevocation() Demand {
 	return demandFunc(func(rt *route) { rt.skipRevocation = true })
 }
 
-// Fresh is a log-in that has just been made with a password: on a token it says so, on a route it demands it, as [ErrNotFresh]
-// otherwise. A refreshed token is not fresh any more. On a pair it means the access token.
+// Fresh is a log-in that has just been made with a password: on a token it says so, on a route it demands it, as
+// [ErrNotFresh] otherwise. A refreshed token is not fresh any more. On a pair it means the access token.
 func Fresh() Trait {
 	return trait{
 		func(d *draft) { d.fresh = true },
@@ -147,8 +150,8 @@ func Fresh() Trait {
 	}
 }
 
-// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrScope] otherwise. A scope is printable ASCII without
-// space, quote and backslash (RFC 6749 section 3.3). On a pair it means both tokens.
+// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrScope] otherwise. A
+// scope is printable ASCII without space, quote and backslash (RFC 6749 section 3.3). On a pair it means both tokens.
 func Scopes(scopes ...string) Trait {
 	wrong := ""
 	if len(scopes) == 0 {
@@ -171,8 +174,8 @@ func Scopes(scopes ...string) Trait {
 	}
 }
 
-// Audience says for whom a token is, and on a route for whom it may be: any of them. It stands in for [WithAudience] there. On a
-// pair it means both tokens.
+// Audience says for whom a token is, and on a route for whom it may be: any of them. It stands in for [WithAudience]
+// there. On a pair it means both tokens.
 func Audience(names ...string) Trait {
 	wrong := badNames(names)
 	return trait{
@@ -187,8 +190,8 @@ func Audience(names ...string) Trait {
 	}
 }
 
-// Type names a kind of token beside access and refresh, "password_reset" say: on a token it makes one of it ([Manager.CreateToken]), on a route
-// it takes no other. The name is not "access" or "refresh" and has 1 to 64 bytes.
+// Type names a kind of token beside access and refresh, "password_reset" say: on a token it makes one of it
+// ([Manager.CreateToken]), on a route it takes no other. The name is not "access" or "refresh" and has 1 to 64 bytes.
 func Type(name string) Trait {
 	wrong := ""
 	switch {

@@ -14,8 +14,9 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// Revoke revokes one token, so that every guard of every process on the same [Blocklist] refuses it as [ErrRevoked] from now on. It takes a token that this Manager has verified, or one
-// from an [Error]: an expired one is nothing to revoke, and no error. Other tokens of the same log-in are not touched.
+// Revoke revokes one token, so that every guard of every process on the same [Blocklist] refuses it as [ErrRevoked]
+// from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one is nothing to
+// revoke, and no error. Other tokens of the same log-in are not touched.
 //
 // Without [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the blocklist fails, [ErrUnavailable].
 func (m *Manager) Revoke(ctx context.Context, t *Token) error {
@@ -57,8 +58,8 @@ func (m *Manager) storeContext(ctx context.Context) (context.Context, context.Ca
 // storeTimeout bounds one call of a store: a request waits no longer for it, it is answered by 503.
 const storeTimeout = time.Second
 
-// blockKey returns the key under which a blocklist knows the token id. Only ids of the form we make are kept as they are: others
-// may have any length and any bytes.
+// blockKey returns the key under which a blocklist knows the token id. Only ids of the form we make are kept as they
+// are: others may have any length and any bytes.
 func blockKey(id string) string {
 	if isUUID(id) {
 		return "j:" + id

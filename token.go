@@ -22,9 +22,9 @@ const (
 	typeRefresh = "refresh"
 )
 
-// Token is a token whose signature held, as [FromContext] or [Manager.Verify] return it: its registered claims (RFC 7519 section 4.1, RFC 9068) and jot's
-// own as fields, the rest through [Token.Claims]. Its text is not kept. Treat it as read-only. A Token belongs to one request; keep a [Token.Clone] of
-// it afterwards.
+// Token is a token whose signature held, as [FromContext] or [Manager.Verify] return it: its registered claims (RFC
+// 7519 section 4.1, RFC 9068) and jot's own as fields, the rest through [Token.Claims]. Its text is not kept. Treat
+// it as read-only. A Token belongs to one request; keep a [Token.Clone] of it afterwards.
 //
 // Printed or logged it shows its type and id alone: claims are personal data.
 type Token struct {
@@ -42,9 +42,11 @@ type Token struct {
 	Audience []string
 	// Scopes is what it allows (scope, RFC 9068 section 2.2.3).
 	Scopes []string
-	// IssuedAt (iat), NotBefore (nbf) and ExpiresAt (exp) bound its life, in whole seconds; zero where the token says nothing.
+	// IssuedAt (iat), NotBefore (nbf) and ExpiresAt (exp) bound its life, in whole seconds; zero where the token says
+	// nothing.
 	IssuedAt, NotBefore, ExpiresAt time.Time
-	// AuthTime is when the user last proved who they are (auth_time, RFC 9470); zero if the token does not say. [MaxAge] measures it.
+	// AuthTime is when the user last proved who they are (auth_time, RFC 9470); zero if the token does not say.
+	// [MaxAge] measures it.
 	AuthTime time.Time
 	// Location is where in the request it was found; empty for [Manager.Verify].
 	Location Location
@@ -59,8 +61,9 @@ type Token struct {
 	user            any      // what WithUserLookup's function returned
 }
 
-// Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two: names of claims
-// match byte for byte (RFC 7519 section 10.1.1), and numbers that go into an any become [json.Number], so that none loses a digit.
+// Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two:
+// names of claims match byte for byte (RFC 7519 section 10.1.1), and numbers that go into an any become
+// [json.Number], so that none loses a digit.
 func (t *Token) Claims(v any) error {
 	if t.payload == "" {
 		return errors.New("jot: the token has no claims: it was not made by a Manager")
@@ -160,8 +163,8 @@ func (t *Token) freshAt(now time.Time) bool {
 	return t.fresh || !t.freshUntil.IsZero() && !now.After(t.freshUntil)
 }
 
-// Expired reports whether the token's life has ended now, leeway included. A token from a context is at most about to; one
-// from an [Error] may be long past.
+// Expired reports whether the token's life has ended now, leeway included. A token from a context is at most about
+// to; one from an [Error] may be long past.
 func (t *Token) Expired() bool {
 	return t.manager != nil && t.expiredAt(t.manager.now())
 }
@@ -190,8 +193,9 @@ func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()
 // LogValue returns what [Token.String] returns.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-// Pair is an access token and the refresh token of the same log-in, ready to be the answer of a login handler: [Manager.WritePair] writes it as
-// RFC 6749 section 5.1 has it. That JSON is the only way in which its tokens show; printed or logged it is redacted.
+// Pair is an access token and the refresh token of the same log-in, ready to be the answer of a login handler:
+// [Manager.WritePair] writes it as RFC 6749 section 5.1 has it. That JSON is the only way in which its tokens show;
+// printed or logged it is redacted.
 type Pair struct {
 	AccessToken, RefreshToken string
 	// ExpiresIn and RefreshExpiresIn are how long the tokens live, counted from their making.
@@ -200,8 +204,8 @@ type Pair struct {
 	SessionID string
 }
 
-// MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair with nothing but
-// an access token will do for a handler that refreshes without rotation.
+// MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair
+// with nothing but an access token will do for a handler that refreshes without rotation.
 func (p Pair) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Access    string `json:"access_token"`
@@ -223,8 +227,9 @@ func (p Pair) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String())
 // LogValue returns no token.
 func (p Pair) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// InsecureDecode returns the header and the claims of a token without verifying anything, for debugging: whoever sends a token
-// chooses what they say. They are plain maps that no function of this package takes. Numbers are [json.Number].
+// InsecureDecode returns the header and the claims of a token without verifying anything, for debugging: whoever
+// sends a token chooses what they say. They are plain maps that no function of this package takes. Numbers are
+// [json.Number].
 func InsecureDecode(raw string) (header, claims map[string]any, err error) {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {

@@ -233,7 +233,8 @@ func TestInsecureDecode(t *testing.T) {
 	}
 }
 
-// Tokens minted elsewhere with the same secret: the first as recorded from Flask-JWT-Extended 4.7, the others by PyJWT with its claims.
+// Tokens minted elsewhere with the same secret: the first as recorded from Flask-JWT-Extended 4.7, the others by
+// PyJWT with its claims.
 func TestFlasksTokens(t *testing.T) {
 	const head = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
 	m := newManager(t)

@@ -25,11 +25,12 @@ var (
 	errNotYet    = errors.New("nbf or iat lies in the future")
 )
 
-// Verify checks a token's text by the rules of [Manager.Required] and returns it. It is for tokens that come another way than in a request: a message
-// queue, a WebSocket frame, a mailed link. Everything that Required does with the token is done, revocation and user lookup included. Demands that contradict each other
-// are an error.
+// Verify checks a token's text by the rules of [Manager.Required] and returns it. It is for tokens that come another
+// way than in a request: a message queue, a WebSocket frame, a mailed link. Everything that Required does with the
+// token is done, revocation and user lookup included. Demands that contradict each other are an error.
 //
-// Looking at any token of this service, whatever its type and even if revoked, is Verify(ctx, raw, AnyType(), SkipRevocation()).
+// Looking at any token of this service, whatever its type and even if revoked, is Verify(ctx, raw, AnyType(),
+// SkipRevocation()).
 func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*Token, error) {
 	opts := make([]RouteOption, len(demands))
 	for i, d := range demands {
@@ -150,7 +151,8 @@ func instant(seconds int64) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
-// judge asks an authentic token everything else, in the order of cost: its claims, the route, the stores, the callbacks.
+// judge asks an authentic token everything else, in the order of cost: its claims, the route, the stores, the
+// callbacks.
 func (m *Manager) judge(ctx context.Context, t *Token, rt *route) (*Token, error) {
 	now := m.now()
 	if err := m.checkClaims(t, rt, now); err != nil {

@@ -1,5 +1,5 @@
-// Package mac signs and verifies the text of a token by one algorithm of RFC 7518 or RFC 8037, with keys whose fitness for that
-// algorithm is checked beforehand.
+// Package mac signs and verifies the text of a token by one algorithm of RFC 7518 or RFC 8037, with keys whose
+// fitness for that algorithm is checked beforehand.
 package mac
 
 import (
@@ -74,8 +74,8 @@ func Lookup(alg string) (Method, bool) {
 // Symmetric reports whether who verifies can also sign.
 func (m Method) Symmetric() bool { return m.family == familyHMAC }
 
-// CheckSecret reports what makes secret unfit: an HMAC key is at least as long as the hash (RFC 7518 section 3.2), and a PEM
-// text is a public key that somebody took for a secret.
+// CheckSecret reports what makes secret unfit: an HMAC key is at least as long as the hash (RFC 7518 section 3.2),
+// and a PEM text is a public key that somebody took for a secret.
 func (m Method) CheckSecret(secret []byte) error {
 	switch {
 	case !m.Symmetric():
@@ -159,7 +159,8 @@ func smallOrder(key ed25519.PublicKey) bool {
 	return false
 }
 
-// Verifier returns the check of a signature. The key hides in the function: no printer or dumper of values finds it there.
+// Verifier returns the check of a signature. The key hides in the function: no printer or dumper of values finds it
+// there.
 func (m Method) Verifier(key any) func(text string, signature []byte) error {
 	return func(text string, signature []byte) error { return m.Verify(text, signature, key) }
 }

@@ -1,6 +1,6 @@
-// Package strictjson reads one JSON object in one pass, and only if every reader would read it alike: valid UTF-8 without
-// lone surrogates, no name twice at any depth, names compared byte for byte, no more than 32 containers open at once, nothing but JSON
-// white space around the object.
+// Package strictjson reads one JSON object in one pass, and only if every reader would read it alike: valid UTF-8
+// without lone surrogates, no name twice at any depth, names compared byte for byte, no more than 32 containers open
+// at once, nothing but JSON white space around the object.
 package strictjson
 
 import (

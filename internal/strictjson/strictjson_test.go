@@ -171,7 +171,8 @@ func TestStrings(t *testing.T) {
 	}
 }
 
-// FuzzObject compares with the standard library: what is accepted here is accepted there, with the same names and values.
+// FuzzObject compares with the standard library: what is accepted here is accepted there, with the same names and
+// values.
 func FuzzObject(f *testing.F) {
 	for _, text := range accepted {
 		f.Add(text)

@@ -32,7 +32,8 @@ func (d defect) Error() string { return "claims: " + string(d) }
 
 var errBound = errors.New("claims: cnf binds the token to a key, it is no bearer token") // RFC 9449 section 7.2, RFC 8705
 
-// ReadClaims reads a payload's JSON text. It checks form and presence; whether a date has come is the caller's question.
+// ReadClaims reads a payload's JSON text. It checks form and presence; whether a date has come is the caller's
+// question.
 func (p *Profile) ReadClaims(text string) (Claims, error) {
 	c := Claims{Type: p.DefaultType, IssuedAt: NoDate, NotBefore: NoDate, Expires: NoDate, AuthTime: NoDate, FreshUntil: NoDate}
 	subject := p.SubjectClaim()
@@ -60,8 +61,8 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 	return c, nil
 }
 
-// set takes one member; false means that its value has the wrong form. Dates that open a time are rounded up, those that
-// end one down, so that a fraction never lengthens a token's life.
+// set takes one member; false means that its value has the wrong form. Dates that open a time are rounded up, those
+// that end one down, so that a fraction never lengthens a token's life.
 func (c *Claims) set(name, raw, subject string) (ok bool) {
 	if name == subject {
 		c.Subject, ok = text(raw)
@@ -146,8 +147,8 @@ func date(raw string, round func(float64) float64) (int64, bool) {
 	return int64(round(f)), true
 }
 
-// AppendClaims writes c as the beginning of a JSON object, all but its closing brace. The claims that c lacks are left out; fresh
-// is written where withFresh says so, since other decoders look for it.
+// AppendClaims writes c as the beginning of a JSON object, all but its closing brace. The claims that c lacks are
+// left out; fresh is written where withFresh says so, since other decoders look for it.
 func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 	dst = append(dst, `{"type":`...)
 	dst = appendText(dst, c.Type)

@@ -21,7 +21,8 @@ var (
 	errCritical = errors.New("header: crit, b64 and enc are not accepted")
 )
 
-// ReadHeader reads a header's JSON text. Parameters that would fetch or carry a key (jku, jwk, x5u, x5c) are not looked at.
+// ReadHeader reads a header's JSON text. Parameters that would fetch or carry a key (jku, jwk, x5u, x5c) are not
+// looked at.
 func (p *Profile) ReadHeader(text string) (h Header, err error) {
 	err = strictjson.Object(text, func(name, raw string) error {
 		var ok bool

@@ -1,10 +1,12 @@
-// Package wire holds the rules by which tokens are read: how a header and a payload become claims, before anything about
-// time, keys or routes is asked. They are values of one struct, so that a package of this module can bend them without a branch in the core.
+// Package wire holds the rules by which tokens are read: how a header and a payload become claims, before anything
+// about time, keys or routes is asked. They are values of one struct, so that a package of this module can bend them
+// without a branch in the core.
 package wire
 
 import "strings"
 
-// Profile says how tokens are read. The zero value is jot's own rules, the strictest; each field relaxes or renames one.
+// Profile says how tokens are read. The zero value is jot's own rules, the strictest; each field relaxes or renames
+// one.
 type Profile struct {
 	// Subject names the claim that holds the subject. Empty means "sub".
 	Subject string
@@ -18,8 +20,8 @@ type Profile struct {
 	Typ string
 }
 
-// NewOption makes a jot.Option of a profile. Package jot sets it: the option interface is sealed, and this is its one side
-// door, for packages of this module.
+// NewOption makes a jot.Option of a profile. Package jot sets it: the option interface is sealed, and this is its one
+// side door, for packages of this module.
 var NewOption func(Profile) any
 
 // SubjectClaim returns the name of the claim that holds the subject.
