@@ -56,8 +56,9 @@ func Example() {
 	}
 	fmt.Println(get(mux, "/hello", pair.AccessToken))
 	fmt.Println(get(mux, "/hello", ""))
-	// Output: 200 hello alice 401 {"type":"about:blank","title":"Unauthorized","status":401,"detail":"a token is
-	// required","code":"token_missing"}
+	// Output:
+	// 200 hello alice
+	// 401 {"type":"about:blank","title":"Unauthorized","status":401,"detail":"a token is required","code":"token_missing"}
 }
 
 func ExampleNew() {
