@@ -35,14 +35,14 @@ func TestThumbprint(t *testing.T) {
 	require.Equal(t, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", got)
 
 	// The key of RFC 7515 appendix A.3, hashed by hand over its canonical members.
-	got, err = jwk.Thumbprint(&ecdsa.PublicKey{
-		Curve: elliptic.P256(),
-		X:     new(big.Int).SetBytes(decode(t, "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")),
-		Y:     new(big.Int).SetBytes(decode(t, "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")),
-	})
+	point := append(decode(t, "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"), decode(t, "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")...)
+	curve, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, point...))
+	require.NoError(t, err)
+	got, err = jwk.Thumbprint(curve)
 	require.NoError(t, err)
 	require.Equal(t, "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U", got)
 
+	//nolint:staticcheck // the parser would not make it
 	_, err = jwk.Thumbprint(&ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)})
 	require.Error(t, err, "a point off the curve")
 	_, err = jwk.Thumbprint([]byte("secret"))

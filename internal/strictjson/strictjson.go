@@ -5,6 +5,7 @@ package strictjson
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -376,10 +377,8 @@ func (n *names) add(name string) bool {
 		n.many[name] = struct{}{}
 		return !twice
 	}
-	for _, other := range n.few[:n.n] {
-		if other == name {
-			return false
-		}
+	if slices.Contains(n.few[:n.n], name) {
+		return false
 	}
 	if n.n < len(n.few) {
 		n.few[n.n] = name

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -28,9 +29,9 @@ const NoDate = -1
 // defect names a claim that is missing or malformed. It never quotes the token.
 type defect string
 
-func (d defect) Error() string { return "claims: " + string(d) }
+func (d defect) Error() string { return string(d) }
 
-var errBound = errors.New("claims: cnf binds the token to a key, it is no bearer token") // RFC 9449 section 7.2, RFC 8705
+var errBound = errors.New("cnf binds the token to a key, it is no bearer token") // RFC 9449 section 7.2, RFC 8705
 
 // ReadClaims reads a payload's JSON text. It checks form and presence; whether a date has come is the caller's
 // question.
@@ -48,15 +49,17 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 	})
 	switch {
 	case err != nil:
-		return Claims{}, err
 	case c.Subject == "":
-		return Claims{}, defect(subject + " is missing")
+		err = defect(subject + " is missing")
 	case c.Type == "":
-		return Claims{}, defect("type is missing")
+		err = defect("type is missing")
 	case c.ID == "" && !p.IDOptional:
-		return Claims{}, defect("jti is missing")
+		err = defect("jti is missing")
 	case c.Expires == NoDate && !p.ExpiryOptional:
-		return Claims{}, defect("exp is missing")
+		err = defect("exp is missing")
+	}
+	if err != nil {
+		return Claims{}, fmt.Errorf("claims: %w", err)
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/go-jot/jot/internal/strictjson"
 )
@@ -15,10 +16,10 @@ type Header struct {
 
 // The defects of a header. None quotes the token.
 var (
-	errAlg      = errors.New("header: alg is not a string")
-	errKeyID    = errors.New("header: kid is not a string")
-	errTyp      = errors.New("header: typ is not accepted")
-	errCritical = errors.New("header: crit, b64 and enc are not accepted")
+	errAlg      = errors.New("alg is not a string")
+	errKeyID    = errors.New("kid is not a string")
+	errTyp      = errors.New("typ is not accepted")
+	errCritical = errors.New("crit, b64 and enc are not accepted")
 )
 
 // ReadHeader reads a header's JSON text. Parameters that would fetch or carry a key (jku, jwk, x5u, x5c) are not
@@ -45,5 +46,8 @@ func (p *Profile) ReadHeader(text string) (h Header, err error) {
 		}
 		return nil
 	})
-	return h, err
+	if err != nil {
+		return Header{}, fmt.Errorf("header: %w", err)
+	}
+	return h, nil
 }

@@ -1,0 +1,247 @@
+package mac_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/asn1"
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot/internal/mac"
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+var (
+	rsaKey = must(rsa.GenerateKey(rand.Reader, 2048))
+	curves = map[string]*ecdsa.PrivateKey{
+		"ES256": must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
+		"ES384": must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
+		"ES512": must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)),
+	}
+	edwards = must2(ed25519.GenerateKey(rand.Reader))
+	secret  = []byte(strings.Repeat("s", 64))
+)
+
+func must2(_ ed25519.PublicKey, key ed25519.PrivateKey, err error) ed25519.PrivateKey {
+	return must(key, err)
+}
+
+func lookup(t *testing.T, alg string) mac.Method {
+	t.Helper()
+	m, ok := mac.Lookup(alg)
+	require.True(t, ok)
+	require.Equal(t, alg, m.Alg())
+	return m
+}
+
+func pairOf(alg string) crypto.Signer {
+	switch alg[:2] {
+	case "RS", "PS":
+		return rsaKey
+	case "ES":
+		return curves[alg]
+	}
+	return edwards
+}
+
+// remote is a key in a KMS: nothing but its public half is known.
+type remote struct{ crypto.Signer }
+
+const text = "eyJhbGciOiJ4In0.e30"
+
+// Both ways with golang-jwt: what one signs the other verifies.
+func TestMethodsAgainstGolangJWT(t *testing.T) {
+	for _, alg := range []string{"HS256", "HS384", "HS512"} {
+		m, theirs := lookup(t, alg), jwt.GetSigningMethod(alg)
+		require.True(t, m.Symmetric())
+		signature, err := m.HMAC(secret)(text)
+		require.NoError(t, err)
+		require.NoError(t, theirs.Verify(text, signature, secret))
+		require.Equal(t, must(theirs.Sign(text, secret)), signature)
+		verify := m.Verifier(secret)
+		require.NoError(t, verify(text, signature))
+		require.Error(t, verify(text+"x", signature))
+		require.Error(t, verify(text, signature[1:]))
+		require.Error(t, verify(text, nil))
+	}
+	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
+		m, theirs, key := lookup(t, alg), jwt.GetSigningMethod(alg), pairOf(alg)
+		require.False(t, m.Symmetric())
+		require.NoError(t, m.CheckPublic(key.Public()))
+		verify := m.Verifier(key.Public())
+		for _, signer := range []crypto.Signer{key, remote{key}} {
+			for range 20 { // among many ECDSA signatures some have short numbers
+				signature, err := m.Signer(signer)(text)
+				require.NoError(t, err)
+				require.NoError(t, theirs.Verify(text, signature, key.Public()))
+				require.NoError(t, verify(text, signature))
+			}
+		}
+		signature := must(theirs.Sign(text, key))
+		if alg[:2] != "PS" { // golang-jwt salts as long as it can
+			require.NoError(t, verify(text, signature))
+		}
+		for i := range signature {
+			signature[i] ^= 1
+			require.Error(t, verify(text, signature))
+			signature[i] ^= 1
+			if len(signature) > 100 {
+				break
+			}
+		}
+		require.Error(t, verify(text+"x", signature))
+		require.Error(t, verify(text, append(signature, 0)))
+		require.Error(t, verify(text, nil))
+	}
+	for _, alg := range []string{"none", "", "hs256", "HS1", "ES256K", "EDDSA", "Ed448"} {
+		_, ok := mac.Lookup(alg)
+		require.False(t, ok, alg)
+	}
+}
+
+// RFC 7518 section 3.5: the salt is as long as the hash, no other.
+func TestPSSSalt(t *testing.T) {
+	m := lookup(t, "PS256")
+	h := crypto.SHA256.New()
+	h.Write([]byte(text))
+	for length, good := range map[int]bool{32: true, 20: false, 31: false, 33: false, rsa.PSSSaltLengthAuto: false} {
+		signature, err := rsa.SignPSS(rand.Reader, rsaKey, crypto.SHA256, h.Sum(nil), &rsa.PSSOptions{SaltLength: length})
+		require.NoError(t, err)
+		require.Equal(t, good, m.Verifier(&rsaKey.PublicKey)(text, signature) == nil, length)
+	}
+}
+
+func TestCheckSecret(t *testing.T) {
+	for alg, size := range map[string]int{"HS256": 32, "HS384": 48, "HS512": 64} {
+		m := lookup(t, alg)
+		require.NoError(t, m.CheckSecret(make([]byte, size)))
+		require.ErrorContains(t, m.CheckSecret(make([]byte, size-1)), alg+" wants at least ")
+		require.ErrorContains(t, m.CheckSecret(nil), "the secret has 0 bytes")
+		require.ErrorContains(t, m.CheckSecret([]byte("\n-----BEGIN PUBLIC KEY-----\n"+strings.Repeat("A", 64))), "is a PEM text")
+	}
+	require.ErrorContains(t, lookup(t, "RS256").CheckSecret(secret), "RS256 does not sign with a secret")
+}
+
+func TestCheckPublic(t *testing.T) {
+	wide := func(bits int) *rsa.PublicKey {
+		return &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), bits-1, 1), E: 65537}
+	}
+	exponent := func(e int) *rsa.PublicKey { return &rsa.PublicKey{N: rsaKey.N, E: e} }
+	//nolint:staticcheck // no parser would make them
+	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
+	for _, tc := range []struct {
+		alg  string
+		key  crypto.PublicKey
+		want string
+	}{
+		{"RS256", wide(2047), "has 2047 bits, RS256 wants 2048 to 16384"},
+		{"PS512", wide(16385), "has 16385 bits"},
+		{"RS256", wide(2048), ""},
+		{"RS256", wide(16384), ""},
+		{"RS256", exponent(1), "exponent 1 is not"},
+		{"RS256", exponent(65536), "exponent 65536 is not"},
+		{"RS256", exponent(-1), "exponent -1 is not"},
+		{"RS256", exponent(3), ""},
+		{"RS256", (*rsa.PublicKey)(nil), "the RSA key is empty"},
+		{"RS256", &rsa.PublicKey{}, "the RSA key is empty"},
+		{"RS256", &rsa.PublicKey{N: big.NewInt(-7), E: 3}, "the RSA key is empty"},
+		{"ES256", (*ecdsa.PublicKey)(nil), "the EC key is empty"},
+		{"ES256", &ecdsa.PublicKey{}, "the EC key is empty"},
+		{"ES256", &ecdsa.PublicKey{Curve: elliptic.P256()}, "the EC key is empty"},
+		{"ES256", off, "the EC key is not on its curve"},
+		{"ES256", &curves["ES384"].PublicKey, "the EC key is on P-384, ES256 wants P-256"},
+		{"ES512", &curves["ES256"].PublicKey, "is on P-256, ES512 wants P-521"},
+		{"EdDSA", ed25519.PublicKey(nil), "has 0 bytes, not 32"},
+		{"EdDSA", edwards.Public().(ed25519.PublicKey)[:31], "has 31 bytes, not 32"},
+		{"EdDSA", &rsaKey.PublicKey, "a key of type *rsa.PublicKey is not for EdDSA"},
+		{"ES256", &rsaKey.PublicKey, "a key of type *rsa.PublicKey is not for ES256"},
+		{"RS256", &curves["ES256"].PublicKey, "a key of type *ecdsa.PublicKey is not for RS256"},
+		{"RS256", edwards.Public(), "a key of type ed25519.PublicKey is not for RS256"},
+		{"HS256", &rsaKey.PublicKey, "a key of type *rsa.PublicKey is not for HS256"},
+		{"RS256", rsaKey, "a key of type *rsa.PrivateKey is not for RS256"},
+		{"RS256", secret, "a key of type []uint8 is not for RS256"},
+		{"RS256", nil, "a key of type <nil> is not for RS256"},
+	} {
+		err := lookup(t, tc.alg).CheckPublic(tc.key)
+		if tc.want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, tc.want)
+		}
+	}
+}
+
+// With a key of small order one signature is good for almost any message.
+func TestSmallOrder(t *testing.T) {
+	m := lookup(t, "EdDSA")
+	for _, point := range []string{
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	} {
+		key := must(hex.DecodeString(point))
+		for range 2 {
+			require.ErrorContains(t, m.CheckPublic(ed25519.PublicKey(key)), "has a small order")
+			key[31] |= 0x80 // the same point with the sign bit
+		}
+	}
+}
+
+// answers is a signer that answers one thing.
+type answers struct {
+	crypto.Signer
+
+	signature []byte
+	err       error
+}
+
+func (a answers) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return a.signature, a.err
+}
+
+func TestSignersThatFail(t *testing.T) {
+	errDown := errors.New("KMS unreachable")
+	for _, alg := range []string{"RS256", "PS256", "ES256", "EdDSA"} {
+		_, err := lookup(t, alg).Signer(answers{pairOf(alg), nil, errDown})(text)
+		require.ErrorIs(t, err, errDown, alg)
+	}
+	type pair struct{ R, S *big.Int }
+	one, wide := big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 256)
+	for name, der := range map[string][]byte{
+		"not ASN.1": []byte("nonsense"),
+		"trailing":  append(must(asn1.Marshal(pair{one, one})), 0),
+		"zero r":    must(asn1.Marshal(pair{new(big.Int), one})),
+		"zero s":    must(asn1.Marshal(pair{one, new(big.Int)})),
+		"negative":  must(asn1.Marshal(pair{big.NewInt(-1), one})),
+		"wide r":    must(asn1.Marshal(pair{wide, one})),
+		"wide s":    must(asn1.Marshal(pair{one, wide})),
+		"empty":     nil,
+	} {
+		_, err := lookup(t, "ES256").Signer(answers{pairOf("ES256"), der, nil})(text)
+		require.ErrorContains(t, err, "the signer's answer is no ES256 signature", name)
+	}
+	signature, err := lookup(t, "ES256").Signer(answers{pairOf("ES256"), must(asn1.Marshal(pair{one, one})), nil})(text)
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("00", 31)+"01"+strings.Repeat("00", 31)+"01", hex.EncodeToString(signature))
+}
