@@ -1,9 +1,10 @@
 // Package jot adds log-in with JSON Web Tokens (RFC 7519) to any net/http service: it issues access and refresh
 // tokens, guards routes, and hands the verified token to the handler.
 //
-// For most services a secret, [New], and three methods are all there is: [Manager.CreatePair] when the password was
-// right, [Manager.WritePair] to answer, and [Manager.Required] around every handler that needs a user, who is then
-// [Identity] of the request's context. Add a [Blocklist] by [WithBlocklist] to make log-outs hold.
+// For most services a secret, [New] with [WithStore], and a few methods are all there is: [Manager.CreatePair] when
+// the password was right, [Manager.WritePair] to answer, [Manager.Required] around every handler that needs a user,
+// who is then [Identity] of the request's context, and two routes for [Manager.RefreshHandler] and
+// [Manager.LogoutHandler].
 //
 // # Traits
 //
@@ -17,6 +18,12 @@
 // verify want a key pair: [PrivateKey] where tokens are issued, [PublicKey] elsewhere. [KeySet] and
 // [WithVerificationKeys] accept what older keys signed.
 //
+// # Sessions
+//
+// A log-in begins a session, which its tokens name (sid). With a [Store] a refresh token works once
+// ([Manager.Rotate]), and a token, a session, a user or everyone can be logged out ([Manager.Revoke] and its like).
+// With a [Blocklist] alone the first two can. With neither, a token lives until it expires.
+//
 // # Refusals
 //
 // Every refusal is an [*Error] with one of this package's sentinels in it, and one handler answers them all:
@@ -25,6 +32,6 @@
 //
 // # Promises
 //
-// What New accepted cannot fail for its configuration later. Before a token's signature is checked, nothing of its
+// What [New] accepted cannot fail for its configuration later. Before a token's signature is checked, nothing of its
 // payload is read. Tokens, secrets and keys do not show when printed or logged.
 package jot

@@ -46,6 +46,9 @@ var (
 	ErrTooLarge = errors.New("jot: token is too large")
 )
 
+// errMethod: the route changes something, so GET, HEAD and OPTIONS are not for it. It says nothing about a token.
+var errMethod = errors.New("jot: method not allowed")
+
 // answer is what a client is told of a sentinel.
 type answer struct {
 	sentinel  error
@@ -55,20 +58,24 @@ type answer struct {
 	detail    string
 }
 
+// invalidToken is the error of RFC 6750 section 3.1.
+const invalidToken = "invalid_token"
+
 // answers also fixes which sentinel counts when a callback's error wraps several: the first here.
 var answers = []answer{
 	{ErrNoToken, http.StatusUnauthorized, "token_missing", "", "a token is required"},
 	{ErrBadRequest, http.StatusBadRequest, "invalid_request", "invalid_request", "the credential is malformed"},
-	{ErrInvalid, http.StatusUnauthorized, "token_invalid", "invalid_token", "token is invalid"},
-	{ErrExpired, http.StatusUnauthorized, "token_expired", "invalid_token", "token has expired"},
-	{ErrRevoked, http.StatusUnauthorized, "token_revoked", "invalid_token", "token has been revoked"},
-	{ErrReused, http.StatusUnauthorized, "token_reused", "invalid_token", "refresh token was used before"},
-	{ErrWrongType, http.StatusUnauthorized, "token_wrong_type", "invalid_token", "token has the wrong type"},
-	{ErrNoUser, http.StatusUnauthorized, "user_not_found", "invalid_token", "user not found"},
+	{ErrInvalid, http.StatusUnauthorized, "token_invalid", invalidToken, "token is invalid"},
+	{ErrExpired, http.StatusUnauthorized, "token_expired", invalidToken, "token has expired"},
+	{ErrRevoked, http.StatusUnauthorized, "token_revoked", invalidToken, "token has been revoked"},
+	{ErrReused, http.StatusUnauthorized, "token_reused", invalidToken, "refresh token was used before"},
+	{ErrWrongType, http.StatusUnauthorized, "token_wrong_type", invalidToken, "token has the wrong type"},
+	{ErrNoUser, http.StatusUnauthorized, "user_not_found", invalidToken, "user not found"},
 	{ErrNotFresh, http.StatusUnauthorized, "fresh_token_required", "insufficient_user_authentication", "a recent log-in is required"},
 	{ErrScope, http.StatusForbidden, "insufficient_scope", "insufficient_scope", "token lacks a required scope"},
 	{ErrForbidden, http.StatusForbidden, "forbidden", "-", "not allowed"},
 	{ErrCSRF, http.StatusForbidden, "csrf_failed", "-", "cross-site request refused"},
+	{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", "-", "use POST"},
 	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "-", "try again in a moment"},
 }
 
@@ -102,6 +109,8 @@ type Error struct {
 
 	realm string
 }
+
+func asError(err error) (*Error, bool) { return errors.AsType[*Error](err) }
 
 // Error returns the sentinel's text and the cause's.
 func (e *Error) Error() string {
@@ -145,10 +154,10 @@ func (e *Error) Challenge() string {
 	if a.challenge != "" {
 		text += `, error="` + a.challenge + `"`
 	}
-	if a.sentinel == ErrScope && len(e.Scopes) > 0 {
+	if errors.Is(e.Err, ErrScope) && len(e.Scopes) > 0 {
 		text += `, scope="` + strings.Join(e.Scopes, " ") + `"`
 	}
-	if a.sentinel == ErrNotFresh && e.MaxAge > 0 {
+	if errors.Is(e.Err, ErrNotFresh) && e.MaxAge > 0 {
 		text += `, max_age="` + strconv.FormatInt(int64(e.MaxAge/time.Second), 10) + `"`
 	}
 	return text
@@ -178,7 +187,7 @@ type problem struct {
 // logged by [slog.Default], the rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says
 // otherwise; a handler of your own may call it for what it does not treat.
 func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := asError(err)
 	if !ok {
 		e = &Error{Err: err}
 	}
@@ -187,10 +196,12 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	if challenge := e.Challenge(); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
-	switch {
-	case a.status == http.StatusInternalServerError:
+	switch a.status {
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", "POST, PUT, PATCH, DELETE")
+	case http.StatusInternalServerError:
 		slog.ErrorContext(r.Context(), "jot: request failed", "error", err)
-	case a.status == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		// Spread, so that those who wait do not all come back at once.
 		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3))) //nolint:gosec // nothing secret about it
 		if r.Context().Err() == nil {
@@ -209,7 +220,7 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 // WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is
 // the other half of [Manager.VerifyRequest] for adapters, and the way to answer when Create… fails.
 func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	if e, ok := errors.AsType[*Error](err); !ok || e.realm == "" {
+	if e, ok := asError(err); !ok || e.realm == "" {
 		if a := answerTo(err); a.sentinel != nil {
 			full := Error{Err: a.sentinel, realm: m.realm}
 			if ok {

@@ -55,10 +55,14 @@ func TestWriteError(t *testing.T) {
 		{"nothing", nil, 500, "", "", "level=ERROR"},
 		{"an empty Error", &jot.Error{}, 500, "", "", "no reason given"},
 		{"wrapped", fmt.Errorf("loading: %w (%w)", jot.ErrUnavailable, errDown), 503, "unavailable", "", "hunter2"},
-		{"an Error of the application's", &jot.Error{Err: jot.ErrScope, Scopes: []string{"a", "b"}}, 403, "insufficient_scope",
-			base + `, error="insufficient_scope", scope="a b"`, ""},
-		{"an Error with an age", fmt.Errorf("x: %w", &jot.Error{Err: jot.ErrNotFresh, MaxAge: 90 * time.Second, Cause: errDown}), 401, "fresh_token_required",
-			base + `, error="insufficient_user_authentication", max_age="90"`, ""},
+		{
+			"an Error of the application's", &jot.Error{Err: jot.ErrScope, Scopes: []string{"a", "b"}}, 403, "insufficient_scope",
+			base + `, error="insufficient_scope", scope="a b"`, "",
+		},
+		{
+			"an Error with an age", fmt.Errorf("x: %w", &jot.Error{Err: jot.ErrNotFresh, MaxAge: 90 * time.Second, Cause: errDown}), 401, "fresh_token_required",
+			base + `, error="insufficient_user_authentication", max_age="90"`, "",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out := logged(t)

@@ -45,8 +45,7 @@ func FuzzVerify(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, claims["sub"], token.Subject)
 			require.Equal(t, claims["jti"], token.ID)
-			parts := strings.Split(raw, ".")
-			for _, part := range parts {
+			for part := range strings.SplitSeq(raw, ".") {
 				text, err := base64.RawURLEncoding.DecodeString(part)
 				require.NoError(t, err)
 				require.Equal(t, part, base64.RawURLEncoding.EncodeToString(text))

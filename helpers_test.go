@@ -27,9 +27,6 @@ var ctx = context.Background()
 // at is a clock that stands still.
 func at(t time.Time) jot.Option { return jot.WithClock(func() time.Time { return t }) }
 
-// later is the options of a manager d after the others.
-func later(d time.Duration) jot.Option { return at(now.Add(d)) }
-
 // newManager makes a manager of the test secret whose clock stands at now, unless opts set one.
 func newManager(t testing.TB, opts ...jot.Option) *jot.Manager {
 	t.Helper()

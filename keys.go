@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -12,9 +13,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"unicode/utf8"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/go-jot/jot/internal/jwk"
 	"github.com/go-jot/jot/internal/mac"
@@ -130,16 +130,21 @@ func PrivateKey(alg string, key crypto.Signer) Key {
 	if err != nil {
 		return Key{err: err}
 	}
-	switch k := key.(type) {
-	case nil:
+	if isNil(key) {
 		return Key{err: fmt.Errorf("jot: the %s key is nil", alg)}
+	}
+	switch k := key.(type) {
 	case *rsa.PrivateKey:
-		if k == nil || k.N == nil || k.D == nil || k.Validate() != nil {
+		if k.N == nil || k.D == nil || k.Validate() != nil {
 			return Key{err: fmt.Errorf("jot: the %s key is not a valid RSA key", alg)}
 		}
 	case *ecdsa.PrivateKey:
-		if k == nil || k.D == nil { //nolint:staticcheck // an empty key would panic when it signs
+		if k.D == nil { //nolint:staticcheck // an empty key would panic when it signs
 			return Key{err: fmt.Errorf("jot: the %s key is not a valid EC key", alg)}
+		}
+	case ed25519.PrivateKey:
+		if len(k) != ed25519.PrivateKeySize {
+			return Key{err: fmt.Errorf("jot: the %s key is not a valid Ed25519 key", alg)}
 		}
 	}
 	public := publicKey(method, key.Public(), false)
@@ -159,6 +164,12 @@ func PublicKey(alg string, key crypto.PublicKey) Key {
 		return Key{err: err}
 	}
 	return publicKey(method, key, false)
+}
+
+// isNil reports whether v is nil, or a nil pointer.
+func isNil(v any) bool {
+	value := reflect.ValueOf(v)
+	return v == nil || value.Kind() == reflect.Pointer && value.IsNil()
 }
 
 // pairMethod finds the method of a key pair.
@@ -318,76 +329,3 @@ func (s *KeySet) defect() error {
 	}
 	return nil
 }
-
-// keyfunc is what Keyfunc returns.
-type keyfunc struct {
-	ring *ring
-	err  error
-}
-
-// Keyfunc makes a source of a golang-jwt key function, such as those that follow a JWKS endpoint. It only verifies,
-// by the algorithms named, which must be either all HMAC or all not. The function sees the token's header and empty
-// claims, because nothing of the payload is read before its signature is checked; the key that it returns must fit
-// the algorithm of the header, as strictly as if it had been given to [PublicKey] or [HS256]. Its error refuses the
-// token as [ErrInvalid], unless it wraps another of this package's errors: let it wrap [ErrUnavailable] when keys
-// could not be fetched.
-func Keyfunc(f jwt.Keyfunc, algs ...string) KeySource {
-	var errs []error
-	if f == nil {
-		errs = append(errs, errors.New("jot: Keyfunc: the function is nil"))
-	}
-	if len(algs) == 0 {
-		errs = append(errs, errors.New("jot: Keyfunc: name the algorithms to accept"))
-	}
-	allowed := map[string]mac.Method{}
-	symmetric := 0
-	for _, alg := range algs {
-		method, ok := mac.Lookup(alg)
-		if !ok {
-			errs = append(errs, fmt.Errorf("jot: Keyfunc: unknown algorithm %q", alg))
-			continue
-		}
-		allowed[alg] = method
-		if method.Symmetric() {
-			symmetric++
-		}
-	}
-	if symmetric > 0 && symmetric < len(allowed) {
-		errs = append(errs, errors.New("jot: Keyfunc: HMAC beside other algorithms lets a public key be taken for a secret: use one source for each"))
-	}
-	r := newRing()
-	r.lookup = func(h wire.Header, text string) (*key, error) {
-		method, ok := allowed[h.Alg]
-		if !ok {
-			return nil, nil //nolint:nilnil // no candidate
-		}
-		return ask(f, method, text)
-	}
-	return keyfunc{r, errors.Join(errs...)}
-}
-
-// ask calls f for the key of a header and checks what it gives.
-func ask(f jwt.Keyfunc, method mac.Method, header string) (*key, error) {
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(header), &fields); err != nil {
-		return nil, errors.New("the header cannot be decoded")
-	}
-	found, err := f(&jwt.Token{Header: fields, Claims: jwt.MapClaims{}, Method: method.SigningMethod})
-	if err != nil {
-		return nil, err
-	}
-	if set, ok := found.(jwt.VerificationKeySet); ok && len(set.Keys) == 1 { // of several, none: keys are not tried in turn
-		found = set.Keys[0]
-	}
-	if secret, ok := found.([]byte); ok {
-		if err := method.CheckSecret(secret); err != nil {
-			return nil, err
-		}
-		return &key{alg: method.Alg(), verify: method.Verifier(secret)}, nil
-	}
-	k := publicKey(method, found, true)
-	return k.k, k.err
-}
-
-func (f keyfunc) keys() *ring   { return f.ring }
-func (f keyfunc) defect() error { return f.err }

@@ -26,9 +26,11 @@ type Manager struct {
 func New(keys KeySource, opts ...Option) (*Manager, error) {
 	m := &Manager{config: config{
 		accessTTL: defaultAccessTTL, refreshTTL: defaultRefreshTTL, leeway: defaultLeeway, realm: defaultRealm,
+		grace: defaultGrace, maxSessions: defaultSessions,
 		errorHandler: DefaultErrorHandler, given: map[string]bool{},
 	}}
 	m.apply(opts)
+	m.settle()
 	m.sources = append([]KeySource{keys}, m.extra...)
 	bare := map[string]bool{}
 	for _, source := range m.sources {
@@ -76,8 +78,20 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 	d.refuse(d.isFresh(), "Fresh", "a refresh token is never fresh")
 	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
 	d.refuse(d.session != nil, "InSession", "a refresh token begins a session of its own")
-	rq := m.begin(subject)
-	return m.mint(ctx, d, rq.as(typeRefresh, or(d.expiresIn, m.refreshTTL)))
+	rq := m.begin(d, subject)
+	ttl := or(d.expiresIn, m.refreshTTL)
+	raw, err := m.mint(ctx, d, rq, rq.refresh(ttl))
+	if err != nil {
+		return "", err
+	}
+	moved, err := m.enter(ctx, &rq, m.sessionEnd(0, rq.refresh(ttl).expires))
+	if err != nil {
+		return "", err
+	}
+	if moved {
+		return m.mint(ctx, d, rq, rq.refresh(ttl))
+	}
+	return raw, nil
 }
 
 // CreateToken issues a token of a [Type], which opts must name: for a mailed link to reset a password, say. No route
@@ -90,55 +104,110 @@ func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...Token
 
 // CreatePair issues the access token and the refresh token of a new session for subject: a log-in. Both carry the
 // session's id (sid) and auth_time. Of opts, [ExpiresIn], [Fresh], [FreshFor] and [HeaderParam] mean the access
-// token, [RefreshExpiresIn] the refresh token; the others mean both. Nothing is issued unless both can be.
+// token, [RefreshExpiresIn] the refresh token; the others mean both. Nothing is issued unless both can be, and with
+// [WithStore] no session begins before.
 func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
 	d.refuse(d.session != nil, "InSession", "a pair begins a session of its own")
-	rq := m.begin(subject)
-	pair := &Pair{SessionID: rq.session, ExpiresIn: or(d.expiresIn, m.accessTTL), RefreshExpiresIn: or(d.refreshExpiresIn, m.refreshTTL)}
-	var err error
-	if pair.AccessToken, err = m.mint(ctx, d, rq.as(typeAccess, pair.ExpiresIn)); err != nil {
+	rq := m.begin(d, subject)
+	pair, end, err := m.mintPair(ctx, d, rq)
+	if err != nil {
 		return nil, err
 	}
-	lasting := *d
-	lasting.fresh, lasting.freshFor, lasting.headers = false, 0, nil
-	if pair.RefreshToken, err = m.mint(ctx, &lasting, rq.as(typeRefresh, pair.RefreshExpiresIn)); err != nil {
+	moved, err := m.enter(ctx, &rq, end)
+	if err != nil {
 		return nil, err
 	}
-	return pair, nil
+	if moved {
+		pair, _, err = m.mintPair(ctx, d, rq)
+	}
+	return pair, err
 }
 
 // WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Its error
 // is the client's connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
-	body, err := json.Marshal(pair)
-	if err != nil {
-		return err
+	if pair == nil {
+		return errors.New("jot: WritePair: the pair is nil")
 	}
+	body, _ := json.Marshal(pair) // strings and a number always have a JSON form
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_, err = w.Write(append(body, '\n'))
+	_, err := w.Write(append(body, '\n'))
 	return err
 }
 
-// request is what a token to be made does not have from its options.
+// request is what tokens to be made do not have from their options.
 type request struct {
-	now, authTime         time.Time
-	typ, subject, session string
-	ttl                   time.Duration
+	now, authTime    time.Time
+	subject, session string
+	end              time.Time // no token of the session outlives it; zero without one
+	refreshID        string
+	refreshAt        time.Time
 }
 
-func (rq request) as(typ string, ttl time.Duration) request {
-	rq.typ, rq.ttl = typ, ttl
-	return rq
+// form is one token of a request.
+type form struct {
+	typ, id     string
+	at, expires int64 // seconds since 1970
+}
+
+// access is an access token, or one of a Type, issued now.
+func (rq *request) access(typ string, ttl time.Duration) form {
+	return form{typ, newUUID(rq.now), rq.now.Unix(), rq.until(rq.now, ttl)}
+}
+
+// refresh is the refresh token that the request names.
+func (rq *request) refresh(ttl time.Duration) form {
+	return form{typeRefresh, rq.refreshID, rq.refreshAt.Unix(), rq.until(rq.refreshAt, ttl)}
+}
+
+func (rq *request) until(at time.Time, ttl time.Duration) int64 {
+	until := at.Add(ttl).Unix()
+	if !rq.end.IsZero() {
+		until = min(until, rq.end.Unix())
+	}
+	return until
 }
 
 // begin is the request of a log-in: a session starts now.
-func (m *Manager) begin(subject string) request {
+func (m *Manager) begin(d *draft, subject string) request {
+	m.bound(d)
 	now := m.now()
-	return request{now: now, authTime: now, subject: subject, session: newUUID(now)}
+	return request{
+		now: now, authTime: now, subject: subject, session: newUUID(now), end: millisecond(now).Add(m.sessionTTL), refreshID: newUUID(now), refreshAt: now,
+	}
 }
+
+// bound refuses a life that a log-out everywhere could not reach to its end: stores remember for as long as a session
+// may last.
+func (m *Manager) bound(d *draft) {
+	d.refuse(max(d.expiresIn, d.refreshExpiresIn) > m.sessionTTL, "ExpiresIn", "it is longer than a session may last: see WithSessionTTL")
+}
+
+// sessionEnd is when a store may forget a session with these tokens: when no node accepts any of them, nor what one
+// could still mint.
+func (m *Manager) sessionEnd(access, refresh int64) time.Time {
+	return time.Unix(max(access, refresh+int64(m.accessTTL/time.Second)), 0).Add(maxLeeway).UTC()
+}
+
+// mintPair makes both tokens of a request, or neither; end is when a store may forget their session.
+func (m *Manager) mintPair(ctx context.Context, d *draft, rq request) (pair *Pair, end time.Time, err error) {
+	access, refresh := rq.access(typeAccess, or(d.expiresIn, m.accessTTL)), rq.refresh(or(d.refreshExpiresIn, m.refreshTTL))
+	pair = &Pair{SessionID: rq.session, ExpiresIn: access.life(), RefreshExpiresIn: refresh.life()}
+	if pair.AccessToken, err = m.mint(ctx, d, rq, access); err != nil {
+		return nil, end, err
+	}
+	lasting := *d
+	lasting.fresh, lasting.freshFor, lasting.headers = false, 0, nil
+	if pair.RefreshToken, err = m.mint(ctx, &lasting, rq, refresh); err != nil {
+		return nil, end, err
+	}
+	return pair, m.sessionEnd(access.expires, refresh.expires), nil
+}
+
+func (f form) life() time.Duration { return time.Duration(f.expires-f.at) * time.Second }
 
 // single mints a token that begins no session, but may join one.
 func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
@@ -147,22 +216,27 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 	rq := request{now: m.now(), subject: subject}
 	if d.session != nil {
 		rq.session, rq.authTime = d.session.SessionID, d.session.AuthTime
+		if start, ok := bornAt(rq.session); ok {
+			rq.end = start.Add(m.sessionTTL)
+		}
+	} else if m.store != nil {
+		m.bound(d)
 	}
 	if d.isFresh() {
 		rq.authTime = rq.now
 	}
-	return m.mint(ctx, d, rq.as(typ, or(d.expiresIn, m.accessTTL)))
+	return m.mint(ctx, d, rq, rq.access(typ, or(d.expiresIn, m.accessTTL)))
 }
 
 // mint makes the text of one token.
-func (m *Manager) mint(ctx context.Context, d *draft, rq request) (string, error) {
+func (m *Manager) mint(ctx context.Context, d *draft, rq request, f form) (string, error) {
 	signer, err := m.signer()
 	if err != nil {
 		return "", err
 	}
 	c := wire.Claims{
-		Type: rq.typ, Subject: rq.subject, ID: newUUID(rq.now), SessionID: rq.session, Issuer: m.issuer, Audience: m.audience, Scopes: d.scopes,
-		IssuedAt: rq.now.Unix(), NotBefore: wire.NoDate, Expires: rq.now.Add(rq.ttl).Unix(), AuthTime: wire.NoDate, Fresh: d.fresh, FreshUntil: wire.NoDate,
+		Type: f.typ, Subject: rq.subject, ID: f.id, SessionID: rq.session, Issuer: m.issuer, Audience: m.audience, Scopes: d.scopes,
+		IssuedAt: f.at, NotBefore: wire.NoDate, Expires: f.expires, AuthTime: wire.NoDate, Fresh: d.fresh, FreshUntil: wire.NoDate,
 	}
 	if len(d.audience) > 0 {
 		c.Audience = d.audience
@@ -182,13 +256,16 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request) (string, error
 	if err := errors.Join(d.errs...); err != nil {
 		return "", err
 	}
-	builtin := rq.typ == typeAccess || rq.typ == typeRefresh
+	if c.Expires <= rq.now.Unix() {
+		return "", m.refuse(ErrExpired, errOver, nil)
+	}
+	builtin := f.typ == typeAccess || f.typ == typeRefresh
 	payload := d.claims.appendTo(m.profile.AppendClaims(nil, &c, builtin || d.isFresh()))
 	header, err := m.callback(ctx, "WithAdditionalHeaders", m.headers, d.headers, reservedHeaders, &c, payload)
 	if err != nil {
 		return "", err
 	}
-	if rq.typ == typeAccess {
+	if f.typ == typeAccess {
 		extra, err := m.callback(ctx, "WithAdditionalClaims", m.config.claims, d.claims, reservedClaims, &c, payload)
 		if err != nil {
 			return "", err
@@ -203,7 +280,7 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request) (string, error
 	}
 	raw := text + "." + base64.RawURLEncoding.EncodeToString(signature)
 	if len(raw) > maxTokenSize {
-		return "", fmt.Errorf("%w: %s token of %d bytes", ErrTooLarge, rq.typ, len(raw))
+		return "", fmt.Errorf("%w: %s token of %d bytes", ErrTooLarge, f.typ, len(raw))
 	}
 	return raw, nil
 }

@@ -44,8 +44,20 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		opt  jot.Option
 	}{
 		{"an option is nil", nil},
-		{"WithBlocklist: the blocklist is nil", jot.WithBlocklist(nil)},
-		{"WithBlocklist: the blocklist is nil", jot.WithBlocklist((*jot.MemoryStore)(nil))},
+		{"WithBlocklist: it is nil", jot.WithBlocklist(nil)},
+		{"WithBlocklist: it is nil", jot.WithBlocklist((*jot.MemoryStore)(nil))},
+		{"WithStore: it is nil", jot.WithStore(nil)},
+		{"WithStore: it is nil", jot.WithStore((*jot.MemoryStore)(nil))},
+		{"WithStore: make a MemoryStore with NewMemoryStore", jot.WithStore(new(jot.MemoryStore))},
+		{"WithBlocklist beside WithStore", jot.Options(jot.WithStore(jot.NewMemoryStore()), jot.WithBlocklist(jot.NewMemoryStore()))},
+		{"WithRotationGrace has no effect without WithStore", jot.WithRotationGrace(0)},
+		{"WithMaxSessions has no effect without WithStore", jot.WithMaxSessions(1)},
+		{"WithMaxSessions: 0 is less than 1", jot.Options(jot.WithStore(jot.NewMemoryStore()), jot.WithMaxSessions(0))},
+		{"WithRotationGrace: 1m0.000000001s is not from 0 to a minute", jot.WithRotationGrace(time.Minute + 1)},
+		{"WithRotationGrace: -1ns is not", jot.WithRotationGrace(-1)},
+		{"WithSessionTTL: 0s is not", jot.WithSessionTTL(0)},
+		{"WithSessionTTL is shorter than the lifetime of a token", jot.WithSessionTTL(time.Hour)},
+		{"WithEventHandler: the function is nil", jot.WithEventHandler(nil)},
 		{"WithTokenInBlocklist: the function is nil", jot.WithTokenInBlocklist(nil)},
 		{"WithTokenVerification: the function is nil", jot.WithTokenVerification(nil)},
 		{"WithUserLookup: the function is nil", jot.WithUserLookup[int](nil)},
@@ -203,7 +215,7 @@ func TestTokenOptions(t *testing.T) {
 		{"Audience of two", list(jot.Audience("web", "app")), map[string]any{"aud": []any{"web", "app"}}, nil},
 		{"Claim", list(jot.Claim("a", 1), jot.Claim("b", nil), jot.Claim("a", "again")), map[string]any{"a": "again", "b": nil}, nil},
 		{"Claim with a name to escape", list(jot.Claim("a\"\n</é", []string{"\"\\"})), map[string]any{"a\"\n</é": []any{"\"\\"}}, nil},
-		{"Claims of a map", list(jot.Claims(map[string]any{"n": 9007199254740993, "o": map[string]any{"sub": "nested is free"}})), map[string]any{
+		{"Claims of a map", list(jot.Claims(map[string]any{"n": int64(9007199254740993), "o": map[string]any{"sub": "nested is free"}})), map[string]any{
 			"n": number(9007199254740993), "o": map[string]any{"sub": "nested is free"},
 		}, nil},
 		{"Claims of a struct", list(jot.Claims(account{Plan: "pro"})), map[string]any{"plan": "pro"}, nil},
@@ -502,8 +514,17 @@ func TestMintingCallbackErrors(t *testing.T) {
 			require.NotContains(t, w.Body.String(), "hunter2")
 		}
 	}
+	half := newManager(t, jot.WithAdditionalHeaders(func(_ context.Context, t *jot.Token) (map[string]any, error) {
+		if t.Type == "refresh" {
+			return nil, errDown
+		}
+		return nil, nil
+	}))
+	p, err := half.CreatePair(ctx, "alice")
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	require.Nil(t, p)
 	broken := func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": func() {}}, nil }
-	_, err := newManager(t, jot.WithAdditionalClaims(broken)).CreateAccessToken(ctx, "alice")
+	_, err = newManager(t, jot.WithAdditionalClaims(broken)).CreateAccessToken(ctx, "alice")
 	require.ErrorContains(t, err, "WithAdditionalClaims: it has no JSON form: json: unsupported")
 	_, err = newManager(t, jot.WithAdditionalHeaders(broken)).CreateRefreshToken(ctx, "alice")
 	require.ErrorContains(t, err, "WithAdditionalHeaders: it has no JSON form: json: unsupported")
@@ -568,6 +589,7 @@ func TestWritePair(t *testing.T) {
 	require.NoError(t, m.WritePair(w, &jot.Pair{AccessToken: "a"}))
 	require.JSONEq(t, `{"access_token":"a","token_type":"Bearer"}`, w.Body.String())
 
+	require.ErrorContains(t, m.WritePair(w, nil), "the pair is nil")
 	require.ErrorIs(t, m.WritePair(gone{httptest.NewRecorder()}, p), io.ErrClosedPipe)
 }
 

@@ -62,13 +62,34 @@ func (m *Manager) route(opts []RouteOption) (*route, error) {
 	if m.sources == nil {
 		return nil, errNotNew
 	}
-	return newRoute(opts)
+	rt, err := newRoute(opts)
+	if err == nil && rt.singleUse && m.blocklist == nil {
+		err = unsupported("SingleUse", "WithStore or WithBlocklist")
+	}
+	return rt, err
 }
 
 // verifyRequest also returns the credential's text.
 func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, raw string, err error) {
 	if rt.except != nil && rt.except.covers(r) {
 		return nil, "", nil
+	}
+	t, raw, err = m.admit(r, rt)
+	if err != nil {
+		at := Location("")
+		if raw != "" {
+			at = InHeader
+		}
+		m.refused(r.Context(), err, at)
+		return nil, "", err
+	}
+	return t, raw, nil
+}
+
+// admit finds the credential of a request and asks it everything.
+func (m *Manager) admit(r *http.Request, rt *route) (t *Token, raw string, err error) {
+	if rt.unsafe && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
+		return nil, "", m.refuse(errMethod, nil, nil)
 	}
 	raw, ok := bearer(r.Header)
 	switch {
@@ -84,7 +105,7 @@ func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, raw strin
 		again.verified = false
 		t = &again
 	} else if t, err = m.read(raw); err != nil {
-		return nil, "", err
+		return nil, raw, err
 	}
 	t.Location = InHeader
 	t, err = m.judge(r.Context(), t, rt)

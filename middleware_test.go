@@ -31,7 +31,8 @@ type stubBlocklist struct {
 }
 
 func (s stubBlocklist) Revoke(context.Context, string, time.Time) (bool, error) { return true, s.err }
-func (s stubBlocklist) Revoked(context.Context, ...string) (bool, error)        { return s.revoked, s.err }
+
+func (s stubBlocklist) Revoked(context.Context, ...string) (bool, error) { return s.revoked, s.err }
 
 func says(ok bool, err error) func(context.Context, *jot.Token) (bool, error) {
 	return func(context.Context, *jot.Token) (bool, error) { return ok, err }
@@ -55,6 +56,7 @@ type row struct {
 	code      string
 	challenge string
 	is        error
+	once      bool // the answer is another the second time
 }
 
 func given(raw string) func(testing.TB, *jot.Manager) string {
@@ -74,8 +76,9 @@ func aged(d time.Duration, opts ...jot.TokenOption) func(testing.TB, *jot.Manage
 	return func(t testing.TB, _ *jot.Manager) string { return access(t, newManagerAt(t, now.Add(-d)), opts...) }
 }
 
-func refreshToken(opts ...jot.TokenOption) func(testing.TB, *jot.Manager) string {
-	return func(t testing.TB, m *jot.Manager) string { return pair(t, m, opts...).RefreshToken }
+func refreshToken(t testing.TB, m *jot.Manager) string {
+	t.Helper()
+	return pair(t, m).RefreshToken
 }
 
 func typed(name string) func(testing.TB, *jot.Manager) string {
@@ -92,6 +95,31 @@ func revokedToken(t testing.TB, m *jot.Manager) string {
 	token, err := m.Verify(ctx, raw)
 	require.NoError(t, err)
 	require.NoError(t, m.Revoke(ctx, token))
+	return raw
+}
+
+func paired(t testing.TB, m *jot.Manager) string {
+	t.Helper()
+	return pair(t, m).AccessToken
+}
+
+func loggedOut(t testing.TB, m *jot.Manager) string {
+	t.Helper()
+	raw := paired(t, m)
+	token, err := m.Verify(ctx, raw)
+	require.NoError(t, err)
+	require.NoError(t, m.RevokeSession(ctx, token))
+	return raw
+}
+
+// rotated is a refresh token that has been used.
+func rotated(t testing.TB, m *jot.Manager) string {
+	t.Helper()
+	raw := refreshToken(t, m)
+	token, err := m.Verify(ctx, raw, jot.Refresh())
+	require.NoError(t, err)
+	_, err = m.Rotate(ctx, token)
+	require.NoError(t, err)
 	return raw
 }
 
@@ -270,13 +298,13 @@ var rows = []row{
 	{name: "expired and for others", token: forged(ourHeader, `{"sub":"alice","jti":"1","type":"access","exp":1,"aud":"x"}`), status: 401, code: "token_invalid", challenge: invalid, is: jot.ErrInvalid},
 
 	// The route.
-	{name: "refresh token on an access route", token: refreshToken(), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
+	{name: "refresh token on an access route", token: refreshToken, status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "access token on a refresh route", demands: demands(jot.Refresh()), token: made(), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
-	{name: "refresh token on a refresh route", demands: demands(jot.Refresh()), token: refreshToken()},
+	{name: "refresh token on a refresh route", demands: demands(jot.Refresh()), token: refreshToken},
 	{name: "unknown type on an access route", token: forged(ourHeader, `{"sub":"alice","jti":"1","type":"id","exp":1893456900}`), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "type in another case", token: forged(ourHeader, `{"sub":"alice","jti":"1","type":"Access","exp":1893456900}`), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "any type, access", demands: demands(jot.AnyType()), token: made()},
-	{name: "any type, refresh", demands: demands(jot.AnyType()), token: refreshToken()},
+	{name: "any type, refresh", demands: demands(jot.AnyType()), token: refreshToken},
 	{name: "any type where refresh travels, access", demands: demands(jot.Refresh(), jot.AnyType()), token: made()},
 	{name: "any type is no mailed link", demands: demands(jot.AnyType()), token: typed("password_reset"), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "mailed link on an access route", token: typed("password_reset"), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
@@ -293,7 +321,7 @@ var rows = []row{
 	{name: "too old", demands: demands(jot.MaxAge(time.Minute)), token: aged(time.Minute+time.Second, jot.Fresh()), status: 401, code: "fresh_token_required", challenge: stale + `, max_age="60"`, is: jot.ErrNotFresh},
 	{name: "the shorter age counts", demands: demands(jot.MaxAge(time.Minute), jot.MaxAge(time.Hour)), token: aged(5*time.Minute, jot.Fresh()), status: 401, code: "fresh_token_required", challenge: stale + `, max_age="60"`, is: jot.ErrNotFresh},
 	{name: "age unknown", demands: demands(jot.MaxAge(time.Minute)), token: made(), status: 401, code: "fresh_token_required", challenge: stale + `, max_age="60"`, is: jot.ErrNotFresh},
-	{name: "wrong type before freshness", demands: demands(jot.Fresh()), token: refreshToken(), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
+	{name: "wrong type before freshness", demands: demands(jot.Fresh()), token: refreshToken, status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "scopes", demands: demands(jot.Scopes("read", "write")), token: made(jot.Scopes("write", "read", "more"))},
 	{name: "scopes as an array", demands: demands(jot.Scopes("read", "write")), token: forged(ourHeader, with(`"scope":["read","write"]`))},
 	{name: "one scope lacks", demands: demands(jot.Scopes("read"), jot.Scopes("write")), token: made(jot.Scopes("read")), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope", scope="read write"`, is: jot.ErrScope},
@@ -310,8 +338,21 @@ var rows = []row{
 	{name: "callback says no", options: options(jot.WithTokenInBlocklist(says(false, nil))), token: made()},
 	{name: "callback cannot tell", options: options(jot.WithTokenInBlocklist(says(false, errDown))), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "callback cannot tell but says revoked", options: options(jot.WithTokenInBlocklist(says(true, errDown))), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
-	{name: "wrong type before revoked", options: options(jot.WithTokenInBlocklist(says(true, nil))), token: refreshToken(), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
+	{name: "wrong type before revoked", options: options(jot.WithTokenInBlocklist(says(true, nil))), token: refreshToken, status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "revoked before verification", options: options(jot.WithTokenInBlocklist(says(true, nil)), jot.WithTokenVerification(says(false, nil))), token: made(), status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
+
+	// Sessions.
+	{name: "session", options: options(jot.WithStore(jot.NewMemoryStore())), token: paired},
+	{name: "session, refresh token", options: options(jot.WithStore(jot.NewMemoryStore())), demands: demands(jot.Refresh()), token: refreshToken},
+	{name: "session that has ended", options: options(jot.WithStore(jot.NewMemoryStore())), token: loggedOut, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
+	{name: "session that the store does not know", options: options(jot.WithStore(jot.NewMemoryStore())), token: func(t testing.TB, _ *jot.Manager) string {
+		return paired(t, newManager(t))
+	}, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
+	{name: "rotated refresh token", options: options(jot.WithStore(jot.NewMemoryStore()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh()), token: rotated, once: true, status: 401, code: "token_reused", challenge: invalid, is: jot.ErrReused},
+	{name: "rotated refresh token, just now", options: options(jot.WithStore(jot.NewMemoryStore())), demands: demands(jot.Refresh()), token: rotated},
+	{name: "rotated refresh token, and the route does not ask", options: options(jot.WithStore(jot.NewMemoryStore()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh(), jot.SkipRevocation()), token: rotated},
+	{name: "store error", options: options(jot.WithStore(&broken{Store: jot.NewMemoryStore(), at: "check"})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
+	{name: "store error, refresh token", options: options(jot.WithStore(&broken{Store: jot.NewMemoryStore(), at: "check"})), demands: demands(jot.Refresh()), token: refreshToken, status: 503, code: "unavailable", is: jot.ErrUnavailable},
 
 	// Callbacks.
 	{name: "verification agrees", options: options(jot.WithTokenVerification(says(true, nil))), token: made()},
@@ -338,9 +379,9 @@ var rows = []row{
 	{name: "optional, invalid", demands: demands(jot.Optional()), token: given("a.b.c"), status: 401, code: "token_invalid", challenge: invalid, is: jot.ErrInvalid},
 	{name: "optional, expired", demands: demands(jot.Optional()), token: aged(time.Hour), status: 401, code: "token_expired", challenge: invalid, is: jot.ErrExpired},
 	{name: "optional, revoked", options: options(jot.WithTokenInBlocklist(says(true, nil))), demands: demands(jot.Optional()), token: made(), status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
-	{name: "optional, wrong type", demands: demands(jot.Optional()), token: refreshToken(), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
+	{name: "optional, wrong type", demands: demands(jot.Optional()), token: refreshToken, status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "optional, stale", demands: demands(jot.Optional(), jot.Fresh()), token: made(), status: 401, code: "fresh_token_required", challenge: stale, is: jot.ErrNotFresh},
-	{name: "optional refresh", demands: demands(jot.Optional(), jot.Refresh()), token: refreshToken()},
+	{name: "optional refresh", demands: demands(jot.Optional(), jot.Refresh()), token: refreshToken},
 	{name: "optional, cannot tell", options: options(jot.WithBlocklist(stubBlocklist{err: errDown})), demands: demands(jot.Optional()), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 
 	// Groups.
@@ -403,7 +444,7 @@ func TestRequired(t *testing.T) {
 			require.Equal(t, tc.challenge, e.Challenge())
 
 			// Verify answers as Required does.
-			if raw == "" {
+			if raw == "" || tc.once {
 				return
 			}
 			var same []jot.Demand
@@ -563,20 +604,60 @@ func TestExcept(t *testing.T) {
 		return r
 	}
 	for _, tc := range []struct{ method, target string }{
-		{"GET", "/public/"}, {"DELETE", "/public/a/b"}, {"GET", "/public/a%20b"}, {"GET", "/public/caf%C3%A9"}, {"GET", "/public/a.b"}, {"GET", "/public/..."},
-		{"GET", "/one"}, {"HEAD", "/one"}, {"GET", "/one?next=../admin"}, {"POST", "/login"}, {"GET", "/items/7"}, {"OPTIONS", "/public/x"},
+		{"GET", "/public/"},
+		{"DELETE", "/public/a/b"},
+		{"GET", "/public/a%20b"},
+		{"GET", "/public/caf%C3%A9"},
+		{"GET", "/public/a.b"},
+		{"GET", "/public/..."},
+		{"GET", "/one"},
+		{"HEAD", "/one"},
+		{"GET", "/one?next=../admin"},
+		{"POST", "/login"},
+		{"GET", "/items/7"},
+		{"OPTIONS", "/public/x"},
 	} {
 		require.True(t, send(guard, request(tc.method, tc.target)).called, tc.method+" "+tc.target)
 	}
 	for _, tc := range []struct{ method, target string }{
-		{"GET", "/"}, {"GET", "/admin"}, {"GET", "/publicx"}, {"GET", "/Public/"},
+		{"GET", "/"},
+		{"GET", "/admin"},
+		{"GET", "/publicx"},
+		{"GET", "/Public/"},
 		{"GET", "/public"}, // ServeMux redirects
-		{"POST", "/one"}, {"GET", "/one/"}, {"GET", "/login"}, {"post", "/login"}, {"GET", "/items/"}, {"GET", "/items/7/8"}, {"GET", "/items/7%2f8"},
-		{"GET", "/public/%2e%2e/admin"}, {"GET", "/public/%2E%2E/admin"}, {"GET", "/public/.%2e/admin"}, {"GET", "/public/../admin"}, {"GET", "/public/./x"},
-		{"GET", "/public/..%2fadmin"}, {"GET", "/public/%2fadmin"}, {"GET", `/public/..\admin`}, {"GET", "/public/..%5cadmin"}, {"GET", "/public/..;/admin"},
-		{"GET", "/public/..%3b/admin"}, {"GET", "/public/;/admin"}, {"GET", "/public/x;a=b"}, {"GET", "/public//admin"}, {"GET", "//public/x"}, {"GET", "/public/a%2eb"},
-		{"GET", "/public/%252e%252e/admin"}, {"GET", "/public/%00"}, {"GET", "/public/%0d%0a"}, {"GET", "/public/%7f"}, {"GET", "/public/%c0%ae%c0%ae/admin"},
-		{"GET", "/public/.."}, {"GET", "/public/a/" + "%2e"}, {"CONNECT", "/public/x"}, {"CONNECT", "/public/../admin"}, {"GET", "/%70ublic/x"},
+		{"POST", "/one"},
+		{"GET", "/one/"},
+		{"GET", "/login"},
+		{"post", "/login"},
+		{"GET", "/items/"},
+		{"GET", "/items/7/8"},
+		{"GET", "/items/7%2f8"},
+		{"GET", "/public/%2e%2e/admin"},
+		{"GET", "/public/%2E%2E/admin"},
+		{"GET", "/public/.%2e/admin"},
+		{"GET", "/public/../admin"},
+		{"GET", "/public/./x"},
+		{"GET", "/public/..%2fadmin"},
+		{"GET", "/public/%2fadmin"},
+		{"GET", `/public/..\admin`},
+		{"GET", "/public/..%5cadmin"},
+		{"GET", "/public/..;/admin"},
+		{"GET", "/public/..%3b/admin"},
+		{"GET", "/public/;/admin"},
+		{"GET", "/public/x;a=b"},
+		{"GET", "/public//admin"},
+		{"GET", "//public/x"},
+		{"GET", "/public/a%2eb"},
+		{"GET", "/public/%252e%252e/admin"},
+		{"GET", "/public/%00"},
+		{"GET", "/public/%0d%0a"},
+		{"GET", "/public/%7f"},
+		{"GET", "/public/%c0%ae%c0%ae/admin"},
+		{"GET", "/public/.."},
+		{"GET", "/public/a/" + "%2e"},
+		{"CONNECT", "/public/x"},
+		{"CONNECT", "/public/../admin"},
+		{"GET", "/%70ublic/x"},
 	} {
 		got := send(guard, request(tc.method, tc.target))
 		require.False(t, got.called, tc.method+" "+tc.target)

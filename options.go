@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
@@ -82,18 +81,44 @@ type config struct {
 	issuer       string
 	audience     []string
 	leeway       time.Duration
+	sessionTTL   time.Duration
+	grace        time.Duration
+	maxSessions  int
 	realm        string
 	clock        func() time.Time // nil is time.Now
 	blocklist    Blocklist
+	store        Store // the same, if it is one
 	inBlocklist  func(context.Context, *Token) (bool, error)
 	verification func(context.Context, *Token) (bool, error)
 	lookup       func(context.Context, *Token) (any, error)
 	claims       func(context.Context, *Token) (map[string]any, error)
 	headers      func(context.Context, *Token) (map[string]any, error)
 	errorHandler func(http.ResponseWriter, *http.Request, error)
+	eventHandler func(context.Context, Event)
 
 	given map[string]bool
 	errs  []error
+}
+
+// settle fills in what settings say together, and finds what they cannot mean together.
+func (c *config) settle() {
+	wrong := func(is bool, text string) {
+		if is {
+			c.errs = append(c.errs, errors.New("jot: "+text))
+		}
+	}
+	for _, name := range []string{"WithRotationGrace", "WithMaxSessions"} {
+		wrong(c.given[name] && !c.given["WithStore"], name+" has no effect without WithStore")
+	}
+	wrong(c.given["WithStore"] && c.given["WithBlocklist"], "WithBlocklist beside WithStore: a store is a blocklist")
+	if c.store != nil {
+		c.blocklist = c.store
+	}
+	longest := max(c.accessTTL, c.refreshTTL)
+	if c.sessionTTL == 0 {
+		c.sessionTTL = max(defaultSessionTTL, longest)
+	}
+	wrong(c.sessionTTL < longest, "WithSessionTTL is shorter than the lifetime of a token")
 }
 
 func (c *config) apply(opts []Option) {
@@ -133,6 +158,9 @@ func nilFunc(isNil bool) string {
 const (
 	defaultAccessTTL  = 15 * time.Minute
 	defaultRefreshTTL = 30 * 24 * time.Hour
+	defaultSessionTTL = 90 * 24 * time.Hour
+	defaultGrace      = 10 * time.Second
+	defaultSessions   = 100
 	defaultLeeway     = 30 * time.Second
 	maxLeeway         = 5 * time.Minute
 	maxTTL            = 100 * 365 * 24 * time.Hour
@@ -143,11 +171,28 @@ const (
 // b fails the answer is 503: a token that may be revoked is not let in. A call may take a second. Without it nothing
 // is looked up but what [WithTokenInBlocklist] does.
 func WithBlocklist(b Blocklist) Option {
-	wrong := ""
-	if v := reflect.ValueOf(b); b == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		wrong = "the blocklist is nil"
+	return set("WithBlocklist", nilStore(b), func(c *config) { c.blocklist = b })
+}
+
+// WithStore keeps sessions in s, and uses it as a blocklist as well: what [Manager.Rotate], [Manager.RefreshHandler]
+// and the Revoke… methods need. The guard asks it about token, session, subject and everyone in one call for each
+// request; when it fails the answer is 503. A call may take a second.
+//
+// Every Manager that shares keys wants the same store: a session that the store does not know has ended, so its
+// tokens are refused. [NewMemoryStore] is one process's memory, and there is no store unless set: a hidden one would
+// log everybody out at each start.
+func WithStore(s Store) Option {
+	return set("WithStore", nilStore(s), func(c *config) { c.store = s })
+}
+
+func nilStore(b Blocklist) string {
+	if isNil(b) {
+		return "it is nil"
 	}
-	return set("WithBlocklist", wrong, func(c *config) { c.blocklist = b })
+	if s, ok := b.(*MemoryStore); ok && s.revoked == nil {
+		return "make a MemoryStore with NewMemoryStore"
+	}
+	return ""
 }
 
 // WithTokenInBlocklist asks f whether a token was revoked, once for each request, before any blocklist. True refuses
@@ -198,6 +243,35 @@ func WithAccessTTL(d time.Duration) Option {
 // WithRefreshTTL sets how long refresh tokens live: whole seconds, 30 days unless set.
 func WithRefreshTTL(d time.Duration) Option {
 	return set("WithRefreshTTL", badTTL(d), func(c *config) { c.refreshTTL = d })
+}
+
+// WithSessionTTL sets how long a session may last, however often it is refreshed: whole seconds, 90 days unless set,
+// or the refresh lifetime if that is longer. No token of a session outlives it. How long a session may go without
+// being refreshed is its refresh token's lifetime, [WithRefreshTTL].
+func WithSessionTTL(d time.Duration) Option {
+	return set("WithSessionTTL", badTTL(d), func(c *config) { c.sessionTTL = d })
+}
+
+// WithRotationGrace sets how long after its use a refresh token may be presented again, and get the same successor:
+// 10 seconds unless set, at most a minute. Two tabs that refresh at once need it, and so does a client whose answer
+// was lost. A thief who is as quick is found out at the rotation after next. With 0 a token is refused when it comes
+// again, and its session ends. See [Manager.Rotate].
+func WithRotationGrace(d time.Duration) Option {
+	wrong := ""
+	if d < 0 || d > time.Minute {
+		wrong = fmt.Sprintf("%v is not from 0 to a minute", d)
+	}
+	return set("WithRotationGrace", wrong, func(c *config) { c.grace = d })
+}
+
+// WithMaxSessions sets how many sessions a subject may have at once: 100 unless set. At a log-in beyond it the oldest
+// ends; with 1 a user is logged in at one place only.
+func WithMaxSessions(n int) Option {
+	wrong := ""
+	if n < 1 {
+		wrong = fmt.Sprintf("%d is less than 1", n)
+	}
+	return set("WithMaxSessions", wrong, func(c *config) { c.maxSessions = n })
 }
 
 func badTTL(d time.Duration) string {
@@ -274,6 +348,12 @@ func WithRealm(realm string) Option {
 // [Error.Challenge].
 func WithErrorHandler(f func(w http.ResponseWriter, r *http.Request, err error)) Option {
 	return set("WithErrorHandler", nilFunc(f == nil), func(c *config) { c.errorHandler = f })
+}
+
+// WithEventHandler calls f for what happens to tokens and sessions: see [EventKind]. It is called within the request,
+// so it must not wait for anything, and for every refused token of anybody: do not log those above debug level.
+func WithEventHandler(f func(ctx context.Context, e Event)) Option {
+	return set("WithEventHandler", nilFunc(f == nil), func(c *config) { c.eventHandler = f })
 }
 
 // WithClock sets the clock, for tests: [time.Now] unless set.

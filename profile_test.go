@@ -18,6 +18,9 @@ func profile(t testing.TB, p wire.Profile) jot.Option {
 	return option
 }
 
+// lax takes tokens without an id.
+var lax = wire.Profile{IDOptional: true}
+
 func TestProfile(t *testing.T) {
 	store := new(spyBlocklist)
 	m := newManager(t, jot.WithBlocklist(store),

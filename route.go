@@ -13,6 +13,9 @@ import (
 // route is what a route demands of a token.
 type route struct {
 	optional, fresh, refresh, anyType, skipRevocation bool
+	singleUse                                         bool
+	unsafe                                            bool // GET, HEAD and OPTIONS are not for it
+	leaving                                           bool // a log-out: nothing is asked that could be in its way
 	maxAge                                            time.Duration
 	typ                                               string
 	scopes, audience                                  []string
@@ -24,14 +27,14 @@ type route struct {
 func (rt *route) apply(opts []RouteOption) {
 	for _, o := range opts {
 		if o == nil {
-			rt.fail("an option is nil")
+			rt.failf("an option is nil")
 			continue
 		}
 		o.applyRoute(rt)
 	}
 }
 
-func (rt *route) fail(format string, args ...any) {
+func (rt *route) failf(format string, args ...any) {
 	rt.errs = append(rt.errs, fmt.Errorf("jot: "+format, args...))
 }
 
@@ -47,9 +50,12 @@ func newRoute(opts []RouteOption) (*route, error) {
 		{rt.anyType && rt.typ != "", "Type and AnyType: AnyType is access or refresh, never a Type"},
 		{rt.refresh && rt.fresh, "Refresh and Fresh: a refresh token is never fresh"},
 		{rt.refresh && rt.maxAge > 0, "Refresh and MaxAge: the age is asked where access is given"},
+		{rt.singleUse && rt.skipRevocation, "SingleUse and SkipRevocation: a used token is a revoked one"},
+		{rt.singleUse && rt.optional, "SingleUse and Optional: without a token nothing is used"},
+		{rt.singleUse && rt.anyType, "SingleUse and AnyType: a log-in's tokens are used many times"},
 	} {
 		if c.both {
-			rt.fail("contradiction of %s", c.text)
+			rt.failf("contradiction of %s", c.text)
 		}
 	}
 	return rt, errors.Join(rt.errs...)
@@ -85,14 +91,14 @@ func Optional() RouteOption {
 func Except(patterns ...string) RouteOption {
 	return routeOption(func(rt *route) {
 		if len(patterns) == 0 {
-			rt.fail("Except: name at least one pattern")
+			rt.failf("Except: name at least one pattern")
 		}
 		if rt.except == nil {
 			rt.except = newExemption()
 		}
 		for _, pattern := range patterns {
 			if err := rt.except.add(pattern); err != nil {
-				rt.fail("Except: %w", err)
+				rt.failf("Except: %w", err)
 			}
 		}
 	})
@@ -115,7 +121,7 @@ func MaxAge(d time.Duration) Demand {
 	return demandFunc(func(rt *route) {
 		switch {
 		case d < time.Second:
-			rt.fail("MaxAge: %v is less than a second", d)
+			rt.failf("MaxAge: %v is less than a second", d)
 		case rt.maxAge == 0 || d < rt.maxAge:
 			rt.maxAge = d
 		}
@@ -128,7 +134,7 @@ func MaxAge(d time.Duration) Demand {
 func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	return demandFunc(func(rt *route) {
 		if f == nil {
-			rt.fail("Check: the function is nil")
+			rt.failf("Check: the function is nil")
 			return
 		}
 		rt.checks = append(rt.checks, f)
@@ -139,6 +145,14 @@ func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 // token passes there until it expires.
 func SkipRevocation() Demand {
 	return demandFunc(func(rt *route) { rt.skipRevocation = true })
+}
+
+// SingleUse demands a token that has not been used on such a route before, and uses it up when all else has been
+// passed: [ErrRevoked] the second time. It is for tokens of a [Type], a mailed link say. Programs that scan mail open
+// links, so GET, HEAD and OPTIONS are answered by 405: let the link lead to a page whose button sends a POST. Without
+// [WithStore] or [WithBlocklist] it is an error.
+func SingleUse() Demand {
+	return demandFunc(func(rt *route) { rt.singleUse, rt.unsafe = true, true })
 }
 
 // Fresh is a log-in that has just been made with a password: on a token it says so, on a route it demands it, as
@@ -211,7 +225,7 @@ func Type(name string) Trait {
 		func(rt *route) {
 			rt.wrong("Type", wrong)
 			if rt.typ != "" && rt.typ != name {
-				rt.fail("contradiction of two Types: a token has one type")
+				rt.failf("contradiction of two Types: a token has one type")
 			}
 			rt.typ = name
 		},
@@ -220,7 +234,7 @@ func Type(name string) Trait {
 
 func (rt *route) wrong(name, text string) {
 	if text != "" {
-		rt.fail("%s: %s", name, text)
+		rt.failf("%s: %s", name, text)
 	}
 }
 

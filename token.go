@@ -58,6 +58,7 @@ type Token struct {
 	verified        bool     // nothing was found against it, so that it may act as evidence
 	checked         bool     // revocation was looked up
 	admitted        bool     // the manager's own callbacks agreed
+	consumed        bool     // SingleUse has used it up
 	user            any      // what WithUserLookup's function returned
 }
 

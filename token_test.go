@@ -74,7 +74,7 @@ func TestTokenClaims(t *testing.T) {
 	}
 	require.NoError(t, token.Claims(&some))
 	require.Equal(t, "alice", some.Sub, "names match byte for byte")
-	require.EqualValues(t, 9007199254740993, some.Small)
+	require.Equal(t, int64(9007199254740993), some.Small)
 	require.Equal(t, 7, some.N)
 	require.Equal(t, "a@example", some.Email)
 	require.InDelta(t, 1.5, some.Other.F, 0)

@@ -22,6 +22,8 @@ var (
 	errSignature = errors.New("signature does not match")
 	errIssuer    = errors.New("iss is not the one expected")
 	errAudience  = errors.New("aud names others")
+	errNoID      = errors.New("without a jti it cannot be used up")
+	errUsed      = errors.New("it has been used")
 	errNotYet    = errors.New("nbf or iat lies in the future")
 )
 
@@ -41,10 +43,14 @@ func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*T
 		return nil, err
 	}
 	t, err := m.read(raw)
+	if err == nil {
+		t, err = m.judge(ctx, t, rt)
+	}
 	if err != nil {
+		m.refused(ctx, err, "")
 		return nil, err
 	}
-	return m.judge(ctx, t, rt)
+	return t, nil
 }
 
 // read turns text into an authentic token: frame, header, signature, and only then the payload.
@@ -162,13 +168,21 @@ func (m *Manager) judge(ctx context.Context, t *Token, rt *route) (*Token, error
 		return nil, err
 	}
 	if !t.checked && !rt.skipRevocation {
-		if err := m.checkRevocation(ctx, t); err != nil {
+		if err := m.checkRevocation(ctx, t, now); err != nil {
 			return nil, err
 		}
 		t.checked = true
 	}
+	if rt.leaving {
+		return t, nil
+	}
 	if err := m.checkCallbacks(ctx, t, rt); err != nil {
 		return nil, err
+	}
+	if rt.singleUse && !t.consumed {
+		if err := m.consume(ctx, t); err != nil {
+			return nil, err
+		}
 	}
 	t.verified = true
 	return t, nil
@@ -194,7 +208,7 @@ func (m *Manager) checkClaims(t *Token, rt *route, now time.Time) error {
 	if t.NotBefore.After(latest) || t.IssuedAt.After(latest) {
 		return m.refuse(ErrInvalid, errNotYet, t)
 	}
-	if t.expiredAt(now) {
+	if t.expiredAt(now) && !rt.leaving {
 		return m.refuse(ErrExpired, nil, t)
 	}
 	return nil
@@ -221,26 +235,103 @@ func (m *Manager) checkRoute(t *Token, rt *route, now time.Time) error {
 }
 
 // checkRevocation asks the callback, then the store.
-func (m *Manager) checkRevocation(ctx context.Context, t *Token) error {
+func (m *Manager) checkRevocation(ctx context.Context, t *Token, now time.Time) error {
 	if m.inBlocklist != nil {
 		revoked, err := m.inBlocklist(ctx, t)
 		if err := m.outcome(!revoked, ErrRevoked, err, t); err != nil {
 			return err
 		}
 	}
-	if m.blocklist == nil || t.ID == "" {
+	if m.store != nil {
+		return m.checkSession(ctx, t, now)
+	}
+	if m.blocklist == nil {
 		return nil
 	}
-	ctx, cancel := m.storeContext(ctx)
+	ids := make([]string, 0, 2)
+	if t.ID != "" {
+		ids = append(ids, blockKey(kindToken, t.ID))
+	}
+	if t.SessionID != "" {
+		ids = append(ids, blockKey(kindSession, t.SessionID))
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	store, cancel := m.storeContext(ctx)
 	defer cancel()
-	revoked, err := m.blocklist.Revoked(ctx, blockKey(t.ID))
+	revoked, err := m.blocklist.Revoked(store, ids...)
 	if err != nil {
-		return m.refuse(ErrUnavailable, err, t)
+		return m.storeFailed(ctx, err, t)
 	}
 	if revoked {
 		return m.refuse(ErrRevoked, nil, t)
 	}
 	return nil
+}
+
+// checkSession asks the store about the token, its session, its subject and everyone. Marks are compared with the
+// session's start: compared with the token's own birth, what a thief mints after a log-out everywhere would outlive
+// it.
+func (m *Manager) checkSession(ctx context.Context, t *Token, now time.Time) error {
+	q := Query{Subject: m.subjectKey(t.Subject), Now: millisecond(now)}
+	if t.ID != "" {
+		q.Token = blockKey(kindToken, t.ID)
+	}
+	began, ours := bornAt(t.SessionID)
+	if ours {
+		q.Session = sessionKey(t.SessionID)
+	}
+	store, cancel := m.storeContext(ctx)
+	defer cancel()
+	status, err := m.store.Check(store, q)
+	if err != nil {
+		return m.storeFailed(ctx, err, t)
+	}
+	if !ours {
+		var known bool
+		if began, known = bornAt(t.ID); !known {
+			began = t.IssuedAt
+		}
+	}
+	switch {
+	case status.Revoked || began.Before(later(status.SubjectMark, status.Mark)):
+		return m.refuse(ErrRevoked, nil, t)
+	case ours && status.Session.Session == "":
+		return m.refuse(ErrRevoked, errOver, t)
+	case ours && t.Type == typeRefresh:
+		return m.checkRotation(ctx, t, status.Session, q.Now)
+	}
+	return nil
+}
+
+// checkRotation refuses a refresh token that was replaced, whether or not the handler rotates. One that was replaced
+// just now, or is newer than what the store knows, is left to Rotate.
+func (m *Manager) checkRotation(ctx context.Context, t *Token, r SessionRecord, now time.Time) error {
+	if t.ID >= r.Current || t.ID == r.Previous && now.Sub(r.RotatedAt) < m.grace {
+		return nil
+	}
+	ended, err := m.end(ctx, t.Subject, t.SessionID)
+	if err != nil {
+		return err
+	}
+	if ended {
+		m.emit(ctx, EventReused, t)
+	}
+	return m.refuse(ErrReused, nil, t)
+}
+
+// consume uses the token up.
+func (m *Manager) consume(ctx context.Context, t *Token) error {
+	if t.ID == "" {
+		return m.refuse(ErrInvalid, errNoID, t)
+	}
+	first, err := m.block(ctx, blockKey(kindToken, t.ID), m.lastUse(t), t)
+	if err == nil && !first {
+		err = m.refuse(ErrRevoked, errUsed, t)
+	}
+	t.consumed = err == nil
+	return err
 }
 
 // checkCallbacks asks the application: its rules, the route's, and who the user is. A nested guard does not ask the

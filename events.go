@@ -1,0 +1,85 @@
+package jot
+
+import (
+	"context"
+	"log/slog"
+)
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds of [Event]. More may come: let a switch over them have a default.
+const (
+	// EventSessionBegun: a log-in.
+	EventSessionBegun EventKind = "session_begun"
+	// EventRotated: a refresh token was exchanged for the next one.
+	EventRotated EventKind = "session_rotated"
+	// EventReplayed: a refresh token was presented again within the grace window, and got the same successor. Now and
+	// then this is a second tab; often, look closer.
+	EventReplayed EventKind = "session_replayed"
+	// EventReused: a refresh token was presented again later. Somebody else holds it: the session has ended. Tell its
+	// user.
+	EventReused EventKind = "session_reused"
+	// EventRewound: a refresh token was newer than what the store knew. The store has lost data, revocations too
+	// perhaps.
+	EventRewound EventKind = "session_rewound"
+	// EventRevoked: a token (TokenID), a session (SessionID), a user (Subject alone) or everyone (nothing) was logged
+	// out.
+	EventRevoked EventKind = "revoked"
+	// EventRefused: a token was refused; Err is the sentinel. While the signature had not been checked that is all
+	// that is known.
+	EventRefused EventKind = "refused"
+	// EventStoreUnavailable: the store could not answer; Err is what it said.
+	EventStoreUnavailable EventKind = "store_unavailable"
+)
+
+// Event is something that happened to tokens and sessions, for [WithEventHandler]: for an audit log, for metrics, to
+// warn a user. No token is in it, but ids and subjects are personal data.
+type Event struct {
+	Kind EventKind
+	// Subject, SessionID and TokenID say whom and what it concerns, as far as that is known.
+	Subject, SessionID, TokenID string
+	// Location is where the token was, if it came in a request.
+	Location Location
+	// Err says why, for EventRefused and EventStoreUnavailable.
+	Err error
+}
+
+// LogValue returns what is known, as a group.
+func (e Event) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
+	for _, a := range []slog.Attr{
+		slog.String("subject", e.Subject), slog.String("session", e.SessionID), slog.String("token", e.TokenID), slog.String("location", string(e.Location)),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+func (m *Manager) event(ctx context.Context, e Event) {
+	if m.eventHandler != nil {
+		m.eventHandler(ctx, e)
+	}
+}
+
+// emit is an event of a token's session.
+func (m *Manager) emit(ctx context.Context, kind EventKind, t *Token) {
+	m.event(ctx, Event{Kind: kind, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location})
+}
+
+// refused is the event of a refusal.
+func (m *Manager) refused(ctx context.Context, err error, at Location) {
+	if m.eventHandler == nil {
+		return
+	}
+	e := Event{Kind: EventRefused, Location: at, Err: answerTo(err).sentinel}
+	if refusal, ok := asError(err); ok && refusal.Token != nil {
+		e.Subject, e.SessionID, e.TokenID = refusal.Token.Subject, refusal.Token.SessionID, refusal.Token.ID
+	}
+	m.event(ctx, e)
+}

@@ -1,0 +1,107 @@
+package jot_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+)
+
+func block(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+func TestParsePEM(t *testing.T) {
+	der := func(b []byte, err error) []byte {
+		require.NoError(t, err)
+		return b
+	}
+	pkcs8 := func(key any) string { return block("PRIVATE KEY", der(x509.MarshalPKCS8PrivateKey(key))) }
+	pkix := func(key any) string { return block("PUBLIC KEY", der(x509.MarshalPKIXPublicKey(key))) }
+	certificate := func(public, private any) string {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1, 0)}
+		return block("CERTIFICATE", der(x509.CreateCertificate(rand.Reader, template, template, public, private)))
+	}
+	sec1 := block("EC PRIVATE KEY", der(x509.MarshalECPrivateKey(ecKey)))
+	parameters := block("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7})
+
+	issuers := map[string]*jot.Manager{
+		"RS256": manager(t, jot.PrivateKey("RS256", rsaKey)), "PS256": manager(t, jot.PrivateKey("PS256", rsaKey)),
+		"ES256": manager(t, jot.PrivateKey("ES256", ecKey)), "EdDSA": manager(t, jot.PrivateKey("EdDSA", edKey)),
+	}
+	for _, tc := range []struct {
+		name, alg, text string
+		signs           bool
+	}{
+		{"PKCS #8, RSA", "RS256", pkcs8(rsaKey), true},
+		{"PKCS #8, RSA, for PSS", "PS256", pkcs8(rsaKey), true},
+		{"PKCS #8, EC", "ES256", pkcs8(ecKey), true},
+		{"PKCS #8, Ed25519", "EdDSA", pkcs8(edKey), true},
+		{"PKCS #1", "RS256", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)), true},
+		{"SEC 1", "ES256", sec1, true},
+		{"SEC 1 with its curve before it", "ES256", parameters + sec1, true},
+		{"text around it", "ES256", "Bag Attributes\n  friendlyName: x\n" + sec1 + "\n# end\n", true},
+		{"PKIX, RSA", "RS256", pkix(&rsaKey.PublicKey), false},
+		{"PKIX, EC", "ES256", pkix(&ecKey.PublicKey), false},
+		{"PKIX, Ed25519", "EdDSA", pkix(edKey.Public()), false},
+		{"PKCS #1, public", "RS256", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey)), false},
+		{"a certificate, out of date", "ES256", certificate(&ecKey.PublicKey, ecKey), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			key, err := jot.ParsePEM(tc.alg, []byte(tc.text))
+			require.NoError(t, err)
+			m := manager(t, key)
+			require.True(t, accepts(t, m, issuers[tc.alg]))
+			raw, err := m.CreateAccessToken(ctx, "alice")
+			require.Equal(t, tc.signs, err == nil)
+			if tc.signs {
+				_, err := issuers[tc.alg].Verify(ctx, raw)
+				require.NoError(t, err)
+			}
+		})
+	}
+
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	for _, tc := range []struct{ name, alg, text, want string }{
+		{"nothing", "RS256", "", "holds no PEM block"},
+		{"no PEM", "RS256", "secret", "holds no PEM block"},
+		{"only parameters", "ES256", parameters, "holds no PEM block"},
+		{"two keys", "ES256", sec1 + pkcs8(rsaKey), "more than one key"},
+		{"a key and a certificate", "ES256", sec1 + certificate(&ecKey.PublicKey, ecKey), "more than one key"},
+		{"encrypted PKCS #8", "RS256", block("ENCRYPTED PRIVATE KEY", []byte("x")), "the key is encrypted"},
+		{"encrypted PKCS #1", "RS256", string(pem.EncodeToMemory(&pem.Block{
+			Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x"),
+		})), "the key is encrypted"},
+		{"another kind of block", "RS256", block("OPENSSH PRIVATE KEY", []byte("hunter2")), "the OPENSSH PRIVATE KEY cannot be read"},
+		{"garbage, PKCS #8", "RS256", block("PRIVATE KEY", []byte("hunter2")), "the PRIVATE KEY cannot be read"},
+		{"garbage, PKCS #1", "RS256", block("RSA PRIVATE KEY", []byte("hunter2")), "the RSA PRIVATE KEY cannot be read"},
+		{"garbage, SEC 1", "ES256", block("EC PRIVATE KEY", []byte("hunter2")), "the EC PRIVATE KEY cannot be read"},
+		{"garbage, PKIX", "RS256", block("PUBLIC KEY", []byte("hunter2")), "the PUBLIC KEY cannot be read"},
+		{"garbage, a certificate", "RS256", block("CERTIFICATE", []byte("hunter2")), "the CERTIFICATE cannot be read"},
+		{"a key of another algorithm", "ES256", pkcs8(rsaKey), "a key of type *rsa.PublicKey is not for ES256"},
+		{"another curve", "ES384", sec1, "the EC key is on P-256, ES384 wants P-384"},
+		{"a weak key", "RS256", pkix(&weak.PublicKey), "has 1024 bits"},
+		{"HMAC", "HS256", pkcs8(rsaKey), "HS256 signs with a secret"},
+		{"no algorithm", "", pkcs8(rsaKey), `unknown algorithm ""`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			key, err := jot.ParsePEM(tc.alg, []byte(tc.text))
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), "hunter2")
+			_, err = jot.New(key)
+			require.Error(t, err, "the key that comes with an error is none")
+		})
+	}
+	require.IsType(t, &ecdsa.PublicKey{}, ecKey.Public())
+	require.IsType(t, ed25519.PublicKey{}, edKey.Public())
+}

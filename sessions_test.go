@@ -1,0 +1,995 @@
+package jot_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+)
+
+// world is a manager over a store, whose clock is moved by hand, and the events that it raised.
+type world struct {
+	*jot.Manager
+
+	store  jot.Store
+	now    time.Time
+	mu     sync.Mutex
+	events []jot.Event
+}
+
+func newWorld(t testing.TB, opts ...jot.Option) *world {
+	t.Helper()
+	return newWorldOver(t, jot.NewMemoryStore(), opts...)
+}
+
+func newWorldOver(t testing.TB, store jot.Store, opts ...jot.Option) *world {
+	t.Helper()
+	w := &world{now: now, store: store}
+	var err error
+	w.Manager, err = jot.New(jot.HS256(secret), append(opts, jot.WithStore(store),
+		jot.WithClock(func() time.Time { return w.now }),
+		jot.WithEventHandler(func(_ context.Context, e jot.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		}))...)
+	require.NoError(t, err)
+	return w
+}
+
+// kinds returns the kinds of the events since the last call.
+func (w *world) kinds() (kinds []jot.EventKind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.events {
+		kinds = append(kinds, e.Kind)
+	}
+	w.events = nil
+	return kinds
+}
+
+func (w *world) login(t testing.TB, opts ...jot.TokenOption) *jot.Pair {
+	t.Helper()
+	return pair(t, w.Manager, opts...)
+}
+
+// refreshable verifies a refresh token as a guard does.
+func (w *world) refreshable(t testing.TB, raw string) *jot.Token {
+	t.Helper()
+	token, err := w.Verify(ctx, raw, jot.Refresh())
+	require.NoError(t, err)
+	return token
+}
+
+func (w *world) rotate(t testing.TB, raw string, opts ...jot.TokenOption) *jot.Pair {
+	t.Helper()
+	next, err := w.Rotate(ctx, w.refreshable(t, raw), opts...)
+	require.NoError(t, err)
+	return next
+}
+
+// refused asks for a refusal of both tokens of a pair.
+func (w *world) refused(t testing.TB, p *jot.Pair, want error) {
+	t.Helper()
+	for _, raw := range []string{p.AccessToken, p.RefreshToken} {
+		if raw == "" {
+			continue
+		}
+		_, err := w.Verify(ctx, raw, jot.AnyType())
+		require.ErrorIs(t, err, want)
+	}
+}
+
+func (w *world) accepted(t testing.TB, p *jot.Pair) {
+	t.Helper()
+	for _, raw := range []string{p.AccessToken, p.RefreshToken} {
+		_, err := w.Verify(ctx, raw, jot.AnyType())
+		require.NoError(t, err)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	roles := []string{"admin"}
+	w := newWorld(t, jot.WithIssuer("us"), jot.WithAudience("api"),
+		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"roles": roles}, nil }))
+	p := w.login(t, jot.Fresh(), jot.Scopes("a", "b"), jot.Claim("plan", "pro"))
+	require.Equal(t, []jot.EventKind{jot.EventSessionBegun}, w.kinds())
+
+	w.now = w.now.Add(time.Hour)
+	roles = []string{"user"} // demoted
+	next := w.rotate(t, p.RefreshToken)
+	require.Equal(t, []jot.EventKind{jot.EventRotated}, w.kinds())
+	require.Equal(t, p.SessionID, next.SessionID)
+	require.Equal(t, 15*time.Minute, next.ExpiresIn)
+	require.Equal(t, 30*24*time.Hour, next.RefreshExpiresIn)
+
+	claims := claimsOf(t, next.AccessToken)
+	take(t, claims, "jti")
+	require.Equal(t, map[string]any{
+		"type": "access", "sub": "alice", "sid": p.SessionID, "iss": "us", "aud": "api", "scope": "a b", "plan": "pro", "roles": []any{"user"},
+		"iat": number(1893459600), "exp": number(1893460500), "auth_time": number(1893456000), "fresh": false,
+	}, claims)
+	claims = claimsOf(t, next.RefreshToken)
+	take(t, claims, "jti")
+	require.Equal(t, map[string]any{
+		"type": "refresh", "sub": "alice", "sid": p.SessionID, "iss": "us", "aud": "api", "scope": "a b", "plan": "pro",
+		"iat": number(1893459600), "exp": number(1893459600 + 30*24*3600), "auth_time": number(1893456000), "fresh": false,
+	}, claims)
+
+	// The old access token lives on, the old refresh token does not.
+	w.now = w.now.Add(-50 * time.Minute)
+	_, err := w.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	w.now = w.now.Add(time.Hour)
+	_, err = w.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.ErrorIs(t, err, jot.ErrReused)
+}
+
+func TestRotateScopes(t *testing.T) {
+	w := newWorld(t)
+	p := w.rotate(t, w.login(t, jot.Scopes("a", "b")).RefreshToken, jot.Scopes("b"))
+	require.Equal(t, "b", claimsOf(t, p.AccessToken)["scope"])
+	require.Equal(t, "b", claimsOf(t, p.RefreshToken)["scope"])
+	for _, more := range []jot.Trait{jot.Scopes("a"), jot.Scopes("b", "c")} {
+		_, err := w.Rotate(ctx, w.refreshable(t, p.RefreshToken), more)
+		require.ErrorIs(t, err, jot.ErrScope, "what was taken away does not come back")
+	}
+	w.rotate(t, p.RefreshToken) // and nothing was used up
+}
+
+func TestRotateOptions(t *testing.T) {
+	w := newWorld(t)
+	p := w.login(t, jot.Claim("theme", "light"))
+	next := w.rotate(t, p.RefreshToken, jot.ExpiresIn(time.Minute), jot.RefreshExpiresIn(time.Hour), jot.Claim("theme", "dark"), jot.HeaderParam("x", "y"))
+	require.Equal(t, time.Minute, next.ExpiresIn)
+	require.Equal(t, time.Hour, next.RefreshExpiresIn)
+	require.Equal(t, "dark", claimsOf(t, next.RefreshToken)["theme"])
+	third := w.rotate(t, next.RefreshToken)
+	require.Equal(t, time.Hour, third.RefreshExpiresIn, "a log-in for an hour stays one")
+	require.Equal(t, "dark", claimsOf(t, third.AccessToken)["theme"])
+
+	token := w.refreshable(t, third.RefreshToken)
+	for text, opt := range map[string]jot.TokenOption{
+		"Type: a pair is": jot.Type("x"), "Fresh: a refreshed token is never fresh": jot.Fresh(), "InSession: Rotate takes": jot.InSession(token),
+		"ExpiresIn: 0s is not": jot.ExpiresIn(0), "is reserved": jot.Claim("sid", 1), "never fresh: ask": jot.FreshFor(time.Hour),
+	} {
+		_, err := w.Rotate(ctx, token, opt)
+		require.ErrorContains(t, err, text)
+	}
+}
+
+func TestRotateTakesOnlyItsOwnEvidence(t *testing.T) {
+	w := newWorld(t)
+	p := w.login(t)
+	accessToken, err := w.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	_, err = w.Rotate(ctx, accessToken)
+	require.ErrorContains(t, err, "takes a refresh token")
+
+	foreign, err := newManager(t).Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	for _, token := range []*jot.Token{nil, {Type: "refresh", SessionID: p.SessionID}, foreign} {
+		_, err := w.Rotate(ctx, token)
+		require.ErrorContains(t, err, "not a token that this Manager has verified")
+	}
+	outside := forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","exp":1893456900,"iat":1893456000}`)
+	_, err = w.Rotate(ctx, w.refreshable(t, outside))
+	require.ErrorContains(t, err, "belongs to no session")
+
+	_, err = newManager(t).Rotate(ctx, foreign)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorContains(t, err, "Rotate needs WithStore")
+}
+
+// Two tabs, or a client whose answer was lost: the same successor, whoever asks in time.
+func TestReplay(t *testing.T) {
+	w := newWorld(t)
+	p := w.login(t, jot.RefreshExpiresIn(time.Hour))
+	w.now = w.now.Add(1234 * time.Millisecond)
+	first := w.rotate(t, p.RefreshToken)
+	w.kinds()
+	for range 3 {
+		w.now = w.now.Add(3 * time.Second)
+		again := w.rotate(t, p.RefreshToken)
+		require.Equal(t, first.RefreshToken, again.RefreshToken)
+		require.Equal(t, first.RefreshExpiresIn, again.RefreshExpiresIn)
+		require.NotEqual(t, claimsOf(t, first.AccessToken)["jti"], claimsOf(t, again.AccessToken)["jti"])
+		w.accepted(t, again)
+		require.Equal(t, []jot.EventKind{jot.EventReplayed}, w.kinds())
+	}
+	// The window is counted from the first use.
+	w.now = w.now.Add(time.Second)
+	_, err := w.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.ErrorIs(t, err, jot.ErrReused)
+	require.Equal(t, []jot.EventKind{jot.EventReused, jot.EventRefused}, w.kinds())
+	w.refused(t, first, jot.ErrRevoked)
+}
+
+// A guard refuses a rotated token, whether or not its handler rotates.
+func TestGuardRefusesRotatedTokens(t *testing.T) {
+	silence(t)
+	for name, tc := range map[string]struct {
+		grace time.Duration
+		after time.Duration
+		want  string
+	}{
+		"within grace": {10 * time.Second, 9 * time.Second, ""}, "after grace": {10 * time.Second, 10 * time.Second, "token_reused"},
+		"strict": {0, 0, "token_reused"}, "long grace": {time.Minute, 59 * time.Second, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, jot.WithRotationGrace(tc.grace))
+			p := w.login(t)
+			next := w.rotate(t, p.RefreshToken)
+			w.kinds()
+			w.now = w.now.Add(tc.after)
+			got := send(w.Required(jot.Refresh()), bearer(p.RefreshToken))
+			if tc.want == "" {
+				require.True(t, got.called)
+				w.accepted(t, next)
+				return
+			}
+			require.False(t, got.called)
+			require.Equal(t, 401, got.Code)
+			require.Equal(t, tc.want, got.code(t))
+			require.Equal(t, `Bearer realm="api", error="invalid_token"`, got.Header().Get("WWW-Authenticate"))
+			require.Equal(t, []jot.EventKind{jot.EventReused, jot.EventRefused}, w.kinds())
+			w.refused(t, next, jot.ErrRevoked)
+			w.kinds()
+			got = send(w.Required(jot.Refresh()), bearer(p.RefreshToken))
+			require.Equal(t, "token_revoked", got.code(t), "the alarm is given once")
+			require.Equal(t, []jot.EventKind{jot.EventRefused}, w.kinds())
+		})
+	}
+}
+
+// A thief who is caught by Rotate itself, having passed the guard before.
+func TestReuseFoundByRotate(t *testing.T) {
+	w := newWorld(t, jot.WithRotationGrace(0))
+	p := w.login(t)
+	thief, victim := w.refreshable(t, p.RefreshToken), w.refreshable(t, p.RefreshToken)
+	next, err := w.Rotate(ctx, victim)
+	require.NoError(t, err)
+	w.kinds()
+	_, err = w.Rotate(ctx, thief)
+	require.ErrorIs(t, err, jot.ErrReused)
+	refusal, ok := errors.AsType[*jot.Error](err)
+	require.True(t, ok)
+	require.Equal(t, p.SessionID, refusal.Token.SessionID)
+	require.Equal(t, []jot.EventKind{jot.EventReused}, w.kinds())
+	w.refused(t, next, jot.ErrRevoked)
+	w.kinds()
+	_, err = w.Rotate(ctx, thief)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+	require.Empty(t, w.kinds())
+}
+
+// 64 at once, a hundred times: one winner; with grace all hold the same successor, without it the session is dead and one alarm was given.
+func TestRotateRace(t *testing.T) {
+	for name, grace := range map[string]time.Duration{"strict": 0, "grace": 10 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, jot.WithRotationGrace(grace))
+			for range 100 {
+				p := w.login(t)
+				w.kinds()
+				const racers = 64
+				pairs, errs := make([]*jot.Pair, racers), make([]error, racers)
+				tokens := make([]*jot.Token, racers)
+				for i := range racers {
+					tokens[i] = w.refreshable(t, p.RefreshToken)
+				}
+				var group sync.WaitGroup
+				start := make(chan struct{})
+				for i := range racers {
+					group.Go(func() {
+						<-start
+						pairs[i], errs[i] = w.Rotate(ctx, tokens[i])
+					})
+				}
+				close(start)
+				group.Wait()
+
+				count := map[jot.EventKind]int{}
+				for _, kind := range w.kinds() {
+					count[kind]++
+				}
+				require.Equal(t, 1, count[jot.EventRotated], "one winner")
+				if grace == 0 {
+					require.Equal(t, 1, count[jot.EventReused], "one alarm")
+					for i := range racers {
+						if errs[i] == nil {
+							w.refused(t, pairs[i], jot.ErrRevoked)
+						} else if !errors.Is(errs[i], jot.ErrReused) {
+							require.ErrorIs(t, errs[i], jot.ErrRevoked)
+						}
+					}
+					continue
+				}
+				require.Equal(t, racers-1, count[jot.EventReplayed])
+				for i := range racers {
+					require.NoError(t, errs[i])
+					require.Equal(t, pairs[0].RefreshToken, pairs[i].RefreshToken)
+				}
+				w.rotate(t, pairs[0].RefreshToken)
+			}
+		})
+	}
+}
+
+// The clock of the next node is behind: ids still tell old from new.
+func TestRotateOnANodeBehind(t *testing.T) {
+	w := newWorld(t, jot.WithRotationGrace(0))
+	p := w.login(t)
+	w.now = w.now.Add(time.Second)
+	first := w.rotate(t, p.RefreshToken)
+	w.now = w.now.Add(-900 * time.Millisecond)
+	second := w.rotate(t, first.RefreshToken)
+	w.now = w.now.Add(time.Minute)
+	_, err := w.Verify(ctx, first.RefreshToken, jot.Refresh())
+	require.ErrorIs(t, err, jot.ErrReused, "older than the second, though its node's clock was ahead")
+	w.refused(t, second, jot.ErrRevoked)
+}
+
+// A store that has lost its last writes is no thief.
+func TestRewound(t *testing.T) {
+	store := &rewinding{Store: jot.NewMemoryStore()}
+	w := newWorldOver(t, store)
+	p := w.login(t)
+	w.now = w.now.Add(time.Minute)
+	store.lost = true // the next rotation will be forgotten
+	next := w.rotate(t, p.RefreshToken)
+	store.lost = false
+	w.kinds()
+	w.now = w.now.Add(time.Minute)
+	third := w.rotate(t, next.RefreshToken)
+	require.Equal(t, []jot.EventKind{jot.EventRewound}, w.kinds())
+	w.accepted(t, third)
+}
+
+type rewinding struct {
+	jot.Store
+
+	lost bool
+}
+
+func (s *rewinding) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	if s.lost {
+		return jot.RotationResult{Outcome: jot.Rotated, Current: r.Next}, nil
+	}
+	return s.Store.RotateSession(ctx, r)
+}
+
+// What can fail is done before the token counts as used: a failure costs the client nothing.
+func TestRotateFailsBeforeItConsumes(t *testing.T) {
+	var fail error
+	w := newWorld(t, jot.WithRotationGrace(0), jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return nil, fail }))
+	p := w.login(t)
+	fail = errDown
+	_, err := w.Rotate(ctx, w.refreshable(t, p.RefreshToken))
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	_, err = w.Rotate(ctx, w.refreshable(t, p.RefreshToken), jot.Claim("x", string(make([]byte, 9000))))
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	fail = nil
+	_, err = w.Rotate(ctx, w.refreshable(t, p.RefreshToken), jot.Claim("x", string(make([]byte, 9000))))
+	require.ErrorIs(t, err, jot.ErrTooLarge)
+	w.accepted(t, w.rotate(t, p.RefreshToken))
+}
+
+func TestSessionTTL(t *testing.T) {
+	w := newWorld(t, jot.WithAccessTTL(time.Hour), jot.WithRefreshTTL(24*time.Hour), jot.WithSessionTTL(36*time.Hour))
+	p := w.login(t)
+	w.now = w.now.Add(20 * time.Hour)
+	p = w.rotate(t, p.RefreshToken)
+	require.Equal(t, 16*time.Hour, p.RefreshExpiresIn, "up to the end of the session")
+	w.now = w.now.Add(15*time.Hour + 30*time.Minute)
+	p = w.rotate(t, p.RefreshToken)
+	require.Equal(t, 30*time.Minute, p.RefreshExpiresIn)
+	require.Equal(t, 30*time.Minute, p.ExpiresIn)
+	token := w.refreshable(t, p.RefreshToken)
+	raw := access(t, w.Manager, jot.InSession(token), jot.ExpiresIn(2*time.Hour))
+	require.Equal(t, number(now.Add(36*time.Hour).Unix()), claimsOf(t, raw)["exp"], "a token of the session ends with it")
+
+	w.now = w.now.Add(30*time.Minute + 20*time.Second) // within leeway, but over
+	token = w.refreshable(t, p.RefreshToken)
+	_, err := w.Rotate(ctx, token)
+	require.ErrorIs(t, err, jot.ErrExpired)
+	_, err = w.CreateAccessToken(ctx, "alice", jot.InSession(token))
+	require.ErrorIs(t, err, jot.ErrExpired)
+
+	for _, opt := range []jot.TokenOption{jot.ExpiresIn(37 * time.Hour), jot.RefreshExpiresIn(37 * time.Hour)} {
+		_, err := w.CreatePair(ctx, "alice", opt)
+		require.ErrorContains(t, err, "longer than a session may last")
+	}
+	_, err = w.CreateAccessToken(ctx, "alice", jot.ExpiresIn(37*time.Hour))
+	require.ErrorContains(t, err, "longer than a session may last", "a log-out everywhere would be forgotten before")
+	_, err = newManager(t).CreateAccessToken(ctx, "alice", jot.ExpiresIn(1000*24*time.Hour))
+	require.NoError(t, err, "without a store nothing is remembered anyway")
+
+	// Long refresh tokens need no second setting.
+	long := newManager(t, jot.WithRefreshTTL(365*24*time.Hour))
+	require.Equal(t, 365*24*time.Hour, pair(t, long).RefreshExpiresIn)
+}
+
+// A session that is not refreshed ends with its refresh token.
+func TestIdleSession(t *testing.T) {
+	w := newWorld(t, jot.WithRefreshTTL(time.Hour))
+	p := w.login(t)
+	sessions, err := w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	require.Len(t, sessions, 1)
+	w.now = w.now.Add(2 * time.Hour)
+	sessions, err = w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	require.Empty(t, sessions)
+	w.refused(t, p, jot.ErrExpired)
+}
+
+func TestRevokeSession(t *testing.T) {
+	w := newWorld(t)
+	p, other := w.login(t), w.login(t)
+	joined := access(t, w.Manager, jot.InSession(w.refreshable(t, p.RefreshToken)))
+	token, err := w.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	w.kinds()
+	require.NoError(t, w.RevokeSession(ctx, token))
+	require.Equal(t, []jot.EventKind{jot.EventRevoked}, w.kinds())
+	w.refused(t, p, jot.ErrRevoked)
+	w.refused(t, &jot.Pair{AccessToken: joined}, jot.ErrRevoked)
+	w.accepted(t, other)
+	w.kinds()
+	require.NoError(t, w.RevokeSession(ctx, token), "again")
+	require.Empty(t, w.kinds())
+
+	// One that passed the guard before rotates no more, within the window neither.
+	p = w.login(t)
+	late := w.refreshable(t, p.RefreshToken)
+	next := w.rotate(t, p.RefreshToken)
+	token, err = w.Verify(ctx, next.AccessToken)
+	require.NoError(t, err)
+	require.NoError(t, w.RevokeSession(ctx, token))
+	_, err = w.Rotate(ctx, late)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+
+	lone, err := w.Verify(ctx, access(t, w.Manager))
+	require.NoError(t, err)
+	require.ErrorContains(t, w.RevokeSession(ctx, lone), "belongs to no session: use Revoke")
+	require.ErrorContains(t, w.RevokeSession(ctx, nil), "not a token that this Manager has verified")
+	require.ErrorIs(t, newManager(t).RevokeSession(ctx, token), errors.ErrUnsupported)
+}
+
+// A blocklist is enough to end both tokens of a log-in.
+func TestRevokeSessionByABlocklist(t *testing.T) {
+	store := jot.NewMemoryStore()
+	m := newManager(t, jot.WithBlocklist(store))
+	p, other := pair(t, m), pair(t, m)
+	token, err := m.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	require.NoError(t, m.RevokeSession(ctx, token))
+	for _, raw := range []string{p.AccessToken, p.RefreshToken} {
+		_, err := m.Verify(ctx, raw, jot.AnyType())
+		require.ErrorIs(t, err, jot.ErrRevoked)
+	}
+	_, err = m.Verify(ctx, other.AccessToken)
+	require.NoError(t, err)
+
+	// Until no node can take a token of it.
+	spy := new(spyBlocklist)
+	m = newManager(t, jot.WithBlocklist(spy))
+	token, err = m.Verify(ctx, pair(t, m).AccessToken)
+	require.NoError(t, err)
+	require.NoError(t, m.RevokeSession(ctx, token))
+	require.Equal(t, []string{"j:" + token.ID, "s:" + token.SessionID, "s:" + token.SessionID}, spy.ids)
+	require.Equal(t, now.Add(90*24*time.Hour+5*time.Minute), spy.untils[0])
+	foreign, err := m.Verify(ctx, forge(t, ourHeader, with(`"sid":"elsewhere"`)))
+	require.NoError(t, err)
+	require.NoError(t, m.RevokeSession(ctx, foreign))
+	require.Equal(t, now.Add(90*24*time.Hour+5*time.Minute), spy.untils[1])
+	spy.err = errDown
+	require.ErrorIs(t, m.RevokeSession(ctx, token), jot.ErrUnavailable)
+}
+
+func TestRevokeSubject(t *testing.T) {
+	w := newWorld(t)
+	p, second := w.login(t), w.login(t)
+	bob, err := w.CreatePair(ctx, "bob")
+	require.NoError(t, err)
+	lone := access(t, w.Manager)
+	foreign := forge(t, ourHeader, `{`+sound+`}`)
+	undated := forge(t, ourHeader, `{"sub":"alice","jti":"x","type":"access","exp":1893456900}`)
+	passed := w.refreshable(t, p.RefreshToken) // the thief has passed the guard
+	w.kinds()
+	require.NoError(t, w.RevokeSubject(ctx, "alice"))
+	require.Equal(t, []jot.EventKind{jot.EventRevoked}, w.kinds())
+	w.refused(t, p, jot.ErrRevoked)
+	w.refused(t, second, jot.ErrRevoked)
+	for _, raw := range []string{lone, foreign, undated} {
+		w.refused(t, &jot.Pair{AccessToken: raw}, jot.ErrRevoked)
+	}
+	w.accepted(t, bob)
+	_, err = w.Rotate(ctx, passed)
+	require.ErrorIs(t, err, jot.ErrRevoked, "and has nothing from it")
+	if raw, err := w.CreateAccessToken(ctx, "alice", jot.InSession(passed)); err == nil {
+		w.refused(t, &jot.Pair{AccessToken: raw}, jot.ErrRevoked)
+	}
+
+	// A log-in afterwards lives, in the same millisecond and on a node whose clock is a second behind.
+	w.accepted(t, w.login(t))
+	w.now = w.now.Add(-time.Second)
+	behind := w.login(t)
+	w.accepted(t, behind)
+	w.now = w.now.Add(time.Second)
+	w.accepted(t, w.rotate(t, behind.RefreshToken))
+	sessions, err := w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	require.Len(t, sessions, 2)
+	require.Equal(t, behind.SessionID, sessions[1].ID, "the id in the tokens is the id in the store")
+
+	// A token of none lives too, once the clock has moved on.
+	w.now = w.now.Add(time.Second)
+	_, err = w.Verify(ctx, access(t, w.Manager))
+	require.NoError(t, err)
+
+	require.ErrorIs(t, newManager(t).RevokeSubject(ctx, "alice"), errors.ErrUnsupported)
+}
+
+// What is revoked stays so for as long as any token of it could be accepted.
+func TestRevokeSubjectLasts(t *testing.T) {
+	w := newWorld(t, jot.WithSessionTTL(100*24*time.Hour))
+	raw := access(t, w.Manager, jot.ExpiresIn(100*24*time.Hour))
+	require.NoError(t, w.RevokeSubject(ctx, "alice"))
+	w.now = w.now.Add(100*24*time.Hour + 29*time.Second)
+	w.refused(t, &jot.Pair{AccessToken: raw}, jot.ErrRevoked)
+}
+
+func TestRevokeAll(t *testing.T) {
+	w := newWorld(t)
+	p := w.login(t)
+	bob, err := w.CreatePair(ctx, "bob")
+	require.NoError(t, err)
+	w.kinds()
+	require.NoError(t, w.RevokeAll(ctx))
+	require.Equal(t, []jot.EventKind{jot.EventRevoked}, w.kinds())
+	w.refused(t, p, jot.ErrRevoked)
+	w.refused(t, bob, jot.ErrRevoked)
+	sessions, err := w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	require.Empty(t, sessions)
+	w.now = w.now.Add(-time.Second)
+	w.accepted(t, w.login(t))
+	require.ErrorIs(t, newManager(t).RevokeAll(ctx), errors.ErrUnsupported)
+}
+
+func TestMaxSessions(t *testing.T) {
+	w := newWorld(t, jot.WithMaxSessions(2))
+	var pairs []*jot.Pair
+	for range 3 {
+		pairs = append(pairs, w.login(t))
+		w.now = w.now.Add(time.Minute)
+	}
+	w.refused(t, pairs[0], jot.ErrRevoked)
+	w.accepted(t, pairs[1])
+	w.accepted(t, pairs[2])
+	_, err := w.CreateRefreshToken(ctx, "alice")
+	require.NoError(t, err)
+	w.refused(t, pairs[1], jot.ErrRevoked)
+
+	one := newWorld(t, jot.WithMaxSessions(1))
+	p := one.login(t)
+	lone := access(t, one.Manager)
+	next := one.login(t)
+	one.refused(t, p, jot.ErrRevoked)
+	one.accepted(t, next)
+	_, err = one.Verify(ctx, lone)
+	require.NoError(t, err, "a token of no session is no log-in")
+}
+
+func TestSessions(t *testing.T) {
+	w := newWorld(t)
+	first := w.login(t)
+	w.now = w.now.Add(time.Minute)
+	second := w.login(t)
+	w.now = w.now.Add(time.Minute)
+	w.rotate(t, first.RefreshToken)
+	sessions, err := w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	life := 30*24*time.Hour + 15*time.Minute + 5*time.Minute
+	require.Equal(t, []jot.Session{
+		{ID: second.SessionID, StartedAt: now.Add(time.Minute).UTC(), ExpiresAt: now.Add(time.Minute + life).UTC()},
+		{ID: first.SessionID, StartedAt: now.UTC(), RefreshedAt: now.Add(2 * time.Minute).UTC(), ExpiresAt: now.Add(2*time.Minute + life).UTC()},
+	}, sessions)
+
+	for _, other := range []string{"bob", ""} {
+		require.NoError(t, w.RevokeSessionByID(ctx, other, first.SessionID))
+	}
+	require.NoError(t, w.RevokeSessionByID(ctx, "alice", "nonsense"))
+	w.accepted(t, second)
+	sessions, err = w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	require.Len(t, sessions, 2)
+	require.NoError(t, w.RevokeSessionByID(ctx, "alice", first.SessionID))
+	w.refused(t, &jot.Pair{AccessToken: first.AccessToken}, jot.ErrRevoked)
+	sessions, err = w.Sessions(ctx, "bob")
+	require.NoError(t, err)
+	require.Empty(t, sessions)
+	_, err = newManager(t).Sessions(ctx, "alice")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorIs(t, newManager(t).RevokeSessionByID(ctx, "alice", first.SessionID), errors.ErrUnsupported)
+}
+
+// A session that the store does not know has ended; what names no session of ours is judged by itself.
+func TestUnknownSessions(t *testing.T) {
+	p := pair(t, newManager(t)) // begun elsewhere, without a store
+	w := newWorld(t)
+	w.refused(t, p, jot.ErrRevoked)
+	w.accepted(t, &jot.Pair{AccessToken: forge(t, ourHeader, with(`"sid":"4f1c0f7e-0000-4000-8000-000000000009"`)), RefreshToken: forge(t, ourHeader, `{`+sound+`}`)})
+	w.accepted(t, &jot.Pair{
+		AccessToken: access(t, w.Manager), RefreshToken: forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","exp":1893456900}`),
+	})
+	token, err := w.Verify(ctx, access(t, w.Manager))
+	require.NoError(t, err)
+	require.NoError(t, w.Revoke(ctx, token))
+	_, err = w.Verify(ctx, access(t, w.Manager))
+	require.NoError(t, err)
+}
+
+func TestCreateRefreshTokenBeginsASession(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.RevokeSubject(ctx, "alice")) // so that the store moves the start
+	raw, err := w.CreateRefreshToken(ctx, "alice", jot.ExpiresIn(time.Hour))
+	require.NoError(t, err)
+	next := w.rotate(t, raw)
+	require.Equal(t, time.Hour, next.RefreshExpiresIn)
+	w.accepted(t, next)
+	_, err = w.CreateRefreshToken(ctx, "alice", jot.ExpiresIn(91*24*time.Hour))
+	require.ErrorContains(t, err, "longer than a session may last")
+}
+
+// post sends a token to a handler that changes something.
+func post(h http.Handler, method, raw string) *answer {
+	a := &answer{ResponseRecorder: httptest.NewRecorder()}
+	r := bearer(raw)
+	r.Method = method
+	if raw == "" {
+		r.Header.Del("Authorization")
+	}
+	h.ServeHTTP(a, r)
+	return a
+}
+
+func TestRefreshHandler(t *testing.T) {
+	silence(t)
+	w := newWorld(t)
+	p := w.login(t, jot.Scopes("a"))
+	handler := w.RefreshHandler()
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		got := post(handler, method, p.RefreshToken)
+		require.Equal(t, 405, got.Code)
+		require.Equal(t, "POST, PUT, PATCH, DELETE", got.Header().Get("Allow"))
+		require.Equal(t, "method_not_allowed", got.code(t))
+		require.Empty(t, got.Header().Get("WWW-Authenticate"))
+	}
+	got := post(handler, "POST", p.RefreshToken)
+	require.Equal(t, 200, got.Code)
+	require.Equal(t, "no-store", got.Header().Get("Cache-Control"))
+	require.Contains(t, got.Body.String(), `"refresh_token":"`)
+	require.Equal(t, 200, post(handler, "POST", p.RefreshToken).Code, "in time")
+	w.now = w.now.Add(time.Minute)
+	require.Equal(t, "token_reused", post(handler, "POST", p.RefreshToken).code(t))
+	require.Equal(t, "token_wrong_type", post(handler, "POST", w.login(t).AccessToken).code(t))
+	require.Equal(t, "token_missing", post(handler, "POST", "").code(t))
+	require.Equal(t, "token_invalid", post(handler, "POST", "x").code(t))
+	require.PanicsWithValue(t, "jot: RefreshHandler needs WithStore: unsupported operation", func() { newManager(t).RefreshHandler() })
+}
+
+func TestLogoutHandler(t *testing.T) {
+	silence(t)
+	for name, opt := range map[string]func() jot.Option{
+		"store": func() jot.Option { return jot.WithStore(jot.NewMemoryStore()) }, "blocklist": func() jot.Option { return jot.WithBlocklist(jot.NewMemoryStore()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			instant := now
+			m, err := jot.New(jot.HS256(secret), opt(), jot.WithClock(func() time.Time { return instant }),
+				jot.WithUserLookup(func(context.Context, *jot.Token) (int, error) { return 0, errDown })) // nothing must be in the way
+			require.NoError(t, err)
+			handler := m.LogoutHandler()
+			out := func(raw string) bool {
+				_, err := m.Verify(ctx, raw, jot.AnyType())
+				return errors.Is(err, jot.ErrRevoked)
+			}
+			for _, which := range []string{"access", "refresh"} {
+				p := pair(t, m)
+				raw := map[string]string{"access": p.AccessToken, "refresh": p.RefreshToken}[which]
+				require.Equal(t, 405, post(handler, "GET", raw).Code)
+				got := post(handler, "POST", raw)
+				require.Equal(t, 204, got.Code)
+				require.Empty(t, got.Body.String())
+				require.True(t, out(p.AccessToken))
+				require.True(t, out(p.RefreshToken))
+				require.Equal(t, 204, post(handler, "DELETE", raw).Code, "again")
+			}
+
+			// With an access token that has expired long ago.
+			p := pair(t, m)
+			instant = instant.Add(24 * time.Hour)
+			require.Equal(t, 204, post(handler, "POST", p.AccessToken).Code)
+			require.True(t, out(p.RefreshToken))
+
+			lone := access(t, m)
+			require.Equal(t, 204, post(handler, "POST", lone).Code)
+			require.True(t, out(lone))
+
+			reset, err := m.CreateToken(ctx, "alice", jot.Type("reset"))
+			require.NoError(t, err)
+			require.Equal(t, "token_wrong_type", post(handler, "POST", reset).code(t))
+			require.Equal(t, "token_missing", post(handler, "POST", "").code(t))
+			require.Equal(t, "token_invalid", post(handler, "POST", lone+"x").code(t))
+		})
+	}
+	require.PanicsWithValue(t, "jot: LogoutHandler needs WithStore or WithBlocklist: unsupported operation", func() { newManager(t).LogoutHandler() })
+}
+
+// A replaced refresh token is still good to log out with.
+func TestLogoutWithARotatedToken(t *testing.T) {
+	w := newWorld(t)
+	p := w.login(t)
+	next := w.rotate(t, p.RefreshToken)
+	w.now = w.now.Add(time.Hour)
+	w.kinds()
+	require.Equal(t, 204, post(w.LogoutHandler(), "POST", p.RefreshToken).Code)
+	require.Equal(t, []jot.EventKind{jot.EventRevoked}, w.kinds(), "and no alarm")
+	w.refused(t, &jot.Pair{RefreshToken: next.RefreshToken}, jot.ErrRevoked)
+}
+
+func TestSingleUse(t *testing.T) {
+	silence(t)
+	w := newWorld(t)
+	guard := w.Required(jot.Type("reset"), jot.SingleUse())
+	raw, err := w.CreateToken(ctx, "alice", jot.Type("reset"))
+	require.NoError(t, err)
+	request := func(method string) *http.Request {
+		r := bearer(raw)
+		r.Method = method
+		return r
+	}
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		got := send(guard, request(method))
+		require.False(t, got.called, "a program that scans mail does not use it up")
+		require.Equal(t, 405, got.Code)
+	}
+	require.True(t, send(guard, request("POST")).called)
+	got := send(guard, request("POST"))
+	require.False(t, got.called)
+	require.Equal(t, "token_revoked", got.code(t))
+	_, err = w.Verify(ctx, raw, jot.Type("reset"))
+	require.ErrorIs(t, err, jot.ErrRevoked, "wherever it comes")
+
+	// By Verify, and only when all else was passed.
+	raw, err = w.CreateToken(ctx, "alice", jot.Type("reset"))
+	require.NoError(t, err)
+	_, err = w.Verify(ctx, raw, jot.Type("reset"), jot.SingleUse(), jot.Check(says(false, nil)))
+	require.ErrorIs(t, err, jot.ErrForbidden)
+	_, err = w.Verify(ctx, raw, jot.Type("reset"), jot.SingleUse())
+	require.NoError(t, err)
+	_, err = w.Verify(ctx, raw, jot.Type("reset"), jot.SingleUse())
+	require.ErrorIs(t, err, jot.ErrRevoked)
+
+	// Of many at once one.
+	raw, err = w.CreateToken(ctx, "alice", jot.Type("reset"))
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	used := 0
+	for range 32 {
+		group.Go(func() {
+			if send(guard, request("POST")).called {
+				mu.Lock()
+				used++
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(t, 1, used)
+
+	// Twice in one request is once.
+	raw, err = w.CreateToken(ctx, "alice", jot.Type("reset"))
+	require.NoError(t, err)
+	require.True(t, send(func(h http.Handler) http.Handler { return guard(guard(h)) }, request("POST")).called)
+
+	for text, demand := range map[string]jot.RouteOption{
+		"SingleUse and SkipRevocation": jot.SkipRevocation(), "SingleUse and Optional": jot.Optional(), "SingleUse and AnyType": jot.AnyType(),
+	} {
+		_, err := w.VerifyRequest(request("POST"), jot.SingleUse(), demand)
+		require.ErrorContains(t, err, text)
+	}
+	require.PanicsWithValue(t, "jot: Required: jot: SingleUse needs WithStore or WithBlocklist: unsupported operation", func() {
+		newManager(t).Required(jot.SingleUse())
+	})
+	_, err = newManager(t).Verify(ctx, raw, jot.SingleUse())
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+
+	idless := newManager(t, jot.WithBlocklist(new(spyBlocklist)), profile(t, lax))
+	_, err = idless.Verify(ctx, forge(t, ourHeader, `{"sub":"alice","type":"access","exp":1893456900}`), jot.SingleUse())
+	require.ErrorIs(t, err, jot.ErrInvalid, "what has no id cannot be remembered")
+	outrun := newManager(t, jot.WithBlocklist(notFirst{}))
+	_, err = outrun.Verify(ctx, access(t, outrun), jot.SingleUse())
+	require.ErrorIs(t, err, jot.ErrRevoked, "another was first since the guard looked")
+	down := newManager(t, jot.WithBlocklist(downOnWrite{}))
+	_, err = down.Verify(ctx, access(t, down), jot.SingleUse())
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+}
+
+type notFirst struct{ stubBlocklist }
+
+func (notFirst) Revoke(context.Context, string, time.Time) (bool, error) { return false, nil }
+
+type downOnWrite struct{ stubBlocklist }
+
+func (downOnWrite) Revoke(context.Context, string, time.Time) (bool, error) { return true, errDown }
+
+// broken is a store that cannot answer at one of its methods.
+type broken struct {
+	jot.Store
+
+	at string
+}
+
+func (b *broken) fails(method string) error {
+	if b.at == method {
+		return errDown
+	}
+	return nil
+}
+
+func (b *broken) BeginSession(ctx context.Context, r jot.SessionRecord, limit int) (time.Time, error) {
+	start, err := b.Store.BeginSession(ctx, r, limit)
+	return start, errors.Join(err, b.fails("begin"))
+}
+
+func (b *broken) Check(ctx context.Context, q jot.Query) (jot.Status, error) {
+	if err := b.fails("check"); err != nil {
+		return jot.Status{}, err
+	}
+	return b.Store.Check(ctx, q)
+}
+
+func (b *broken) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	if err := b.fails("rotate"); err != nil {
+		return jot.RotationResult{Outcome: jot.Rotated, Current: r.Next}, err
+	}
+	if b.at == "nonsense" {
+		return jot.RotationResult{Outcome: jot.Replayed, Current: "?"}, nil
+	}
+	return b.Store.RotateSession(ctx, r)
+}
+
+func (b *broken) EndSession(ctx context.Context, subject, session string, now time.Time) (bool, error) {
+	if err := b.fails("end"); err != nil {
+		return true, err
+	}
+	return b.Store.EndSession(ctx, subject, session, now)
+}
+
+func (b *broken) RevokeSubject(context.Context, string, time.Time, time.Time) error {
+	return b.fails("subject")
+}
+func (b *broken) RevokeAll(context.Context, time.Time, time.Time) error { return b.fails("all") }
+
+func (b *broken) Sessions(context.Context, string, time.Time) ([]jot.SessionRecord, error) {
+	return nil, b.fails("sessions")
+}
+
+func (b *broken) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	if err := b.fails("revoke"); err != nil {
+		return true, err
+	}
+	return b.Store.Revoke(ctx, id, until)
+}
+
+// Whatever a store cannot do is 503 with Retry-After, an event, and no handler.
+func TestStoreUnavailable(t *testing.T) {
+	silence(t)
+	store := &broken{Store: jot.NewMemoryStore()}
+	w := newWorldOver(t, store, jot.WithRotationGrace(0))
+	p := w.login(t)
+	refresh := w.refreshable(t, p.RefreshToken)
+	accessToken, err := w.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	old := w.login(t).RefreshToken
+	w.rotate(t, old)
+	for at, call := range map[string]func() error{
+		"begin":    func() error { _, err := w.CreatePair(ctx, "alice"); return err },
+		"begin ":   func() error { _, err := w.CreateRefreshToken(ctx, "alice"); return err },
+		"check":    func() error { _, err := w.Verify(ctx, p.AccessToken); return err },
+		"rotate":   func() error { _, err := w.Rotate(ctx, refresh); return err },
+		"nonsense": func() error { _, err := w.Rotate(ctx, refresh); return err },
+		"end":      func() error { return w.RevokeSession(ctx, accessToken) },
+		"end ":     func() error { _, err := w.Verify(ctx, old, jot.Refresh()); return err },
+		"subject":  func() error { return w.RevokeSubject(ctx, "alice") },
+		"all":      func() error { return w.RevokeAll(ctx) },
+		"sessions": func() error { _, err := w.Sessions(ctx, "alice"); return err },
+		"revoke":   func() error { return w.Revoke(ctx, accessToken) },
+	} {
+		t.Run(at, func(t *testing.T) {
+			store.at = at
+			if at[len(at)-1] == ' ' {
+				store.at = at[:len(at)-1]
+			}
+			w.kinds()
+			err := call()
+			require.ErrorIs(t, err, jot.ErrUnavailable)
+			require.Contains(t, w.kinds(), jot.EventStoreUnavailable)
+			answer := httptest.NewRecorder()
+			w.WriteError(answer, httptest.NewRequest("POST", "/", nil), err)
+			require.Equal(t, 503, answer.Code)
+			require.NotEmpty(t, answer.Header().Get("Retry-After"))
+			require.NotContains(t, answer.Body.String(), "hunter2")
+		})
+	}
+	store.at = "check"
+	got := send(w.Required(), bearer(p.AccessToken))
+	require.False(t, got.called)
+	require.Equal(t, "unavailable", got.code(t))
+	require.Equal(t, "unavailable", post(w.RefreshHandler(), "POST", p.RefreshToken).code(t))
+	store.at = "rotate"
+	require.Equal(t, "unavailable", post(w.RefreshHandler(), "POST", p.RefreshToken).code(t))
+	store.at = "end"
+	require.Equal(t, "unavailable", post(w.LogoutHandler(), "POST", p.AccessToken).code(t))
+
+	// A client that has gone is no failure of the store's.
+	store.at = "check"
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	w.kinds()
+	_, err = w.Verify(cancelled, p.AccessToken)
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	require.Equal(t, []jot.EventKind{jot.EventRefused}, w.kinds())
+}
+
+func TestMemoryStoreIsFull(t *testing.T) {
+	silence(t)
+	store := jot.NewMemoryStore(jot.MaxEntries(2))
+	w := newWorldOver(t, store, jot.WithMaxSessions(50))
+	first := w.login(t)
+	second := w.login(t)
+	_, err := w.CreatePair(ctx, "alice")
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	w.accepted(t, first)
+	w.accepted(t, second)
+	for range 2 {
+		token, err := w.Verify(ctx, access(t, w.Manager))
+		require.NoError(t, err)
+		require.NoError(t, w.Revoke(ctx, token))
+	}
+	token, err := w.Verify(ctx, access(t, w.Manager))
+	require.NoError(t, err)
+	require.ErrorIs(t, w.Revoke(ctx, token), jot.ErrUnavailable, "nothing is forgotten for it")
+	revoked, sessions := store.Len()
+	require.Equal(t, []int{2, 2}, []int{revoked, sessions})
+
+	token, err = w.Verify(ctx, first.AccessToken)
+	require.NoError(t, err)
+	require.NoError(t, w.RevokeSession(ctx, token))
+	w.login(t) // there is room again
+	require.PanicsWithValue(t, "jot: MaxEntries: 0 is less than 1", func() { jot.MaxEntries(0) })
+}
+
+// Who begins a session clears up after others: what has expired does not pile up.
+func TestMemoryStoreClearsUp(t *testing.T) {
+	store := jot.NewMemoryStore()
+	w := newWorldOver(t, store, jot.WithRefreshTTL(time.Hour), jot.WithAccessTTL(time.Minute))
+	for i := range 20_000 {
+		_, err := w.CreateRefreshToken(ctx, "user "+strconv.Itoa(i))
+		require.NoError(t, err)
+		w.now = w.now.Add(10 * time.Second)
+	}
+	_, sessions := store.Len()
+	require.Less(t, sessions, 2000, "some four hundred are alive")
+}
