@@ -1,0 +1,217 @@
+// Package jottest helps to test what is built on jot: [TestBlocklist] and [TestStore] prove an own store, [Request]
+// makes the requests that a handler's test sends.
+package jottest
+
+import (
+	"context"
+	"crypto/rand"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jot/jot"
+)
+
+// TestBlocklist proves that what open returns keeps the promises of [jot.Blocklist]: it finds what was revoked and
+// nothing else, tells the first of several that revoke at once, never shortens how long it remembers, and takes ids
+// for what they are. open may return the same store each time, and one that holds other entries: the ids of a run are
+// its own. It waits for a good second, to see that what was extended is still there.
+//
+//	func TestMyBlocklist(t *testing.T) {
+//		jottest.TestBlocklist(t, func(t *testing.T) jot.Blocklist { return mystore.New(testDatabase(t)) })
+//	}
+func TestBlocklist(t *testing.T, open func(t *testing.T) jot.Blocklist) {
+	t.Helper()
+	for _, test := range []struct {
+		name string
+		run  func(b blocklist)
+	}{
+		{"unknown ids are not revoked", blocklist.unknown},
+		{"no ids are not revoked", blocklist.none},
+		{"a revoked id is found", blocklist.found},
+		{"any of several ids is found", blocklist.anyOf},
+		{"only the first to revoke is first", blocklist.first},
+		{"of many at once one is first", blocklist.race},
+		{"revoking again extends and never shortens", blocklist.extends},
+		{"what has passed is no error", blocklist.passed},
+		{"ids are opaque", blocklist.opaque},
+		{"a cancelled context gives no wrong answer", blocklist.cancelled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(blocklist{t, open(t), rand.Text()[:12]})
+		})
+	}
+}
+
+// blocklist is one test of a store, with a prefix for its ids.
+type blocklist struct {
+	*testing.T
+	jot.Blocklist
+	prefix string
+}
+
+func (b blocklist) revoke(id string, until time.Time) (first bool) {
+	b.Helper()
+	first, err := b.Revoke(b.Context(), id, until)
+	if err != nil {
+		b.Fatalf("Revoke(%q): %v", id, err)
+	}
+	return first
+}
+
+func (b blocklist) wantRevoked(want bool, ids ...string) {
+	b.Helper()
+	got, err := b.Revoked(b.Context(), ids...)
+	if err != nil {
+		b.Fatalf("Revoked(%q): %v", ids, err)
+	}
+	if got != want {
+		b.Fatalf("Revoked(%q) = %v, want %v", ids, got, want)
+	}
+}
+
+func (b blocklist) wantFirst(want bool, id string, until time.Time) {
+	b.Helper()
+	if got := b.revoke(id, until); got != want {
+		b.Fatalf("Revoke(%q): first = %v, want %v", id, got, want)
+	}
+}
+
+func (b blocklist) id(name string) string { return b.prefix + name }
+
+func inAnHour() time.Time { return time.Now().Add(time.Hour) }
+
+func (b blocklist) unknown() {
+	b.wantRevoked(false, b.id("a"))
+	b.wantRevoked(false, b.id("a"), b.id("b"), b.id("c"))
+}
+
+func (b blocklist) none() {
+	b.revoke(b.id("a"), inAnHour())
+	b.wantRevoked(false)
+}
+
+func (b blocklist) found() {
+	b.revoke(b.id("a"), inAnHour())
+	b.wantRevoked(true, b.id("a"))
+	b.wantRevoked(false, b.id("b"))
+}
+
+func (b blocklist) anyOf() {
+	b.revoke(b.id("x"), inAnHour())
+	b.wantRevoked(true, b.id("x"), b.id("b"), b.id("c"))
+	b.wantRevoked(true, b.id("a"), b.id("x"), b.id("c"))
+	b.wantRevoked(true, b.id("a"), b.id("b"), b.id("x"))
+	b.wantRevoked(true, b.id("x"), b.id("x"))
+	b.wantRevoked(false, b.id("a"), b.id("b"), b.id("c"), b.id("d"))
+}
+
+func (b blocklist) first() {
+	b.wantFirst(true, b.id("a"), inAnHour())
+	b.wantFirst(false, b.id("a"), inAnHour())
+	b.wantFirst(true, b.id("b"), inAnHour())
+	b.wantFirst(false, b.id("a"), inAnHour().Add(time.Hour))
+}
+
+// Racers and rounds of the races: enough to catch a store that reads first and writes later.
+const (
+	racers = 64
+	rounds = 100
+)
+
+func (b blocklist) race() {
+	for round := range rounds {
+		id := b.id(strconv.Itoa(round))
+		var firsts, failed atomic.Int32
+		together(func(int) {
+			first, err := b.Revoke(b.Context(), id, inAnHour())
+			if err != nil {
+				failed.Add(1)
+			}
+			if first {
+				firsts.Add(1)
+			}
+		})
+		if failed.Load() > 0 || firsts.Load() != 1 {
+			b.Fatalf("round %d: of %d that revoked one id at once %d were first, and %d got an error", round, racers, firsts.Load(), failed.Load())
+		}
+	}
+}
+
+// together runs f by all racers at once.
+func together(f func(racer int)) {
+	start := make(chan struct{})
+	var group sync.WaitGroup
+	for racer := range racers {
+		group.Go(func() {
+			<-start
+			f(racer)
+		})
+	}
+	close(start)
+	group.Wait()
+}
+
+// Of two entries one was about to pass when it was extended, and one got an earlier end afterwards. Both are there
+// later. Some stores count in seconds, so it waits for more than one.
+func (b blocklist) extends() {
+	ends := time.Now().Add(100 * time.Millisecond)
+	b.wantFirst(true, b.id("extended"), ends)
+	b.wantFirst(false, b.id("extended"), inAnHour())
+	b.wantFirst(true, b.id("kept"), inAnHour())
+	b.wantFirst(false, b.id("kept"), ends)
+	b.wantFirst(false, b.id("kept"), time.Now().Add(-time.Hour))
+	for time.Now().Before(ends.Add(1100 * time.Millisecond)) {
+		b.wantRevoked(true, b.id("extended"))
+		b.wantRevoked(true, b.id("kept"))
+		<-time.After(50 * time.Millisecond)
+	}
+	b.wantFirst(false, b.id("extended"), inAnHour())
+	b.wantFirst(false, b.id("kept"), inAnHour())
+}
+
+func (b blocklist) passed() {
+	b.revoke(b.id("a"), time.Now().Add(-time.Hour))
+	b.revoke(b.id("b"), time.Unix(1, 0))
+	b.revoke(b.id("c"), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
+	b.wantRevoked(true, b.id("c"))
+}
+
+func (b blocklist) opaque() {
+	long := strings.Repeat("x", 51)
+	ids := []string{
+		"", "a", "A", "aa", "a ", " a", "a:", "a%", "a_", "a*", "a?", "a\\", "a'", `a"`, "a;", "a{", "{a}", "[a]", "\u00e9", "e\u0301", "\u00c9", "\u00df", "ss",
+		long + "a", long + "b", long + "A",
+	}
+	for i, id := range ids {
+		for _, later := range ids[i:] {
+			b.wantRevoked(false, b.id(later))
+		}
+		b.wantFirst(true, b.id(id), inAnHour())
+		for _, earlier := range ids[:i+1] {
+			b.wantRevoked(true, b.id(earlier))
+		}
+	}
+	if len(b.id(long+"a")) != 64 {
+		b.Fatalf("the longest id has %d bytes, not 64", len(b.id(long+"a")))
+	}
+}
+
+func (b blocklist) cancelled() {
+	b.revoke(b.id("a"), inAnHour())
+	ctx, cancel := context.WithCancel(b.Context())
+	cancel()
+	if revoked, err := b.Revoked(ctx, b.id("a")); err == nil && !revoked {
+		b.Fatal("Revoked says false for a cancelled context, without an error: that lets a revoked token in")
+	}
+	first, err := b.Revoke(ctx, b.id("b"), inAnHour())
+	if err == nil {
+		b.wantRevoked(true, b.id("b"))
+		if !first {
+			b.Fatal("Revoke says that an id was known which was not")
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package jottest_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/jottest"
+)
+
+// The test of a handler behind a guard: no log-in, no server.
+func ExampleRequest() {
+	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	admin := auth.Required(jot.Scopes("admin"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "hello %s", jot.Identity(r.Context()))
+	}))
+
+	testAdmin := func(t *testing.T) { // TestAdmin, in your own file
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, jottest.Request(t, auth, http.MethodGet, "/admin", "alice", jot.Scopes("admin")))
+		if w.Code != http.StatusOK || w.Body.String() != "hello alice" {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	_ = testAdmin
+}

@@ -1,0 +1,363 @@
+package jottest_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/jottest"
+)
+
+func TestMemoryStore(t *testing.T) {
+	jottest.TestStore(t, func(*testing.T) jot.Store { return jot.NewMemoryStore() })
+}
+
+// blocklists are wrong, each in one way.
+var blocklists = map[string]struct {
+	fails string
+	make  func() jot.Blocklist
+}{
+	"reads, then writes": {"of many at once one is first", func() jot.Blocklist { return &naive{known: map[string]time.Time{}} }},
+	"knows only the first id": {"any of several ids is found", func() jot.Blocklist {
+		return changed{NewMemory(), func(ids []string) []string { return ids[:min(1, len(ids))] }, nil}
+	}},
+	"knows only the last id": {"any of several ids is found", func() jot.Blocklist {
+		return changed{NewMemory(), func(ids []string) []string { return ids[max(0, len(ids)-1):] }, nil}
+	}},
+	"ignores case": {"ids are opaque", func() jot.Blocklist {
+		return changed{NewMemory(), lower, strings.ToLower}
+	}},
+	"cuts ids": {"ids are opaque", func() jot.Blocklist {
+		cut := func(id string) string { return id[:min(32, len(id))] }
+		return changed{NewMemory(), each(cut), cut}
+	}},
+	"trims ids": {"ids are opaque", func() jot.Blocklist {
+		return changed{NewMemory(), each(strings.TrimSpace), strings.TrimSpace}
+	}},
+	"forgets":               {"a revoked id is found", func() jot.Blocklist { return forgetful{} }},
+	"shortens":              {"revoking again extends and never shortens", func() jot.Blocklist { return &naive{known: map[string]time.Time{}, shortens: true} }},
+	"does not extend":       {"revoking again extends and never shortens", func() jot.Blocklist { return &naive{known: map[string]time.Time{}, sticks: true} }},
+	"takes none for all":    {"no ids are not revoked", func() jot.Blocklist { return noneIsAll{NewMemory()} }},
+	"is always first":       {"only the first to revoke is first", func() jot.Blocklist { return alwaysFirst{NewMemory()} }},
+	"hides a cancellation":  {"a cancelled context gives no wrong answer", func() jot.Blocklist { return hides{NewMemory()} }},
+	"says revoked to all":   {"unknown ids are not revoked", func() jot.Blocklist { return all{NewMemory()} }},
+	"fails at what is past": {"what has passed is no error", func() jot.Blocklist { return fussy{NewMemory()} }},
+}
+
+// stores are wrong, each in one way.
+var stores = map[string]struct {
+	fails string
+	make  func() jot.Store
+}{
+	"reads, then writes":           {"of many that rotate one wins", func() jot.Store { return &racy{Store: jot.NewMemoryStore()} }},
+	"gives each racer its own":     {"of many that rotate in time all get one successor", func() jot.Store { return forks{jot.NewMemoryStore()} }},
+	"replays at any depth":         {"an older token is reused at any time", func() jot.Store { return deep{jot.NewMemoryStore()} }},
+	"replays for ever":             {"the previous token is reused later", func() jot.Store { return patient{jot.NewMemoryStore()} }},
+	"replays without grace":        {"without grace nothing is replayed", func() jot.Store { return lenient{jot.NewMemoryStore()} }},
+	"forgets the subject's mark":   {"RevokeSubject ends the sessions of one subject", func() jot.Store { return markless{jot.NewMemoryStore()} }},
+	"begins before the mark":       {"a log-in after RevokeSubject lives, from a clock behind", func() jot.Store { return early{jot.NewMemoryStore()} }},
+	"marks by the clock alone":     {"RevokeSubject reaches a session from a clock ahead", func() jot.Store { return byClock{jot.NewMemoryStore()} }},
+	"knows no limit":               {"the oldest session ends", func() jot.Store { return limitless{jot.NewMemoryStore()} }},
+	"ends twice":                   {"a session ends once", func() jot.Store { return endsTwice{jot.NewMemoryStore()} }},
+	"forgets that everyone is out": {"RevokeAll ends all sessions", func() jot.Store { return noAll{jot.NewMemoryStore()} }},
+	"takes newer for reuse":        {"a newer token is not reused", func() jot.Store { return noRewind{jot.NewMemoryStore()} }},
+}
+
+const wanted = "JOTTEST_BROKEN"
+
+// TestBroken runs in a process of its own, and fails.
+func TestBroken(t *testing.T) {
+	kind, name, _ := strings.Cut(os.Getenv(wanted), "/")
+	switch kind {
+	case "blocklist":
+		jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return blocklists[name].make() })
+	case "store":
+		jottest.TestStore(t, func(*testing.T) jot.Store { return stores[name].make() })
+	default:
+		t.Skip("only for the tests of the suites")
+	}
+}
+
+// Each store that is wrong fails, at the test that is about it.
+func TestSuitesFindMistakes(t *testing.T) {
+	fails := func(t *testing.T, which, test string) {
+		t.Helper()
+		test = strings.ReplaceAll(test, " ", "_")
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$/^"+regexp.QuoteMeta(test)+"$", "-test.v")
+		again.Env = append(os.Environ(), wanted+"="+which)
+		output, err := again.CombinedOutput()
+		require.Error(t, err, string(output))
+		require.Contains(t, string(output), "--- FAIL: TestBroken/"+test)
+	}
+	for name, broken := range blocklists {
+		t.Run("a blocklist that "+name, func(t *testing.T) {
+			t.Parallel()
+			fails(t, "blocklist/"+name, broken.fails)
+		})
+	}
+	for name, broken := range stores {
+		t.Run("a store that "+name, func(t *testing.T) {
+			t.Parallel()
+			fails(t, "store/"+name, broken.fails)
+		})
+	}
+}
+
+// NewMemory is the blocklist that the others spoil.
+func NewMemory() jot.Blocklist { return jot.NewMemoryStore() }
+
+type naive struct {
+	mu               sync.Mutex
+	known            map[string]time.Time
+	shortens, sticks bool
+}
+
+func (n *naive) get(id string) (time.Time, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	until, found := n.known[id]
+	return until, found && time.Now().Before(until)
+}
+
+func (n *naive) Revoke(_ context.Context, id string, until time.Time) (bool, error) {
+	known, found := n.get(id)
+	runtime.Gosched()
+	if found && (n.sticks || !n.shortens && known.After(until)) {
+		return false, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.known[id] = until
+	return !found, nil
+}
+
+func (n *naive) Revoked(_ context.Context, ids ...string) (bool, error) {
+	return slices.ContainsFunc(ids, func(id string) bool { _, found := n.get(id); return found }), nil
+}
+
+func each(f func(string) string) func([]string) []string {
+	return func(ids []string) []string {
+		out := make([]string, len(ids))
+		for i, id := range ids {
+			out[i] = f(id)
+		}
+		return out
+	}
+}
+
+var lower = each(strings.ToLower)
+
+// changed changes ids on their way.
+type changed struct {
+	jot.Blocklist
+
+	read  func([]string) []string
+	write func(string) string
+}
+
+func (c changed) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	if c.write != nil {
+		id = c.write(id)
+	}
+	return c.Blocklist.Revoke(ctx, id, until)
+}
+
+func (c changed) Revoked(ctx context.Context, ids ...string) (bool, error) {
+	return c.Blocklist.Revoked(ctx, c.read(ids)...)
+}
+
+type forgetful struct{}
+
+func (forgetful) Revoke(context.Context, string, time.Time) (bool, error) { return true, nil }
+func (forgetful) Revoked(context.Context, ...string) (bool, error)        { return false, nil }
+
+type noneIsAll struct{ jot.Blocklist }
+
+func (b noneIsAll) Revoked(ctx context.Context, ids ...string) (bool, error) {
+	if len(ids) == 0 {
+		return true, nil
+	}
+	return b.Blocklist.Revoked(ctx, ids...)
+}
+
+type alwaysFirst struct{ jot.Blocklist }
+
+func (b alwaysFirst) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	_, err := b.Blocklist.Revoke(ctx, id, until)
+	return true, err
+}
+
+type hides struct{ jot.Blocklist }
+
+func (b hides) Revoked(ctx context.Context, ids ...string) (bool, error) {
+	if ctx.Err() != nil {
+		return false, nil //nolint:nilerr // that is what is wrong with it
+	}
+	return b.Blocklist.Revoked(ctx, ids...)
+}
+
+type all struct{ jot.Blocklist }
+
+func (all) Revoked(_ context.Context, ids ...string) (bool, error) { return len(ids) > 0, nil }
+
+type fussy struct{ jot.Blocklist }
+
+func (b fussy) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	if until.Before(time.Now()) {
+		return false, fmt.Errorf("negative lifetime")
+	}
+	return b.Blocklist.Revoke(ctx, id, until)
+}
+
+// racy looks at the session before it decides.
+type racy struct {
+	jot.Store
+
+	mu sync.Mutex
+}
+
+func (s *racy) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	status, err := s.Check(ctx, jot.Query{Subject: r.Subject, Session: r.Session, Now: r.Now})
+	runtime.Gosched()
+	if err == nil && status.Session.Current == r.Presented {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_, _ = s.Store.RotateSession(ctx, r)
+		return jot.RotationResult{Outcome: jot.Rotated, Current: r.Next}, nil
+	}
+	return s.Store.RotateSession(ctx, r)
+}
+
+type forks struct{ jot.Store }
+
+func (s forks) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	result, err := s.Store.RotateSession(ctx, r)
+	if result.Outcome == jot.Replayed {
+		result.Current = r.Next
+	}
+	return result, err
+}
+
+type deep struct{ jot.Store }
+
+func (s deep) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	status, err := s.Check(ctx, jot.Query{Subject: r.Subject, Session: r.Session, Now: r.Now})
+	if at := status.Session.RotatedAt; err == nil && !at.IsZero() && r.Presented < status.Session.Current && r.Now.Sub(at) < r.Grace {
+		return jot.RotationResult{Outcome: jot.Replayed, Current: status.Session.Current}, nil
+	}
+	return s.Store.RotateSession(ctx, r)
+}
+
+type patient struct{ jot.Store }
+
+func (s patient) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	if r.Grace > 0 {
+		r.Grace = time.Hour
+	}
+	return s.Store.RotateSession(ctx, r)
+}
+
+type lenient struct{ jot.Store }
+
+func (s lenient) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	r.Grace += time.Millisecond
+	return s.Store.RotateSession(ctx, r)
+}
+
+type markless struct{ jot.Store }
+
+func (s markless) Check(ctx context.Context, q jot.Query) (jot.Status, error) {
+	status, err := s.Store.Check(ctx, q)
+	status.SubjectMark = time.Time{}
+	return status, err
+}
+
+type early struct{ jot.Store }
+
+func (s early) BeginSession(ctx context.Context, r jot.SessionRecord, limit int) (time.Time, error) {
+	_, err := s.Store.BeginSession(ctx, r, limit)
+	return r.Start, err
+}
+
+// byClock keeps sessions that began behind now.
+type byClock struct{ jot.Store }
+
+func (s byClock) RevokeSubject(ctx context.Context, subject string, now, until time.Time) error {
+	records, err := s.Sessions(ctx, subject, now)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.RevokeSubject(ctx, subject, now, until); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Start.After(now) {
+			if _, err := s.BeginSession(ctx, r, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s byClock) Check(ctx context.Context, q jot.Query) (jot.Status, error) {
+	status, err := s.Store.Check(ctx, q)
+	status.SubjectMark = time.Time{}
+	return status, err
+}
+
+type limitless struct{ jot.Store }
+
+func (s limitless) BeginSession(ctx context.Context, r jot.SessionRecord, _ int) (time.Time, error) {
+	return s.Store.BeginSession(ctx, r, 0)
+}
+
+type endsTwice struct{ jot.Store }
+
+func (s endsTwice) EndSession(ctx context.Context, subject, session string, now time.Time) (bool, error) {
+	_, err := s.Store.EndSession(ctx, subject, session, now)
+	return true, err
+}
+
+type noAll struct{ jot.Store }
+
+func (noAll) RevokeAll(context.Context, time.Time, time.Time) error { return nil }
+
+type noRewind struct{ jot.Store }
+
+func (s noRewind) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+	result, err := s.Store.RotateSession(ctx, r)
+	if result.Outcome == jot.Rewound {
+		result.Outcome = jot.Reused
+	}
+	return result, err
+}
+
+func TestRequest(t *testing.T) {
+	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
+	require.NoError(t, err)
+	handler := auth.Required(jot.Scopes("admin"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, jot.Identity(r.Context()))
+	}))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, jottest.Request(t, auth, "GET", "/admin?x=1", "alice", jot.Scopes("admin")))
+	require.Equal(t, "alice", w.Body.String())
+
+	w = httptest.NewRecorder()
+	handler.ServeHTTP(w, jottest.Request(t, auth, "GET", "/admin", "bob"))
+	require.Equal(t, 403, w.Code)
+}
