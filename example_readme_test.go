@@ -1,0 +1,120 @@
+package jot_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/jottest"
+)
+
+// The pieces of the README, so that they compile. The README's test finds them here.
+
+func Example_routes() {
+	var auth *jot.Manager
+	var mux *http.ServeMux
+	var orders, report, account, news, password http.Handler
+
+	mux.Handle("GET /orders", auth.Required()(orders))                               // any access token
+	mux.Handle("GET /report", auth.Required(jot.Scopes("report", "read"))(report))   // all of these scopes
+	mux.Handle("DELETE /account", auth.Required(jot.Fresh())(account))               // from a log-in, not from a refresh
+	mux.Handle("POST /password", auth.Required(jot.MaxAge(5*time.Minute))(password)) // log-in at most five minutes ago
+	mux.Handle("GET /news", auth.Required(jot.Optional())(news))                     // for everybody; knows who is logged in
+	everything := auth.Required(jot.Except("POST /login", "GET /public/"))(mux)      // a guard around the whole mux
+
+	_ = everything
+}
+
+func Example_handler() {
+	var auth *jot.Manager
+	type User struct{ Name string }
+	_ = func(w http.ResponseWriter, r *http.Request) {
+		token, _ := jot.FromContext(r.Context())       // ID, Subject, Scopes, SessionID, ExpiresAt, …
+		id := jot.Identity(r.Context())                // token.Subject
+		user, _ := jot.CurrentUser[*User](r.Context()) // what WithUserLookup has loaded
+		claims, err := jot.ClaimsAs[struct {           // your own claims
+			Plan string `json:"plan"`
+		}](r.Context())
+		if err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+
+		_, _, _, _ = token, id, user, claims
+	}
+}
+
+func Example_callbacks() {
+	type User struct{ Name string }
+	var db interface {
+		UserByID(ctx context.Context, id string) (*User, error)
+		RolesOf(ctx context.Context, id string) ([]string, error)
+	}
+	secret := []byte(os.Getenv("JWT_SECRET_KEY"))
+
+	auth, err := jot.New(jot.HS256(secret),
+		jot.WithStore(jot.NewMemoryStore()),
+		jot.WithAdditionalClaims(func(ctx context.Context, t *jot.Token) (map[string]any, error) {
+			roles, err := db.RolesOf(ctx, t.Subject)
+			return map[string]any{"roles": roles}, err
+		}),
+		jot.WithUserLookup(func(ctx context.Context, t *jot.Token) (*User, error) {
+			user, err := db.UserByID(ctx, t.Subject)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil, jot.ErrNoUser // 401; any other error is 503
+			}
+			return user, err
+		}))
+	if err != nil {
+		log.Fatal(err) // every mistake at once: a short secret, two stores, …
+	}
+
+	_ = auth
+}
+
+//nolint:ineffassign,wastedassign,govet // four ways, side by side
+func Example_logout() {
+	var auth *jot.Manager
+	var ctx context.Context
+	var token *jot.Token
+	err := auth.RevokeSession(ctx, token)        // this log-in: its access tokens and its refresh token
+	err = auth.RevokeSubject(ctx, token.Subject) // this user, everywhere: after a change of password
+	err = auth.RevokeAll(ctx)                    // everyone: after a leak
+	err = auth.Revoke(ctx, token)                // this one token
+
+	_ = err
+}
+
+func Example_keyPair() {
+	text, err := os.ReadFile("key.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, err := jot.ParsePEM("EdDSA", text) // or ES256, RS256, PS256, …; a public key only verifies
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := jot.New(key)
+
+	_, _ = auth, err
+}
+
+// TestOrders is what the README shows of a handler's test.
+func TestOrders(t *testing.T) {
+	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
+	require.NoError(t, err)
+	router := auth.Required(jot.Scopes("orders"))(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, jottest.Request(t, auth, "GET", "/orders", "alice", jot.Scopes("orders")))
+	require.Equal(t, http.StatusOK, w.Code)
+}

@@ -1,0 +1,137 @@
+package jot_test
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// blocks returns the fenced blocks of the README in one language.
+func blocks(t *testing.T, language string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+		found = append(found, match[1])
+	}
+	require.NotEmpty(t, found)
+	return found
+}
+
+// dense drops what gofmt decides.
+func dense(code string) string { return strings.Join(strings.Fields(code), " ") }
+
+// All Go code of the README stands in a file that compiles.
+func TestReadmeCode(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"*.go", "_example/*.go", "_example/*/*.go"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		files = append(files, found...)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		if file == "readme_test.go" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all.WriteString(dense(string(text)) + "\n")
+	}
+	for _, block := range blocks(t, "go") {
+		require.Contains(t, all.String(), dense(block))
+	}
+	quickstart, err := os.ReadFile("_example/quickstart/main.go")
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(quickstart), blocks(t, "go")[0]), "the whole program is _example/quickstart")
+}
+
+// serve builds a program of _example so that it listens elsewhere, and starts it.
+func serve(t *testing.T, dir string) (addr string) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr = listener.Addr().String()
+	require.NoError(t, listener.Close())
+
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	work := t.TempDir()
+	main := filepath.Join(here, dir, "main.go")
+	source, err := os.ReadFile(main)
+	require.NoError(t, err)
+	require.Contains(t, string(source), "127.0.0.1:8080")
+	moved := filepath.Join(work, "main.go")
+	require.NoError(t, os.WriteFile(moved, []byte(strings.ReplaceAll(string(source), "127.0.0.1:8080", addr)), 0o600))
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {main: moved}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(work, "overlay.json"), overlay, 0o600))
+	binary := filepath.Join(work, "server")
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(work, "overlay.json"), "-o", binary, "./"+dir)
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, string(output))
+
+	server := exec.CommandContext(t.Context(), binary) // ends with the test
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	require.Eventually(t, func() bool {
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err == nil
+	}, time.Minute, 20*time.Millisecond)
+	return addr
+}
+
+// What the README shows of curl is what the programs answer.
+func TestReadmeTranscripts(t *testing.T) {
+	for _, command := range []string{"go", "bash", "curl"} {
+		if _, err := exec.LookPath(command); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skipf("NOT TESTED: the transcripts of the README, for want of %s", command)
+		}
+	}
+	transcripts := slices.DeleteFunc(blocks(t, "console"), func(block string) bool { return !strings.Contains(block, "curl") })
+	require.Len(t, transcripts, 2)
+	for i, dir := range []string{"_example", "_example/quickstart"} {
+		t.Run(dir, func(t *testing.T) {
+			addr := serve(t, dir)
+			const mark = "-- next --"
+			var script strings.Builder
+			var want []string
+			for line := range strings.Lines(transcripts[i]) {
+				if command, ok := strings.CutPrefix(line, "$ "); ok {
+					script.WriteString("echo '" + mark + "'\n" + strings.ReplaceAll(command, "localhost:8080", addr))
+					want = append(want, command)
+				} else {
+					want[len(want)-1] += line
+				}
+			}
+			bash := exec.CommandContext(t.Context(), "bash", "-c", script.String())
+			output, err := bash.CombinedOutput()
+			require.NoError(t, err, string(output))
+			masked := regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`).ReplaceAllString(string(output), "eyJ…")
+			got := strings.Split(masked, mark+"\n")[1:]
+			require.Len(t, got, len(want))
+			for j := range got {
+				command, _, _ := strings.Cut(want[j], "\n")
+				require.Equal(t, want[j], command+"\n"+got[j])
+			}
+		})
+	}
+}
