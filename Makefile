@@ -1,0 +1,82 @@
+# What CI runs is .ci/run; these are its parts, and what is useful beside them.
+
+GOLANGCI_LINT := v2.15.0
+LINTER := $(CURDIR)/.bin/golangci-lint-$(GOLANGCI_LINT)
+
+# Directories of nested modules.
+MODULES := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard '*/go.mod'))
+
+# The example's directory begins with _, so that ./... and ./_example/... skip it: its packages are called by name.
+EXAMPLES := $(addprefix ./,$(filter-out $(MODULES),$(patsubst %/,%,$(sort $(dir $(wildcard _example/*.go _example/*/*.go))))))
+PACKAGES := ./... $(EXAMPLES)
+# The core: what its coverage is asked of.
+CORE := .,./internal/...
+MIN_COVERAGE := 95
+
+FUZZTIME ?= 1m
+BENCH ?= .
+COUNT ?= 1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: test
+test: ## all tests, of every module, with the race detector
+	@.ci/need cc curl
+	@race=$$(.ci/race) && \
+	echo "go test $$race -shuffle=on $(PACKAGES)" && go test $$race -shuffle=on $(PACKAGES) && \
+	for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && go test $$race -shuffle=on ./...) || exit 1; done
+
+.PHONY: vet
+vet: ## go vet, of the examples too
+	@go vet $(PACKAGES)
+
+.PHONY: test-386
+test-386:
+	@GOARCH=386 CGO_ENABLED=0 go test $(PACKAGES)
+
+.PHONY: cover
+cover: ## fail if the tests reach less of the core than they should
+	@go test -coverpkg=$(CORE) -coverprofile=.bin/cover.out ./... > .bin/cover.log || { cat .bin/cover.log; exit 1; }
+	@go tool cover -func=.bin/cover.out | awk -v least=$(MIN_COVERAGE) \
+		'$$NF != "100.0%" { print } /^total:/ { total = $$NF + 0 } END { if (total < least) { print "coverage is below " least "%"; exit 1 } }'
+
+.PHONY: lint
+lint: $(LINTER) ## golangci-lint, as .golangci.yml has it
+	@$(LINTER) run $(PACKAGES)
+	@for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && $(LINTER) run ./...) || exit 1; done
+
+.PHONY: fmt
+fmt: $(LINTER) ## format all Go code
+	@$(LINTER) fmt
+
+.PHONY: bench
+bench: ## benchmarks (BENCH=pattern COUNT=n)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz test for FUZZTIME (1m)
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target" && \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: api
+api: ## write api.txt, so that a change of the API shows in review
+	@go doc -all . > api.txt
+
+.PHONY: api-check
+api-check: ## fail if api.txt is not what the code says
+	@go doc -all . | diff -u api.txt - || { echo "run make api"; exit 1; }
+
+.PHONY: tools
+tools: $(LINTER) ## install the linter into .bin
+
+$(LINTER):
+	@mkdir -p .bin
+	@echo "building golangci-lint $(GOLANGCI_LINT), which takes some minutes"
+	@GOBIN=$(CURDIR)/.bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@mv .bin/golangci-lint $@
