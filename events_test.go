@@ -23,7 +23,7 @@ func TestEvents(t *testing.T) {
 
 	// Of a token whose signature does not hold nothing is known but that.
 	for raw, want := range map[string]jot.Event{
-		"": {Kind: jot.EventRefused, Err: jot.ErrNoToken}, "a b": {Kind: jot.EventRefused, Err: jot.ErrBadRequest},
+		"": {Kind: jot.EventRefused, Err: jot.ErrNoToken}, "a b": {Kind: jot.EventRefused, Location: jot.InHeader, Err: jot.ErrBadRequest},
 		p.AccessToken + "x": {Kind: jot.EventRefused, Location: jot.InHeader, Err: jot.ErrInvalid},
 	} {
 		w.kinds()

@@ -94,6 +94,20 @@ func Example_logout() {
 	_ = err
 }
 
+func Example_cookies() {
+	var secret []byte
+	var mux *http.ServeMux
+	var login, orders http.Handler
+
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()), jot.WithCookies(jot.CookieConfig{}))
+	mux.Handle("POST /login", auth.CookieGuard(login))  // as before: auth.WritePair sets the cookies
+	mux.Handle("POST /refresh", auth.RefreshHandler())  // with the header X-CSRF-Token: the cookie __Host-csrf_refresh_token
+	mux.Handle("POST /logout", auth.LogoutHandler())    // clears the cookies
+	mux.Handle("POST /orders", auth.Required()(orders)) // with the header X-CSRF-Token: the cookie __Host-csrf_access_token
+
+	_ = err
+}
+
 func Example_keyPair() {
 	text, err := os.ReadFile("key.pem")
 	if err != nil {

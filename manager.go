@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -26,7 +27,7 @@ type Manager struct {
 func New(keys KeySource, opts ...Option) (*Manager, error) {
 	m := &Manager{config: config{
 		accessTTL: defaultAccessTTL, refreshTTL: defaultRefreshTTL, leeway: defaultLeeway, realm: defaultRealm,
-		grace: defaultGrace, maxSessions: defaultSessions,
+		grace: defaultGrace, maxSessions: defaultSessions, places: defaultPlaces,
 		errorHandler: DefaultErrorHandler, given: map[string]bool{},
 	}}
 	m.apply(opts)
@@ -51,6 +52,9 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	}
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
+	}
+	if m.cookies != nil && m.cookies.Insecure {
+		slog.Warn("jot: cookies are Insecure: only for development")
 	}
 	return m, nil
 }
@@ -112,6 +116,9 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	d.refuse(d.session != nil, "InSession", "a pair begins a session of its own")
 	rq := m.begin(d, subject)
 	pair, end, err := m.mintPair(ctx, d, rq)
+	if err == nil {
+		err = m.fits(pair, "")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +132,30 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	return pair, err
 }
 
-// WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Its error
-// is the client's connection.
+// WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Where
+// tokens travel in cookies and in no header, it sets the cookies, and the JSON holds the CSRF values and no token:
+// what script can read, a script that somebody has slipped into the page can send away. Its error is that of
+// [Manager.SetCookies], when nothing was written, or the client's connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
 	if pair == nil {
 		return errors.New("jot: WritePair: the pair is nil")
 	}
-	body, _ := json.Marshal(pair) // strings and a number always have a JSON form
+	if m.byCookie() {
+		return m.writeCookies(w, pair)
+	}
+	return writeJSON(w, pair)
+}
+
+// writeCookies answers a page with cookies.
+func (m *Manager) writeCookies(w http.ResponseWriter, pair *Pair) error {
+	if err := m.SetCookies(w, pair); err != nil {
+		return err
+	}
+	return writeJSON(w, pair.withoutTokens())
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	body, _ := json.Marshal(v) // strings and a number always have a JSON form
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, err := w.Write(append(body, '\n'))
@@ -145,22 +169,24 @@ type request struct {
 	end              time.Time // no token of the session outlives it; zero without one
 	refreshID        string
 	refreshAt        time.Time
+	csrf             string // of the refresh token; the access token's follows from it
 }
 
 // form is one token of a request.
 type form struct {
 	typ, id     string
 	at, expires int64 // seconds since 1970
+	csrf        string
 }
 
 // access is an access token, or one of a Type, issued now.
 func (rq *request) access(typ string, ttl time.Duration) form {
-	return form{typ, newUUID(rq.now), rq.now.Unix(), rq.until(rq.now, ttl)}
+	return form{typ, newUUID(rq.now), rq.now.Unix(), rq.until(rq.now, ttl), accessCSRF(rq.csrf)}
 }
 
 // refresh is the refresh token that the request names.
 func (rq *request) refresh(ttl time.Duration) form {
-	return form{typeRefresh, rq.refreshID, rq.refreshAt.Unix(), rq.until(rq.refreshAt, ttl)}
+	return form{typeRefresh, rq.refreshID, rq.refreshAt.Unix(), rq.until(rq.refreshAt, ttl), rq.csrf}
 }
 
 func (rq *request) until(at time.Time, ttl time.Duration) int64 {
@@ -175,9 +201,13 @@ func (rq *request) until(at time.Time, ttl time.Duration) int64 {
 func (m *Manager) begin(d *draft, subject string) request {
 	m.bound(d)
 	now := m.now()
-	return request{
+	rq := request{
 		now: now, authTime: now, subject: subject, session: newUUID(now), end: millisecond(now).Add(m.sessionTTL), refreshID: newUUID(now), refreshAt: now,
 	}
+	if m.cookies != nil {
+		rq.csrf = newCSRF()
+	}
+	return rq
 }
 
 // bound refuses a life that a log-out everywhere could not reach to its end: stores remember for as long as a session
@@ -195,7 +225,9 @@ func (m *Manager) sessionEnd(access, refresh int64) time.Time {
 // mintPair makes both tokens of a request, or neither; end is when a store may forget their session.
 func (m *Manager) mintPair(ctx context.Context, d *draft, rq request) (pair *Pair, end time.Time, err error) {
 	access, refresh := rq.access(typeAccess, or(d.expiresIn, m.accessTTL)), rq.refresh(or(d.refreshExpiresIn, m.refreshTTL))
-	pair = &Pair{SessionID: rq.session, ExpiresIn: access.life(), RefreshExpiresIn: refresh.life()}
+	pair = &Pair{
+		SessionID: rq.session, ExpiresIn: access.life(), RefreshExpiresIn: refresh.life(), CSRFToken: access.csrf, RefreshCSRFToken: refresh.csrf,
+	}
 	if pair.AccessToken, err = m.mint(ctx, d, rq, access); err != nil {
 		return nil, end, err
 	}
@@ -225,7 +257,22 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 	if d.isFresh() {
 		rq.authTime = rq.now
 	}
-	return m.mint(ctx, d, rq, rq.access(typ, or(d.expiresIn, m.accessTTL)))
+	f := rq.access(typ, or(d.expiresIn, m.accessTTL))
+	f.csrf = m.csrfFor(d.session)
+	return m.mint(ctx, d, rq, f)
+}
+
+// csrfFor returns the CSRF value of a token that joins the session of t, or none if t is nil.
+func (m *Manager) csrfFor(t *Token) string {
+	switch {
+	case m.cookies == nil:
+		return ""
+	case t == nil || t.csrf == "":
+		return newCSRF()
+	case t.Type == typeRefresh:
+		return accessCSRF(t.csrf)
+	}
+	return t.csrf
 }
 
 // mint makes the text of one token.
@@ -235,7 +282,7 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request, f form) (strin
 		return "", err
 	}
 	c := wire.Claims{
-		Type: f.typ, Subject: rq.subject, ID: f.id, SessionID: rq.session, Issuer: m.issuer, Audience: m.audience, Scopes: d.scopes,
+		Type: f.typ, Subject: rq.subject, ID: f.id, SessionID: rq.session, CSRF: f.csrf, Issuer: m.issuer, Audience: m.audience, Scopes: d.scopes,
 		IssuedAt: f.at, NotBefore: wire.NoDate, Expires: f.expires, AuthTime: wire.NoDate, Fresh: d.fresh, FreshUntil: wire.NoDate,
 	}
 	if len(d.audience) > 0 {

@@ -98,6 +98,25 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	require.ErrorContains(t, err, "the key source is nil")
 }
 
+func TestBoundsAreInclusive(t *testing.T) {
+	const century = 100 * 365 * 24 * time.Hour
+	m := newManager(t, jot.WithLeeway(5*time.Minute), jot.WithAccessTTL(time.Second), jot.WithRefreshTTL(century), jot.WithRealm(" ~"),
+		jot.WithStore(jot.NewMemoryStore(jot.MaxEntries(1))), jot.WithMaxSessions(1), jot.WithRotationGrace(time.Minute), jot.WithSessionTTL(century))
+	require.Equal(t, century, pair(t, m, jot.Scopes("!", "~", "[]")).RefreshExpiresIn)
+
+	// The largest token that is made is the largest that is accepted.
+	lengths := map[int]bool{}
+	for size := range 800 {
+		raw, err := m.CreateAccessToken(ctx, "alice", jot.Claim("x", strings.Repeat("x", 5800+size/4)), jot.HeaderParam("y", strings.Repeat("y", size%4)))
+		if err == nil {
+			lengths[len(raw)] = true
+			_, err = m.Verify(ctx, raw)
+			require.NoError(t, err)
+		}
+	}
+	require.True(t, lengths[8192])
+}
+
 func TestNewDoesNotKeepTheCallersSlices(t *testing.T) {
 	audience := []string{"api"}
 	m := newManager(t, jot.WithAudience(audience...))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -29,13 +30,14 @@ func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Han
 			panic("jot: Required: the handler is nil")
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			t, raw, err := m.verifyRequest(r, rt)
+			t, found, err := m.verifyRequest(r, rt)
+			guardCaches(w.Header(), found.at)
 			if err != nil {
 				m.WriteError(w, r, err)
 				return
 			}
 			if t != nil {
-				r = r.WithContext(newContext(r.Context(), t, raw))
+				r = r.WithContext(newContext(r.Context(), t, found.raw))
 			}
 			next.ServeHTTP(w, r)
 		})
@@ -66,50 +68,89 @@ func (m *Manager) route(opts []RouteOption) (*route, error) {
 	if err == nil && rt.singleUse && m.blocklist == nil {
 		err = unsupported("SingleUse", "WithStore or WithBlocklist")
 	}
+	if err == nil && m.cookies == nil && slices.Contains(rt.locations, InCookie) {
+		err = unsupported("Locations(InCookie)", "WithCookies")
+	}
 	return rt, err
 }
 
-// verifyRequest also returns the credential's text.
-func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, raw string, err error) {
+// verifyRequest also returns the credential as found.
+func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, found credential, err error) {
 	if rt.except != nil && rt.except.covers(r) {
-		return nil, "", nil
+		return nil, credential{}, nil
 	}
-	t, raw, err = m.admit(r, rt)
+	t, found, err = m.admit(r, rt)
 	if err != nil {
-		at := Location("")
-		if raw != "" {
-			at = InHeader
-		}
-		m.refused(r.Context(), err, at)
-		return nil, "", err
+		m.refused(r.Context(), err, found.at)
+		return nil, found, err
 	}
-	return t, raw, nil
+	return t, found, nil
+}
+
+// credential is a token's text, and where it was.
+type credential struct {
+	raw string
+	at  Location
 }
 
 // admit finds the credential of a request and asks it everything.
-func (m *Manager) admit(r *http.Request, rt *route) (t *Token, raw string, err error) {
-	if rt.unsafe && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
-		return nil, "", m.refuse(errMethod, nil, nil)
+func (m *Manager) admit(r *http.Request, rt *route) (t *Token, found credential, err error) {
+	if rt.unsafe && isSafe(r.Method) {
+		return nil, found, m.refuse(errMethod, nil, nil)
 	}
-	raw, ok := bearer(r.Header)
+	if found, err = m.seek(r, rt); err != nil {
+		return nil, found, m.refuse(ErrBadRequest, err, nil)
+	}
 	switch {
-	case !ok:
-		return nil, "", m.refuse(ErrBadRequest, nil, nil)
-	case raw == "" && rt.optional:
-		return nil, "", nil
-	case raw == "":
-		return nil, "", m.refuse(ErrNoToken, nil, nil)
+	case found.raw == "" && rt.optional:
+		return nil, found, nil
+	case found.raw == "":
+		return nil, found, m.refuse(ErrNoToken, nil, nil)
 	}
-	if outer := m.find(r.Context()); outer != nil && outer.raw == raw {
+	csrf := ""
+	if found.at == InCookie {
+		if csrf, err = m.csrfBefore(r); err != nil {
+			return nil, found, err
+		}
+	}
+	if outer := m.find(r.Context()); outer != nil && outer.raw == found.raw {
 		again := *outer.token // others may hold the outer one
 		again.verified = false
 		t = &again
-	} else if t, err = m.read(raw); err != nil {
-		return nil, raw, err
+	} else if t, err = m.read(found.raw); err != nil {
+		return nil, found, err
 	}
-	t.Location = InHeader
-	t, err = m.judge(r.Context(), t, rt)
-	return t, raw, err
+	t.Location = found.at
+	t, err = m.judge(r.Context(), t, rt, csrf)
+	return t, found, err
+}
+
+// seek looks for the credential in the route's places. Only where there is nothing does it go on.
+func (m *Manager) seek(r *http.Request, rt *route) (found credential, err error) {
+	order := rt.locations
+	if order == nil {
+		order = m.places.order
+	}
+	for _, at := range order {
+		raw, err := m.credential(r, at, rt.refresh)
+		if raw != "" || err != nil {
+			return credential{raw, at}, err
+		}
+	}
+	return credential{}, nil
+}
+
+// guardCaches keeps answers out of caches and referrers where the request does not say that they are somebody's own:
+// RFC 9111 section 3.5 looks after the Authorization header alone. The handler may change it.
+func guardCaches(h http.Header, at Location) {
+	switch at {
+	case InCookie:
+		h.Set("Cache-Control", "private, no-store")
+	case InQuery:
+		h.Set("Cache-Control", "private, no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+	case InHeader, InBody:
+	}
 }
 
 // exemption is a set of patterns, matched by the mux that they are written for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,9 @@ type config struct {
 	grace        time.Duration
 	maxSessions  int
 	realm        string
+	places       places
+	cookies      *CookieConfig // nil without any
+	protection   *http.CrossOriginProtection
 	clock        func() time.Time // nil is time.Now
 	blocklist    Blocklist
 	store        Store // the same, if it is one
@@ -113,6 +117,19 @@ func (c *config) settle() {
 	wrong(c.given["WithStore"] && c.given["WithBlocklist"], "WithBlocklist beside WithStore: a store is a blocklist")
 	if c.store != nil {
 		c.blocklist = c.store
+	}
+	if len(c.places.order) == 0 {
+		c.places.order = []Location{InHeader}
+		if c.cookies != nil {
+			c.places.order = []Location{InCookie}
+		}
+	}
+	if c.cookies == nil && slices.Contains(c.places.order, InCookie) {
+		c.cookies = CookieConfig{}.settle()
+	}
+	wrong(c.given["WithCrossOriginProtection"] && c.cookies == nil, "WithCrossOriginProtection has no effect without WithCookies")
+	if c.protection == nil {
+		c.protection = http.NewCrossOriginProtection()
 	}
 	longest := max(c.accessTTL, c.refreshTTL)
 	if c.sessionTTL == 0 {

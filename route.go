@@ -19,6 +19,7 @@ type route struct {
 	maxAge                                            time.Duration
 	typ                                               string
 	scopes, audience                                  []string
+	locations                                         []Location // instead of the manager's
 	checks                                            []func(context.Context, *Token) (bool, error)
 	except                                            *exemption
 	errs                                              []error
@@ -50,6 +51,7 @@ func newRoute(opts []RouteOption) (*route, error) {
 		{rt.anyType && rt.typ != "", "Type and AnyType: AnyType is access or refresh, never a Type"},
 		{rt.refresh && rt.fresh, "Refresh and Fresh: a refresh token is never fresh"},
 		{rt.refresh && rt.maxAge > 0, "Refresh and MaxAge: the age is asked where access is given"},
+		{rt.refresh && len(rt.locations) == 1 && rt.locations[0] == InQuery, "Refresh and Locations(InQuery): a refresh token is not taken from a URL"},
 		{rt.singleUse && rt.skipRevocation, "SingleUse and SkipRevocation: a used token is a revoked one"},
 		{rt.singleUse && rt.optional, "SingleUse and Optional: without a token nothing is used"},
 		{rt.singleUse && rt.anyType, "SingleUse and AnyType: a log-in's tokens are used many times"},
@@ -78,6 +80,16 @@ func (rt *route) takes(typ string) bool {
 // there but bad is refused all the same.
 func Optional() RouteOption {
 	return routeOption(func(rt *route) { rt.optional = true })
+}
+
+// Locations looks for the token in these places, in order, instead of those of [WithLocations]. The first that holds
+// something decides, good or bad. [InCookie] wants [WithCookies].
+func Locations(places ...Location) RouteOption {
+	wrong := badLocations(places)
+	return routeOption(func(rt *route) {
+		rt.wrong("Locations", wrong)
+		rt.locations = places
+	})
 }
 
 // Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or

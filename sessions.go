@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -53,6 +52,9 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 		return nil, err
 	}
 	pair, expires, err := m.mintPair(ctx, d, rq)
+	if err == nil {
+		err = m.fits(pair, refresh.Location)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,16 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	return d, request{
 		now: now, authTime: refresh.AuthTime, subject: refresh.Subject,
 		session: refresh.SessionID, end: start.Add(m.sessionTTL), refreshID: newUUID(next), refreshAt: next,
+		csrf: m.sessionCSRF(refresh),
 	}, nil
+}
+
+// sessionCSRF returns the CSRF value that the session of a refresh token keeps.
+func (m *Manager) sessionCSRF(refresh *Token) string {
+	if m.cookies != nil && refresh.csrf == "" {
+		return newCSRF() // it was begun without cookies
+	}
+	return refresh.csrf
 }
 
 // enter begins the session in the store. It reports whether the store has moved its start, and with it its id.
@@ -306,55 +317,6 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, erro
 	}
 	slices.SortFunc(sessions, func(a, b Session) int { return b.StartedAt.Compare(a.StartedAt) })
 	return sessions, nil
-}
-
-// RefreshHandler returns the whole endpoint for refreshing: it takes a refresh token as [Manager.Required] with
-// [Refresh] does, rotates it, and answers with the next pair or a refusal. GET, HEAD and OPTIONS are answered by 405.
-// Without [WithStore] it panics, at start-up.
-func (m *Manager) RefreshHandler() http.Handler {
-	if m.store == nil {
-		panic(unsupported("RefreshHandler", "WithStore").Error())
-	}
-	rt := &route{refresh: true, unsafe: true}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, _, err := m.verifyRequest(r, rt)
-		var pair *Pair
-		if err == nil {
-			pair, err = m.Rotate(r.Context(), t)
-		}
-		if err != nil {
-			m.WriteError(w, r, err)
-			return
-		}
-		_ = m.WritePair(w, pair) // its error is the client's connection
-	})
-}
-
-// LogoutHandler returns the whole endpoint for logging out: it takes an access or a refresh token, ends its session,
-// and answers with 204. An expired token will do, and so will one of a session that has ended already; a token of no
-// session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are answered by 405. Without [WithStore]
-// or [WithBlocklist] it panics, at start-up.
-func (m *Manager) LogoutHandler() http.Handler {
-	if m.blocklist == nil {
-		panic(unsupported("LogoutHandler", "WithStore or WithBlocklist").Error())
-	}
-	rt := &route{anyType: true, unsafe: true, leaving: true, skipRevocation: true}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, _, err := m.verifyRequest(r, rt)
-		switch {
-		case err != nil:
-		case t.SessionID != "":
-			err = m.RevokeSession(r.Context(), t)
-		default:
-			err = m.Revoke(r.Context(), t)
-		}
-		if err != nil {
-			m.WriteError(w, r, err)
-			return
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusNoContent)
-	})
 }
 
 // storeContext returns the context of one store call: it ends after a second, and carries the clock if it is not the

@@ -183,6 +183,9 @@ func TestRotateTakesOnlyItsOwnEvidence(t *testing.T) {
 	outside := forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","exp":1893456900,"iat":1893456000}`)
 	_, err = w.Rotate(ctx, w.refreshable(t, outside))
 	require.ErrorContains(t, err, "belongs to no session")
+	strange := forge(t, ourHeader, `{"sub":"alice","jti":"zzz","type":"refresh","exp":1893456900,"sid":"`+p.SessionID+`"}`)
+	_, err = w.Rotate(ctx, w.refreshable(t, strange))
+	require.ErrorContains(t, err, "belongs to no session")
 
 	_, err = newManager(t).Rotate(ctx, foreign)
 	require.ErrorIs(t, err, errors.ErrUnsupported)
@@ -531,8 +534,8 @@ func TestRevokeSubject(t *testing.T) {
 	require.Len(t, sessions, 2)
 	require.Equal(t, behind.SessionID, sessions[1].ID, "the id in the tokens is the id in the store")
 
-	// A token of none lives too, once the clock has moved on.
-	w.now = w.now.Add(time.Second)
+	// A token of none lives too, once the clock has moved on, by milliseconds: its id says when it was made.
+	w.now = w.now.Add(50 * time.Millisecond)
 	_, err = w.Verify(ctx, access(t, w.Manager))
 	require.NoError(t, err)
 
@@ -634,7 +637,9 @@ func TestUnknownSessions(t *testing.T) {
 	})
 	token, err := w.Verify(ctx, access(t, w.Manager))
 	require.NoError(t, err)
+	w.kinds()
 	require.NoError(t, w.Revoke(ctx, token))
+	require.Equal(t, []jot.EventKind{jot.EventRevoked}, w.kinds())
 	_, err = w.Verify(ctx, access(t, w.Manager))
 	require.NoError(t, err)
 }

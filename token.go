@@ -52,6 +52,7 @@ type Token struct {
 	Location Location
 
 	header, payload string // their JSON texts
+	csrf            string
 	fresh           bool
 	freshUntil      time.Time
 	manager         *Manager // whose keys signed it
@@ -199,6 +200,9 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // printed or logged it is redacted.
 type Pair struct {
 	AccessToken, RefreshToken string
+	// CSRFToken and RefreshCSRFToken are what a page must send back with the cookies of the tokens; empty without
+	// [WithCookies].
+	CSRFToken, RefreshCSRFToken string
 	// ExpiresIn and RefreshExpiresIn are how long the tokens live, counted from their making.
 	ExpiresIn, RefreshExpiresIn time.Duration
 	// SessionID is the id of the log-in (sid).
@@ -214,6 +218,15 @@ func (p Pair) MarshalJSON() ([]byte, error) {
 		Type      string `json:"token_type"`
 		ExpiresIn int64  `json:"expires_in,omitempty"`
 	}{p.AccessToken, p.RefreshToken, "Bearer", int64(p.ExpiresIn / time.Second)})
+}
+
+// withoutTokens is the answer to a page whose tokens are in cookies: script must not see them.
+func (p *Pair) withoutTokens() any {
+	return struct {
+		CSRF        string `json:"csrf_token,omitempty"`
+		RefreshCSRF string `json:"refresh_csrf_token,omitempty"`
+		ExpiresIn   int64  `json:"expires_in,omitempty"`
+	}{p.CSRFToken, p.RefreshCSRFToken, int64(p.ExpiresIn / time.Second)}
 }
 
 // String returns no token.

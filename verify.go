@@ -44,7 +44,7 @@ func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*T
 	}
 	t, err := m.read(raw)
 	if err == nil {
-		t, err = m.judge(ctx, t, rt)
+		t, err = m.judge(ctx, t, rt, "")
 	}
 	if err != nil {
 		m.refused(ctx, err, "")
@@ -144,7 +144,7 @@ func (m *Manager) keyOf(segment, text string) (*key, error) {
 func (m *Manager) newToken(c *wire.Claims, header, payload string) *Token {
 	return &Token{
 		ID: c.ID, Type: c.Type, Subject: c.Subject, SessionID: c.SessionID, Issuer: c.Issuer,
-		Audience: c.Audience, Scopes: c.Scopes,
+		Audience: c.Audience, Scopes: c.Scopes, csrf: c.CSRF,
 		IssuedAt: instant(c.IssuedAt), NotBefore: instant(c.NotBefore), ExpiresAt: instant(c.Expires), AuthTime: instant(c.AuthTime),
 		header: header, payload: payload, fresh: c.Fresh, freshUntil: instant(c.FreshUntil), manager: m,
 	}
@@ -159,9 +159,10 @@ func instant(seconds int64) time.Time {
 
 // judge asks an authentic token everything else, in the order of cost: its claims, the route, the stores, the
 // callbacks.
-func (m *Manager) judge(ctx context.Context, t *Token, rt *route) (*Token, error) {
+// csrf is the value that the request repeats, "" where none is asked.
+func (m *Manager) judge(ctx context.Context, t *Token, rt *route, csrf string) (*Token, error) {
 	now := m.now()
-	if err := m.checkClaims(t, rt, now); err != nil {
+	if err := m.checkClaims(t, rt, now, csrf); err != nil {
 		return nil, err
 	}
 	if err := m.checkRoute(t, rt, now); err != nil {
@@ -189,7 +190,7 @@ func (m *Manager) judge(ctx context.Context, t *Token, rt *route) (*Token, error
 }
 
 // checkClaims asks for whom and when the token is. Expiry comes last, so that ErrExpired means that all else held.
-func (m *Manager) checkClaims(t *Token, rt *route, now time.Time) error {
+func (m *Manager) checkClaims(t *Token, rt *route, now time.Time, csrf string) error {
 	if m.issuer != "" && t.Issuer != m.issuer {
 		return m.refuse(ErrInvalid, errIssuer, t)
 	}
@@ -204,6 +205,11 @@ func (m *Manager) checkClaims(t *Token, rt *route, now time.Time) error {
 	if !meant {
 		return m.refuse(ErrInvalid, errAudience, t)
 	}
+	if csrf != "" {
+		if err := m.csrfAfter(t, rt, csrf); err != nil {
+			return err
+		}
+	}
 	latest := now.Add(m.leeway)
 	if t.NotBefore.After(latest) || t.IssuedAt.After(latest) {
 		return m.refuse(ErrInvalid, errNotYet, t)
@@ -216,7 +222,7 @@ func (m *Manager) checkClaims(t *Token, rt *route, now time.Time) error {
 
 // checkRoute asks whether it is the token that the route wants.
 func (m *Manager) checkRoute(t *Token, rt *route, now time.Time) error {
-	if !rt.takes(t.Type) {
+	if !rt.takes(t.Type) || t.Location == InQuery && t.Type == typeRefresh {
 		return m.refuse(ErrWrongType, nil, t)
 	}
 	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > rt.maxAge) {

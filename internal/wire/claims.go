@@ -17,6 +17,7 @@ const MaxDate = 253402300799
 // Claims are the registered claims of a token and jot's own. A date that is absent is NoDate.
 type Claims struct {
 	Issuer, Subject, ID, Type, SessionID   string
+	CSRF                                   string // empty too if it is no string: it equals nothing then
 	Audience, Scopes                       []string
 	IssuedAt, NotBefore, Expires, AuthTime int64 // seconds since 1970
 	Fresh                                  bool
@@ -80,6 +81,9 @@ func (c *Claims) set(name, raw, subject string) (ok bool) {
 		c.Type, ok = text(raw)
 	case "sid":
 		c.SessionID, ok = text(raw)
+	case "csrf":
+		c.CSRF, _ = strictjson.String(raw)
+		ok = true
 	case "aud":
 		c.Audience, ok = texts(raw)
 	case "scope":
@@ -156,7 +160,7 @@ func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 	dst = append(dst, `{"type":`...)
 	dst = appendText(dst, c.Type)
 	for _, m := range []struct{ name, value string }{
-		{p.SubjectClaim(), c.Subject}, {"jti", c.ID}, {"sid", c.SessionID}, {"iss", c.Issuer}, {"scope", strings.Join(c.Scopes, " ")},
+		{p.SubjectClaim(), c.Subject}, {"jti", c.ID}, {"sid", c.SessionID}, {"csrf", c.CSRF}, {"iss", c.Issuer}, {"scope", strings.Join(c.Scopes, " ")},
 	} {
 		if m.value != "" {
 			dst = appendText(append(appendText(append(dst, ','), m.name), ':'), m.value)

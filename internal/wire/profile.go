@@ -16,6 +16,8 @@ type Profile struct {
 	ExpiryOptional bool
 	// IDOptional accepts a token without jti.
 	IDOptional bool
+	// NoCSRF takes cookies without any protection against other origins' pages.
+	NoCSRF bool
 	// Typ is a typ header accepted beside "JWT" and none at all, without "application/". Empty means none.
 	Typ string
 }
