@@ -38,6 +38,7 @@ test-386:
 
 .PHONY: cover
 cover: ## fail if the tests reach less of the core than they should
+	@mkdir -p .bin
 	@go test -coverpkg=$(CORE) -coverprofile=.bin/cover.out ./... > .bin/cover.log || { cat .bin/cover.log; exit 1; }
 	@go tool cover -func=.bin/cover.out | awk -v least=$(MIN_COVERAGE) \
 		'$$NF != "100.0%" { print } /^total:/ { total = $$NF + 0 } END { if (total < least) { print "coverage is below " least "%"; exit 1 } }'
