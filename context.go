@@ -6,14 +6,15 @@ type contextKey struct{}
 
 // contextValue is what a guard leaves for the handler.
 type contextValue struct {
-	token *Token
-	raw   string        // the credential's text, so that a nested guard knows it again
-	outer *contextValue // what a guard further out left
+	token   *Token
+	raw     string        // the credential's text, so that a nested guard knows it again
+	outer   *contextValue // what a guard further out left
+	renewal *renewal      // nil unless it was tried
 }
 
-func newContext(ctx context.Context, t *Token, raw string) context.Context {
+func newContext(ctx context.Context, t *Token, raw string, renewal *renewal) context.Context {
 	outer, _ := ctx.Value(contextKey{}).(*contextValue)
-	return context.WithValue(ctx, contextKey{}, &contextValue{t, raw, outer})
+	return context.WithValue(ctx, contextKey{}, &contextValue{t, raw, outer, renewal})
 }
 
 // NewContext returns a context that carries t, for tests and for adapters to other frameworks; [Manager.Required]
@@ -22,7 +23,7 @@ func NewContext(ctx context.Context, t *Token) context.Context {
 	if t == nil {
 		return ctx
 	}
-	return newContext(ctx, t, "")
+	return newContext(ctx, t, "", nil)
 }
 
 // FromContext returns the token that the innermost guard verified. ok is false on a route without a guard and for an

@@ -23,6 +23,10 @@ const (
 	// EventRewound: a refresh token was newer than what the store knew. The store has lost data, revocations too
 	// perhaps.
 	EventRewound EventKind = "session_rewound"
+	// EventRenewed: an access token's cookie was renewed ([WithSlidingSessions]).
+	EventRenewed EventKind = "session_renewed"
+	// EventRenewalFailed: it was time to renew it, and it could not be done; Err says why. The request went on.
+	EventRenewalFailed EventKind = "session_renewal_failed"
 	// EventRevoked: a token (TokenID), a session (SessionID), a user (Subject alone) or everyone (nothing) was logged
 	// out.
 	EventRevoked EventKind = "revoked"

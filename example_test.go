@@ -521,3 +521,126 @@ func ExampleNewContext() {
 	fmt.Println(w.Body)
 	// Output: hello alice
 }
+
+func ExampleManager_Rotate() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	pair, err := auth.CreatePair(context.Background(), "alice", jot.Scopes("read", "write"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	refresh, err := auth.Verify(context.Background(), pair.RefreshToken, jot.Refresh())
+	if err != nil {
+		log.Fatal(err)
+	}
+	next, err := auth.Rotate(context.Background(), refresh, jot.Scopes("read")) // what the user may do has changed
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := auth.Verify(context.Background(), next.AccessToken)
+	fmt.Println(token.Scopes, token.SessionID == pair.SessionID, err)
+	// Output: [read] true <nil>
+}
+
+// After a change of password: log out everywhere, and in again here.
+func ExampleManager_RevokeSubject() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	changed := auth.Required(jot.MaxAge(5 * time.Minute))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// … store the new password …
+		user := jot.Identity(r.Context())
+		if err := auth.RevokeSubject(r.Context(), user); err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		pair, err := auth.CreatePair(r.Context(), user, jot.Fresh())
+		if err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		_ = auth.WritePair(w, pair)
+	}))
+	before, err := auth.CreatePair(context.Background(), "alice", jot.Fresh())
+	if err != nil {
+		log.Fatal(err)
+	}
+	status, _ := get(changed, "/password", before.AccessToken)
+	fmt.Println(status)
+	_, err = auth.Verify(context.Background(), before.RefreshToken, jot.Refresh())
+	fmt.Println(err)
+	// Output:
+	// 200
+	// jot: token has been revoked
+}
+
+func ExampleManager_RefreshHandler() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /refresh", auth.RefreshHandler())
+	mux.Handle("POST /logout", auth.LogoutHandler())
+
+	pair, err := auth.CreatePair(context.Background(), "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range []string{"/refresh", "/logout", "/refresh"} {
+		r := httptest.NewRequest(http.MethodPost, path, nil)
+		r.Header.Set("Authorization", "Bearer "+pair.RefreshToken)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Println(path, w.Code)
+	}
+	// Output:
+	// /refresh 200
+	// /logout 204
+	// /refresh 401
+}
+
+// Tokens of a browser, in cookies.
+func ExampleManager_SetCookies() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	pair, err := auth.CreatePair(context.Background(), "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := auth.SetCookies(w, pair); err != nil {
+		log.Fatal(err)
+	}
+	for _, cookie := range w.Result().Cookies() {
+		fmt.Println(cookie.Name, cookie.HttpOnly, cookie.Secure, cookie.MaxAge)
+	}
+	// Output:
+	// __Host-access_token true true 900
+	// __Host-csrf_access_token false true 900
+	// __Host-refresh_token true true 2592000
+	// __Host-csrf_refresh_token false true 2592000
+}
+
+// One guard for pages and for programs.
+func ExampleWithLocations() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie))
+	if err != nil {
+		log.Fatal(err)
+	}
+	where := auth.Required()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := jot.FromContext(r.Context())
+		_, _ = io.WriteString(w, string(token.Location))
+	}))
+	raw, err := auth.CreateAccessToken(context.Background(), "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(get(where, "/", raw))
+	// Output: 200 header
+}

@@ -37,7 +37,7 @@ func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Han
 				return
 			}
 			if t != nil {
-				r = r.WithContext(newContext(r.Context(), t, found.raw))
+				r = r.WithContext(newContext(r.Context(), t, found.raw, m.slide(w, r, t)))
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -89,6 +89,7 @@ type config struct {
 	places       places
 	cookies      *CookieConfig // nil without any
 	protection   *http.CrossOriginProtection
+	sliding      bool
 	clock        func() time.Time // nil is time.Now
 	blocklist    Blocklist
 	store        Store // the same, if it is one
@@ -127,6 +128,8 @@ func (c *config) settle() {
 	if c.cookies == nil && slices.Contains(c.places.order, InCookie) {
 		c.cookies = CookieConfig{}.settle()
 	}
+	wrong(c.sliding && c.store == nil, "WithSlidingSessions needs WithStore: a session that has ended must not go on")
+	wrong(c.sliding && (c.cookies == nil || c.cookies.RefreshPath != "/"), "WithSlidingSessions needs WithCookies, without a RefreshPath")
 	wrong(c.given["WithCrossOriginProtection"] && c.cookies == nil, "WithCrossOriginProtection has no effect without WithCookies")
 	if c.protection == nil {
 		c.protection = http.NewCrossOriginProtection()

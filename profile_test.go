@@ -1,6 +1,7 @@
 package jot_test
 
 import (
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -42,6 +43,16 @@ func TestProfile(t *testing.T) {
 	claims := claimsOf(t, access(t, m))
 	require.Equal(t, "alice", claims["identity"])
 	require.NotContains(t, claims, "sub")
+
+	// Cookies as they were used before anybody thought of forgeries.
+	bare := newManager(t, jot.WithCookies(jot.CookieConfig{}), profile(t, wire.Profile{NoCSRF: true}))
+	b := newBrowser(t)
+	w := httptest.NewRecorder()
+	require.NoError(t, bare.SetCookies(w, pair(t, bare)))
+	b.keep(w)
+	r := b.request("POST", "/")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	require.True(t, send(bare.Required(), r).called)
 
 	_, err = jot.New(jot.HS256(secret), profile(t, wire.Profile{}), profile(t, wire.Profile{}))
 	require.ErrorContains(t, err, "given twice")

@@ -177,6 +177,7 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 	if t.ID == "" {
 		return errors.New("jot: a token without an id cannot be revoked")
 	}
+	m.takeBack(ctx)
 	if _, err := m.block(ctx, blockKey(kindToken, t.ID), m.lastUse(t), t); err != nil {
 		return err
 	}
@@ -220,6 +221,7 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 	case m.store != nil:
 		return m.RevokeSessionByID(ctx, t.Subject, t.SessionID)
 	}
+	m.takeBack(ctx)
 	start, ok := bornAt(t.SessionID)
 	if !ok {
 		start = m.now()
@@ -243,6 +245,7 @@ func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) err
 	if _, ok := bornAt(id); !ok {
 		return nil
 	}
+	m.takeBack(ctx)
 	ended, err := m.end(ctx, subject, id)
 	if err == nil && ended {
 		m.event(ctx, Event{Kind: EventRevoked, Subject: subject, SessionID: id})
@@ -268,6 +271,7 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 	if m.store == nil {
 		return unsupported("RevokeSubject", "WithStore")
 	}
+	m.takeBack(ctx)
 	now := millisecond(m.now())
 	store, cancel := m.storeContext(ctx)
 	defer cancel()
@@ -285,6 +289,7 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 	if m.store == nil {
 		return unsupported("RevokeAll", "WithStore")
 	}
+	m.takeBack(ctx)
 	now := millisecond(m.now())
 	store, cancel := m.storeContext(ctx)
 	defer cancel()
