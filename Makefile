@@ -52,6 +52,11 @@ lint: $(LINTER) ## golangci-lint, as .golangci.yml has it
 fmt: $(LINTER) ## format all Go code
 	@$(LINTER) fmt
 
+.PHONY: e2e
+e2e: ## the browser example in a real Chromium (PICTURES=directory keeps screenshots)
+	@.ci/need chromium
+	cd _example/browser/e2e && JOT_E2E=$(or $(PICTURES),1) go test -count=1 ./...
+
 .PHONY: bench
 bench: ## benchmarks (BENCH=pattern COUNT=n)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...

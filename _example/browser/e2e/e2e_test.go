@@ -1,0 +1,309 @@
+// Package e2e drives the page of _example/browser in a real browser: make e2e.
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// chromium finds the browser. Without JOT_E2E the tests are skipped: they are slow, and want a browser.
+func chromium(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("JOT_E2E") == "" {
+		t.Skip("NOT TESTED: the browser; make e2e does")
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("no Chromium was found")
+	return ""
+}
+
+// serve starts the example.
+func serve(t *testing.T, life time.Duration) (url string) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "browser")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./_example/browser")
+	build.Dir = "../../.."
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, string(output))
+	server := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0", "-access", life.String())
+	out, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), "Listening on "); ok {
+			return url
+		}
+	}
+	t.Fatal("the example did not start")
+	return ""
+}
+
+// tab is one tab of a browser.
+type tab struct {
+	*testing.T
+
+	ctx context.Context //nolint:containedctx // chromedp keeps its browser in it
+}
+
+func open(t *testing.T) *tab {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.WindowSize(900, 800))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // a sandbox wants another user than root
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(stop)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
+	ctx, stop = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(stop)
+	return &tab{t, ctx}
+}
+
+// second opens another tab of the same browser.
+func (b *tab) second() *tab {
+	ctx, stop := chromedp.NewContext(b.ctx)
+	b.Cleanup(stop)
+	return &tab{b.T, ctx}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	require.NoError(b, chromedp.Do(b.ctx, steps...))
+}
+
+func (b *tab) eval(expression string) string {
+	b.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression))
+	require.NoError(b, err)
+	return v
+}
+
+// wait waits until an expression holds, on this page or the one that the browser is on its way to: a poll ends with its page.
+func (b *tab) wait(expression string) {
+	b.Helper()
+	for {
+		_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression))
+		if err == nil {
+			return
+		}
+		require.NoError(b, b.ctx.Err(), expression)
+		require.Regexp(b, "navigated|context with specified id|Execution context was destroyed", err.Error(), expression)
+	}
+}
+
+// back presses the Back button. A page that comes from the browser's memory is never loaded, so there is nothing else to wait for.
+func (b *tab) back() {
+	b.Helper()
+	b.eval(`setTimeout(() => history.back()); ""`)
+}
+
+// fetch calls the server as the page's own script, and returns status and body.
+func (b *tab) fetch(method, path, csrf string) string {
+	b.Helper()
+	b.start(method, path, csrf)
+	return b.fetched()
+}
+
+func (b *tab) start(method, path, csrf string) {
+	b.Helper()
+	b.eval(fmt.Sprintf(`window.answer = ""; fetch(%q, {method: %q, headers: {"X-CSRF-Token": %q}, body: %q === "POST" ? "x" : undefined})
+		.then(async (r) => { window.answer = r.status + " " + await r.text(); }).catch((e) => { window.answer = "failed " + e; }); ""`, path, method, csrf, method))
+}
+
+func (b *tab) fetched() string {
+	b.Helper()
+	b.wait(`window.answer !== ""`)
+	return b.eval("window.answer")
+}
+
+// cookie reads one that script can see.
+func (b *tab) cookie(name string) string {
+	b.Helper()
+	return b.eval(`document.cookie.split("; ").find((c) => c.startsWith("` + name + `="))?.slice(` + strconv.Itoa(len(name)+1) + `) ?? ""`)
+}
+
+// jar returns all cookies that the browser keeps, by name.
+func (b *tab) jar() map[string]bool {
+	b.Helper()
+	found, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (map[string]bool, error) {
+		result, err := cdp.Call(ctx, t, storage.GetCookies, storage.GetCookiesParams{})
+		names := map[string]bool{}
+		for _, cookie := range result.Cookies {
+			names[cookie.Name] = cookie.HTTPOnly
+		}
+		return names, err
+	})
+	require.NoError(b, err)
+	return found
+}
+
+// picture keeps a screenshot where JOT_E2E names a directory.
+func (b *tab) picture(name string) {
+	b.Helper()
+	dir := os.Getenv("JOT_E2E")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	require.NoError(b, err)
+	require.NoError(b, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
+
+func (b *tab) login(url string) {
+	b.Helper()
+	b.do(chromedp.Navigate(url))
+	b.wait(`!document.getElementById("login").hidden`)
+	b.do(chromedp.SendKeys(chromedp.CSS("[name=password]"), "wonderland"), chromedp.Click(chromedp.CSS("#login button")))
+	b.wait(`!document.getElementById("session").hidden && document.getElementById("name").textContent === "alice"`)
+}
+
+func TestSession(t *testing.T) {
+	b := open(t)
+	url := serve(t, time.Minute)
+
+	b.do(chromedp.Navigate(url))
+	b.wait(`!document.getElementById("login").hidden`)
+	b.picture("1-login")
+	b.do(chromedp.SendKeys(chromedp.CSS("[name=password]"), "rabbit"), chromedp.Click(chromedp.CSS("#login button")))
+	b.wait(`document.getElementById("message").textContent.startsWith("Wrong")`)
+	require.Empty(t, b.jar())
+
+	b.login(url)
+	require.Equal(t, map[string]bool{
+		"__Host-access_token": true, "__Host-refresh_token": true, "__Host-csrf_access_token": false, "__Host-csrf_refresh_token": false,
+	}, b.jar(), "the browser keeps them all")
+	require.NotContains(t, b.eval("document.cookie"), "eyJ", "script sees no token")
+	require.NotContains(t, b.eval("document.cookie"), "__Host-access_token")
+	require.Contains(t, b.fetch("GET", "/me", ""), `200 {`)
+
+	b.do(chromedp.SendKeys(chromedp.CSS("[name=text]"), "buy a <pocket> watch\n"))
+	b.wait(`document.querySelector("#notes li")?.textContent === "buy a <pocket> watch"`)
+	b.picture("2-session")
+	require.Contains(t, b.fetch("POST", "/notes", ""), "403")
+	require.Contains(t, b.fetch("POST", "/notes", b.cookie("__Host-csrf_refresh_token")), "csrf_failed")
+
+	// A protected page of its own, then the log-out, then the Back button.
+	b.do(chromedp.Click(chromedp.CSS("#print")))
+	b.wait(`document.title === "Notes of alice"`)
+	b.picture("3-print")
+	b.do(chromedp.Click(chromedp.CSS("main a")))
+	b.wait(`!document.getElementById("session").hidden`)
+	access := b.cookie("__Host-csrf_access_token")
+	b.do(chromedp.Click(chromedp.CSS("#logout")))
+	b.wait(`document.getElementById("message").textContent === "Logged out."`)
+	require.Empty(t, b.jar(), "the log-out clears everything")
+	b.picture("4-logged-out")
+	require.Contains(t, b.fetch("POST", "/notes", access), "401")
+	b.back()
+	b.wait(`location.pathname === "/print" && document.readyState === "complete"`)
+	require.NotContains(t, b.eval("document.documentElement.textContent"), "watch", "nothing protected comes back")
+	require.Contains(t, b.eval("document.documentElement.textContent"), "token_missing")
+	b.picture("5-back")
+	b.back()
+	b.wait(`location.pathname === "/" && !document.getElementById("login").hidden && document.getElementById("session").hidden`)
+	require.NotContains(t, b.eval("document.documentElement.textContent"), "watch")
+}
+
+// The access token ends, and the page goes on.
+func TestSilentRefresh(t *testing.T) {
+	b := open(t)
+	url := serve(t, 3*time.Second)
+	b.login(url)
+	b.wait(`Number(document.getElementById("refreshes").textContent) >= 2`)
+	require.Contains(t, b.fetch("GET", "/me", ""), "200")
+
+	// A tab that slept until after the end: the first call refreshes.
+	b.eval(`expiresAt = 0; ""`)
+	b.wait(`!document.cookie.includes("csrf_access")`)
+	require.Contains(t, b.fetch("GET", "/me", ""), "401")
+	before := b.eval(`document.getElementById("refreshes").textContent`)
+	b.do(chromedp.SendKeys(chromedp.CSS("[name=text]"), "late\n"))
+	b.wait(`document.querySelector("#notes li")?.textContent === "late"`)
+	require.NotEqual(t, before, b.eval(`document.getElementById("refreshes").textContent`))
+}
+
+// Two tabs use the same refresh token at the same moment: both go on, and so does the session.
+func TestTwoTabs(t *testing.T) {
+	first := open(t)
+	url := serve(t, time.Minute)
+	first.login(url)
+	second := first.second()
+	second.do(chromedp.Navigate(url))
+	second.wait(`!document.getElementById("session").hidden`)
+	csrf := first.cookie("__Host-csrf_refresh_token")
+	old := first.cookie("__Host-csrf_access_token")
+	for range 3 {
+		first.start("POST", "/refresh", csrf)
+		second.start("POST", "/refresh", csrf)
+		require.Contains(t, first.fetched(), "200")
+		require.Contains(t, second.fetched(), "200")
+	}
+	for _, b := range []*tab{first, second} {
+		require.Contains(t, b.fetch("GET", "/me", ""), "200")
+		require.Contains(t, b.fetch("POST", "/notes", old), "200", "an open form holds its old value")
+	}
+
+	// Logged out everywhere in one tab, the other is out too.
+	second.do(chromedp.Click(chromedp.CSS("#everywhere")))
+	second.wait(`document.getElementById("message").textContent === "Logged out everywhere."`)
+	require.Contains(t, first.fetch("GET", "/me", ""), "401")
+	require.Contains(t, first.fetch("POST", "/refresh", csrf), "401")
+}
+
+// Pages of others: one on another port, to which the browser sends the cookies, and one on another host, to which it does not.
+func TestForgery(t *testing.T) {
+	b := open(t)
+	url := serve(t, time.Minute)
+	b.login(url)
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<title>evil</title><form method="post" enctype="text/plain" action="%s%s"><input name="x" value="y"></form>`, url, r.URL.Path)
+	}))
+	defer evil.Close()
+	otherHost := strings.Replace(evil.URL, "127.0.0.1", "localhost", 1)
+	forge := func(from, path string) string {
+		b.do(chromedp.Navigate(from + path))
+		b.wait(`document.title === "evil"`)
+		_, _ = chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.forms[0].submit(); ""`))
+		b.wait(`location.origin === "` + url + `" && document.readyState === "complete"`)
+		return b.eval("document.documentElement.textContent")
+	}
+	for _, path := range []string{"/notes", "/logout", "/logout-everywhere", "/refresh", "/login"} {
+		require.Contains(t, forge(evil.URL, path), "csrf_failed", "%s from another port: the cookie came, and was refused", path)
+	}
+	for _, path := range []string{"/notes", "/logout", "/logout-everywhere", "/refresh"} {
+		require.Contains(t, forge(otherHost, path), "token_missing", "%s from another host: no cookie came", path)
+	}
+	require.Contains(t, forge(otherHost, "/login"), "csrf_failed", "nobody is logged in by somebody else's page")
+
+	// And the session is what it was.
+	b.do(chromedp.Navigate(url))
+	b.wait(`!document.getElementById("session").hidden`)
+	require.Equal(t, "0", b.eval(`String(document.querySelectorAll("#notes li").length)`))
+}

@@ -1,0 +1,180 @@
+// Command browser is a page that logs in with cookies: run it by
+//
+//	go run ./_example/browser
+//
+// and open what it prints. Tokens are in cookies that no script sees, forgeries from other sites are refused, and the page refreshes
+// its session by itself. Chromium and Firefox take its Secure cookies on http://127.0.0.1; for a browser that does not there is
+// -insecure.
+package main
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/go-jot/jot"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8081", "where to listen; port 0 picks a free one")
+	life := flag.Duration("access", time.Minute, "how long an access token lives: short, so that there is something to see")
+	insecure := flag.Bool("insecure", false, "cookies without Secure, for a browser that wants HTTPS for them")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, *addr, *life, *insecure, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, addr string, life time.Duration, insecure bool, out io.Writer) error {
+	handler, err := newHandler(life, insecure)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "Listening on http://%s\nLog in as alice, password wonderland.\n", listener.Addr())
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(listener); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+//go:embed page
+var page embed.FS
+
+// newHandler returns the page and what it calls.
+func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Handler, error) {
+	auth, err := jot.New(jot.HS256(jot.GenerateSecret()),
+		jot.WithStore(jot.NewMemoryStore()),
+		jot.WithCookies(jot.CookieConfig{Insecure: insecure}),
+		jot.WithAccessTTL(life),
+		jot.WithLeeway(0), // so that the countdown is to the second
+		jot.Options(opts...))
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(page, "page")
+	if err != nil {
+		return nil, err
+	}
+	n := &notes{}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(files))
+	mux.Handle("POST /login", auth.CookieGuard(login(auth)))
+	mux.Handle("POST /refresh", auth.RefreshHandler())
+	mux.Handle("POST /logout", auth.LogoutHandler())
+	guarded := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, auth.Required()(h)) }
+	guarded("GET /me", me)
+	guarded("GET /notes", n.list)
+	guarded("POST /notes", n.add)
+	guarded("GET /print", n.print)
+	guarded("POST /logout-everywhere", func(w http.ResponseWriter, r *http.Request) {
+		if err := auth.RevokeSubject(r.Context(), jot.Identity(r.Context())); err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		auth.UnsetCookies(w)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return secured(mux), nil
+}
+
+// secured lets the page run its own scripts and nobody else's.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// login checks the password; see _example for how it is done in earnest.
+func login(auth *jot.Manager) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			Username string `json:"username"`
+			Password string `json:"password"`
+		}
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&body); err != nil {
+			http.Error(w, "send username and password as JSON", http.StatusBadRequest)
+			return
+		}
+		if body.Username != "alice" || body.Password != "wonderland" {
+			http.Error(w, "wrong username or password", http.StatusUnauthorized)
+			return
+		}
+		pair, err := auth.CreatePair(r.Context(), body.Username, jot.Fresh())
+		if err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		_ = auth.WritePair(w, pair) // it fails only when the client has gone
+	}
+}
+
+// me tells the page who is logged in, and until when without a refresh.
+func me(w http.ResponseWriter, r *http.Request) {
+	t, _ := jot.FromContext(r.Context())
+	writeJSON(w, map[string]any{"name": t.Subject, "expires_at": t.ExpiresAt.UnixMilli(), "fresh": t.IsFresh()})
+}
+
+// notes are what there is to protect.
+type notes struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (n *notes) all() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]string{}, n.texts...)
+}
+
+func (n *notes) list(w http.ResponseWriter, _ *http.Request) { writeJSON(w, n.all()) }
+
+func (n *notes) add(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<10))
+	if err != nil || len(text) == 0 {
+		http.Error(w, "send a note of up to 1 KiB", http.StatusBadRequest)
+		return
+	}
+	n.mu.Lock()
+	n.texts = append(n.texts[max(0, len(n.texts)-19):], string(text))
+	n.mu.Unlock()
+	writeJSON(w, n.all())
+}
+
+var printed = template.Must(template.New("print").Parse(`<!doctype html>
+<meta charset="utf-8"><title>Notes of {{.Name}}</title><link rel="stylesheet" href="/style.css">
+<main><h1>Notes of {{.Name}}</h1><ul class="notes">{{range .Notes}}<li>{{.}}</li>{{end}}</ul><p><a href="/">Back to the page</a></p></main>
+`))
+
+// print is a page of its own: no cache may show it after the log-out.
+func (n *notes) print(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = printed.Execute(w, map[string]any{"Name": jot.Identity(r.Context()), "Notes": n.all()})
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
