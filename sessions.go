@@ -24,6 +24,8 @@ var (
 	errNotOurs   = errors.New("jot: not a token that this Manager has verified")
 	errNoSession = errors.New("jot: the token belongs to no session: use Revoke")
 	errOver      = errors.New("its session has ended")
+	// A client may send such a token, so it is an answer and not a mistake.
+	errNoRotation = errors.New("a token that belongs to no session of ours does not rotate")
 )
 
 // unsupported is the error of a method that lacks an option.
@@ -101,7 +103,7 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	start, ok := bornAt(refresh.SessionID)
 	presented, known := bornAt(refresh.ID)
 	if !ok || !known {
-		return nil, rq, errors.New("jot: Rotate: the token belongs to no session of this Manager's")
+		return nil, rq, m.refuse(ErrInvalid, errNoRotation, refresh)
 	}
 	d = newDraft(opts)
 	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
@@ -208,6 +210,8 @@ func (m *Manager) block(ctx context.Context, key string, until time.Time, t *Tok
 // log-out works with an expired access token. A session that has ended already is no error; a token of no session is
 // one.
 //
+// Of a session that another issuer began, a Store knows nothing: then the token alone is revoked.
+//
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
 func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
@@ -218,11 +222,15 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 		return errNotOurs
 	case t.SessionID == "":
 		return errNoSession
-	case m.store != nil:
+	}
+	start, ok := bornAt(t.SessionID)
+	switch {
+	case m.store != nil && ok:
 		return m.RevokeSessionByID(ctx, t.Subject, t.SessionID)
+	case m.store != nil: // begun elsewhere, so the store knows nothing of it
+		return m.Revoke(ctx, t)
 	}
 	m.takeBack(ctx)
-	start, ok := bornAt(t.SessionID)
 	if !ok {
 		start = m.now()
 	}

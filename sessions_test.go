@@ -182,10 +182,11 @@ func TestRotateTakesOnlyItsOwnEvidence(t *testing.T) {
 	}
 	outside := forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","exp":1893456900,"iat":1893456000}`)
 	_, err = w.Rotate(ctx, w.refreshable(t, outside))
-	require.ErrorContains(t, err, "belongs to no session")
+	require.ErrorIs(t, err, jot.ErrInvalid)
+	require.Equal(t, "token_invalid", post(w.RefreshHandler(), "POST", outside).code(t))
 	strange := forge(t, ourHeader, `{"sub":"alice","jti":"zzz","type":"refresh","exp":1893456900,"sid":"`+p.SessionID+`"}`)
 	_, err = w.Rotate(ctx, w.refreshable(t, strange))
-	require.ErrorContains(t, err, "belongs to no session")
+	require.ErrorIs(t, err, jot.ErrInvalid)
 
 	_, err = newManager(t).Rotate(ctx, foreign)
 	require.ErrorIs(t, err, errors.ErrUnsupported)
@@ -459,6 +460,12 @@ func TestRevokeSession(t *testing.T) {
 	require.NoError(t, w.RevokeSession(ctx, token))
 	_, err = w.Rotate(ctx, late)
 	require.ErrorIs(t, err, jot.ErrRevoked)
+
+	elsewhere := forge(t, ourHeader, with(`"sid":"begun elsewhere"`))
+	token, err = w.Verify(ctx, elsewhere)
+	require.NoError(t, err)
+	require.NoError(t, w.RevokeSession(ctx, token))
+	w.refused(t, &jot.Pair{AccessToken: elsewhere}, jot.ErrRevoked)
 
 	lone, err := w.Verify(ctx, access(t, w.Manager))
 	require.NoError(t, err)
