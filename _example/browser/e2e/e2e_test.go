@@ -104,16 +104,19 @@ func (b *tab) eval(expression string) string {
 	return v
 }
 
-// wait waits until an expression holds, on this page or the one that the browser is on its way to: a poll ends with its page.
+// wait waits until an expression holds, on this page or the one that the browser is on its way to. Each look has a time of its own, since one
+// at a page that has just gone may hang.
 func (b *tab) wait(expression string) {
 	b.Helper()
-	for {
-		_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression))
-		if err == nil {
-			return
+	var err error
+	for holds := false; !holds; {
+		require.NoError(b, b.ctx.Err(), "%s: %v", expression, err)
+		look, stop := context.WithTimeout(b.ctx, 2*time.Second)
+		holds, err = chromedp.Run(look, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		stop()
+		if !holds {
+			<-time.After(30 * time.Millisecond)
 		}
-		require.NoError(b, b.ctx.Err(), expression)
-		require.Regexp(b, "navigated|context with specified id|Execution context was destroyed", err.Error(), expression)
 	}
 }
 
