@@ -51,12 +51,8 @@ func (r *ring) candidate(h wire.Header, text string) (*key, error) {
 		return r.lookup(h, text)
 	case h.HasID:
 		return r.byID[keyID{h.Alg, h.ID}], nil
-	case r.bare[h.Alg] != nil:
-		return r.bare[h.Alg], nil
-	case r.single != nil && r.single.alg == h.Alg:
-		return r.single, nil
 	}
-	return nil, nil //nolint:nilnil // no candidate is an answer, not a failure
+	return r.bare[h.Alg], nil // no candidate is an answer, not a failure
 }
 
 // add enters k, or says which key it cannot be told from.
@@ -153,6 +149,12 @@ func PrivateKey(alg string, key crypto.Signer) Key {
 	}
 	public.k.sign = method.Signer(key)
 	public.k.own.signer = public.k
+	switch key.(type) {
+	case *ecdsa.PrivateKey, ed25519.PrivateKey: // nothing else sees that the halves are of two keys; a KMS is not called
+		if signature, err := public.k.sign(""); err != nil || public.k.verify("", signature) != nil {
+			return Key{err: fmt.Errorf("jot: the %s key does not verify what it signs: its private half is not that of its public one", alg)}
+		}
+	}
 	return public
 }
 

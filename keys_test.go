@@ -8,14 +8,17 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,6 +40,27 @@ var edKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
 
 // remoteSigner is a key whose holder is elsewhere.
 type remoteSigner struct{ crypto.Signer }
+
+// countingSigner is one that sends a bill.
+type countingSigner struct {
+	crypto.Signer
+
+	calls *int
+}
+
+func (s countingSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	*s.calls++
+	return s.Signer.Sign(random, digest, opts)
+}
+
+// saysPublic is a signer with a public half of anybody's choice.
+type saysPublic struct {
+	crypto.Signer
+
+	public crypto.PublicKey
+}
+
+func (s saysPublic) Public() crypto.PublicKey { return s.public }
 
 func manager(t testing.TB, keys jot.KeySource, opts ...jot.Option) *jot.Manager {
 	t.Helper()
@@ -91,10 +115,63 @@ func TestEveryAlgorithm(t *testing.T) {
 	}
 }
 
+func TestSignerIsCalledOncePerToken(t *testing.T) {
+	for alg, signer := range map[string]crypto.Signer{"RS256": rsaKey, "PS256": rsaKey, "ES256": ecKey, "EdDSA": edKey} {
+		calls := 0
+		m := manager(t, jot.PrivateKey(alg, countingSigner{signer, &calls}).WithID("kms"))
+		require.Zero(t, calls, alg)
+		raw := access(t, m)
+		require.Equal(t, 1, calls, alg)
+		_, err := m.Verify(ctx, raw)
+		require.NoError(t, err)
+		require.Equal(t, 1, calls, alg)
+	}
+}
+
+// The header's bytes are what others compare, and what we recognise a token of our own by.
+func TestHeaderBytes(t *testing.T) {
+	for header, key := range map[string]jot.Key{
+		`{"alg":"HS256","typ":"JWT"}`:                                        jot.HS256(secret),
+		`{"alg":"HS512","kid":"2026-01","typ":"JWT"}`:                        jot.HS512(secret).WithID("2026-01"),
+		`{"alg":"HS384","typ":"JWT"}`:                                        jot.HS384(secret).WithID("x").WithID(""),
+		`{"alg":"ES256","typ":"JWT"}`:                                        jot.PrivateKey("ES256", ecKey).WithID(""),
+		`{"alg":"EdDSA","kid":"` + edThumbprint + `","typ":"JWT"}`:           jot.PrivateKey("EdDSA", edKey),
+		`{"alg":"EdDSA","kid":"mine","typ":"JWT"}`:                           jot.PrivateKey("EdDSA", edKey).WithID("mine"),
+		`{"alg":"HS256","kid":"\",\"alg\":\"none","typ":"JWT"}`:              jot.HS256(secret).WithID(`","alg":"none`),
+		`{"alg":"HS256","kid":"a\\b\u0000\n\u2028\u003c\u0026","typ":"JWT"}`: jot.HS256(secret).WithID("a\\b\x00\n\u2028<&"),
+		`{"alg":"HS256","kid":"é🗝","typ":"JWT"}`:                             jot.HS256(secret).WithID("é🗝"),
+	} {
+		m := manager(t, key)
+		raw := access(t, m)
+		got, err := base64.RawURLEncoding.DecodeString(raw[:strings.IndexByte(raw, '.')])
+		require.NoError(t, err)
+		require.Equal(t, header, string(got))
+		token, _, err := jwt.NewParser().ParseUnverified(raw, jwt.MapClaims{})
+		require.NoError(t, err)
+		if kid, ok := token.Header["kid"]; ok || key.ID() != "" {
+			require.Equal(t, key.ID(), kid, "others read the same")
+		}
+		_, err = m.Verify(ctx, raw)
+		require.NoError(t, err)
+	}
+}
+
+// edThumbprint is edKey's, by another way than the code's: its JWK written down, and hashed.
+var edThumbprint = func() string {
+	x := base64.RawURLEncoding.EncodeToString(edKey.Public().(ed25519.PublicKey))
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}()
+
 func TestKeyDefects(t *testing.T) {
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
 	small := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(35), E: 5}, D: big.NewInt(5), Primes: []*big.Int{big.NewInt(5), big.NewInt(7)}}
+	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))
+	exponent := func(e int) *rsa.PublicKey { return &rsa.PublicKey{N: rsaKey.N, E: e} }
+	halves := func(d *big.Int) *ecdsa.PrivateKey {
+		return &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: d} //nolint:staticcheck // no parser would make it
+	}
 	for _, tc := range []struct {
 		text string
 		key  jot.Key
@@ -119,6 +196,24 @@ func TestKeyDefects(t *testing.T) {
 		{"the EdDSA key is not a valid Ed25519 key", jot.PrivateKey("EdDSA", ed25519.PrivateKey(nil))},
 		{"the EdDSA key is not a valid Ed25519 key", jot.PrivateKey("EdDSA", edKey[:40])},
 		{"RSA key", jot.PrivateKey("RS256", small)},
+		{"the RS256 key is not a valid RSA key", jot.PrivateKey("RS256", &rsa.PrivateKey{
+			PublicKey: rsaKey.PublicKey, D: new(big.Int).Add(rsaKey.D, big.NewInt(2)), Primes: rsaKey.Primes,
+		})},
+		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(big.NewInt(7)))},
+		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(new(big.Int)))},
+		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(elliptic.P256().Params().N))},
+		{"the EdDSA key does not verify what it signs", jot.PrivateKey("EdDSA", append(edKey[:32:32], other[32:]...))},
+		{"a key of type <nil> is not for RS256", jot.PrivateKey("RS256", saysPublic{rsaKey, nil})},
+		{"the RSA key is empty", jot.PrivateKey("RS256", saysPublic{rsaKey, (*rsa.PublicKey)(nil)})},
+		{"the RSA key is empty", jot.PublicKey("RS256", (*rsa.PublicKey)(nil))},
+		{"the RSA key is empty", jot.PublicKey("RS256", rsa.PublicKey{})},
+		{"the RSA key's exponent 1 is not", jot.PublicKey("PS256", exponent(1))},
+		{"the RSA key's exponent 4 is not", jot.PublicKey("PS256", exponent(4))},
+		{"the RSA key's modulus is even", jot.PublicKey("RS256", &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3})},
+		{"the EC key is empty", jot.PublicKey("ES256", (*ecdsa.PublicKey)(nil))},
+		{"the EC key is empty", jot.PublicKey("ES256", ecdsa.PublicKey{})},
+		{"the Ed25519 key has 31 bytes", jot.PublicKey("EdDSA", edKey.Public().(ed25519.PublicKey)[:31])},
+		{"the Ed25519 key has a small order", jot.PublicKey("EdDSA", make(ed25519.PublicKey, 32))},
 		{"the EC key is on P-384, ES256 wants P-256", jot.PrivateKey("ES256", p384)},
 		{"a key of type *rsa.PublicKey is not for EdDSA", jot.PrivateKey("EdDSA", rsaKey)},
 		{"a key of type <nil> is not for RS256", jot.PublicKey("RS256", nil)},
@@ -138,6 +233,10 @@ func TestKeyDefects(t *testing.T) {
 	require.ErrorContains(t, err, "key 0 of the set")
 	require.ErrorContains(t, err, "key 1 of the set")
 	require.ErrorContains(t, err, "key 3 of the set: jot: two HS256 keys have no id")
+	_, err = jot.New(jot.HS256(nil), jot.WithVerificationKeys(jot.Key{}, jot.HS384(secret[:40])), jot.WithVerificationKeys((*jot.KeySet)(nil)))
+	for _, text := range []string{"HS256 wants", "the key is empty", "HS384 wants", "the key set is empty"} {
+		require.ErrorContains(t, err, text, "New says all at once")
+	}
 	for _, set := range []*jot.KeySet{nil, {}} {
 		_, err := jot.New(set)
 		require.ErrorContains(t, err, "the key set is empty")
@@ -196,13 +295,16 @@ func TestCandidates(t *testing.T) {
 	}
 	other := bytes.Repeat([]byte("o"), 64)
 	bare, named, renamed := jot.HS256(secret), jot.HS256(secret).WithID("a"), jot.HS256(secret).WithID("b")
-	kid := func(id string) string {
-		return forge(t, `{"alg":"HS256","kid":`+quoteJSON(id)+`,"typ":"JWT"}`, `{`+sound+`}`)
+	// One header as we write it, which is known by its bytes, and two as others do, which are parsed.
+	type headers []string
+	kid := func(id string) headers {
+		q := quoteJSON(id)
+		return headers{`{"alg":"HS256","kid":` + q + `,"typ":"JWT"}`, `{"typ":"JWT","kid":` + q + `,"alg":"HS256"}`, `{"alg":"HS256", "kid":` + q + `}`}
 	}
-	none := forge(t, ourHeader, `{`+sound+`}`)
+	none := headers{ourHeader, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"HS256","x":1}`}
 	for name, tc := range map[string]struct {
 		keys jot.KeySource
-		raw  string
+		raw  headers
 		good bool
 	}{
 		"a key without id, a token without kid":        {bare, none, true},
@@ -211,6 +313,11 @@ func TestCandidates(t *testing.T) {
 		"a key with id, no kid":                        {named, none, true}, // there is no other
 		"a key with id, another kid":                   {named, kid("b"), false},
 		"a kid in another case":                        {named, kid("A"), false},
+		"a kid that begins like the key's":             {named, kid("a "), false},
+		"an empty kid is a kid":                        {bare, kid(""), false},
+		"a single key of another algorithm, no kid":    {jot.HS512(secret).WithID("a"), none, false},
+		"a set of one key with an id, its kid":         {set(named), kid("a"), true},
+		"a first secret, replaced by one with an id":   {set(jot.HS256(other).WithID("2"), bare), none, true},
 		"a set whose keys all have ids, no kid":        {set(named), none, false}, // never by trial
 		"a set with one bare key, no kid":              {set(named, jot.HS256(secret)), none, true},
 		"a set with another bare key, no kid":          {set(named, jot.HS256(other)), none, false},
@@ -221,11 +328,13 @@ func TestCandidates(t *testing.T) {
 		"a set without ids, of two algorithms, no kid": {set(jot.HS512(other), bare), none, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := manager(t, tc.keys).Verify(ctx, tc.raw)
-			if tc.good {
-				require.NoError(t, err)
-			} else {
-				require.ErrorIs(t, err, jot.ErrInvalid)
+			for _, header := range tc.raw {
+				_, err := manager(t, tc.keys).Verify(ctx, forge(t, header, `{`+sound+`}`))
+				if tc.good {
+					require.NoError(t, err, header)
+				} else {
+					require.ErrorIs(t, err, jot.ErrInvalid, header)
+				}
 			}
 		})
 	}
@@ -233,6 +342,38 @@ func TestCandidates(t *testing.T) {
 	require.ErrorContains(t, err, `two HS256 keys have the id "a"`)
 	_, err = jot.NewKeySet(jot.PrivateKey("ES256", ecKey), jot.PublicKey("ES256", &ecKey.PublicKey))
 	require.ErrorContains(t, err, "two ES256 keys have the id")
+}
+
+// A token that no key is meant for is refused before any key is tried.
+func TestNoCandidate(t *testing.T) {
+	for _, keys := range []jot.KeySource{jot.HS512(secret), jot.HS512(secret).WithID("a"), jot.HS256(secret).WithID("a").WithID("b")} {
+		header := `{"alg":"HS256","kid":"a"}`
+		if keys.(jot.Key).ID() == "a" {
+			header = ourHeader
+		}
+		_, err := manager(t, keys).Verify(ctx, forge(t, header, `{`+sound+`}`))
+		require.ErrorIs(t, err, jot.ErrInvalid)
+		require.ErrorContains(t, err, "no key for its alg and kid")
+	}
+}
+
+// A key that signed goes on to verify, until it is taken out.
+func TestRotatingKeys(t *testing.T) {
+	first, second := jot.HS256(secret), jot.PrivateKey("ES256", ecKey)
+	third := jot.HS256(bytes.Repeat([]byte("3"), 32)).WithID("3")
+	set := func(current jot.Key, others ...jot.Key) *jot.Manager {
+		s, err := jot.NewKeySet(current, others...)
+		require.NoError(t, err)
+		return manager(t, s)
+	}
+	stages := []*jot.Manager{manager(t, first), set(first, second), set(second, first), set(third, second, first), set(third, second), manager(t, third)}
+	for i, row := range []string{"yyyynn", "yyyynn", "nyyyyn", "nnnyyy", "nnnyyy", "nnnyyy"} {
+		raw := access(t, stages[i])
+		for j, want := range row {
+			_, err := stages[j].Verify(ctx, raw)
+			require.Equal(t, want == 'y', err == nil, "of stage %d at stage %d", i, j)
+		}
+	}
 }
 
 func TestKeySetSigns(t *testing.T) {
@@ -245,8 +386,13 @@ func TestKeySetSigns(t *testing.T) {
 
 	s, err = jot.NewKeySet(jot.PublicKey("ES256", &ecKey.PublicKey), jot.HS256(secret).WithID("2"))
 	require.NoError(t, err)
-	_, err = manager(t, s).CreateAccessToken(ctx, "alice")
+	m := manager(t, s)
+	_, err = m.CreateAccessToken(ctx, "alice")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = m.CreatePair(ctx, "alice")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.True(t, accepts(t, m, manager(t, jot.PrivateKey("ES256", ecKey))))
+	require.True(t, accepts(t, m, manager(t, jot.HS256(secret).WithID("2"))), "another key of the set could sign, but is not the one to")
 }
 
 func TestVerificationKeys(t *testing.T) {
@@ -266,22 +412,35 @@ func TestKeyfunc(t *testing.T) {
 	gives := func(key any, err error) jwt.Keyfunc {
 		return func(token *jwt.Token) (any, error) { seen = token; return key, err }
 	}
+	set := func(keys ...jwt.VerificationKey) jwt.VerificationKeySet { return jwt.VerificationKeySet{Keys: keys} }
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
 	for _, tc := range []struct {
 		name string
 		keys jot.KeySource
 		is   error
 	}{
 		{"the key", jot.Keyfunc(gives(&ecKey.PublicKey, nil), "ES256"), nil},
-		{"the key, as a set of one", jot.Keyfunc(gives(jwt.VerificationKeySet{Keys: []jwt.VerificationKey{&ecKey.PublicKey}}, nil), "ES256"), nil},
-		{"one of several algorithms", jot.Keyfunc(gives(&ecKey.PublicKey, nil), "RS256", "ES256"), nil},
-		{"a set of two", jot.Keyfunc(gives(jwt.VerificationKeySet{Keys: []jwt.VerificationKey{&ecKey.PublicKey, &ecKey.PublicKey}}, nil), "ES256"), jot.ErrInvalid},
-		{"an algorithm that was not named", jot.Keyfunc(gives(&ecKey.PublicKey, nil), "RS256", "ES384"), jot.ErrInvalid},
+		{"the key, by value", jot.Keyfunc(gives(ecKey.PublicKey, nil), "ES256"), nil},
+		{"the key, as a set of one", jot.Keyfunc(gives(set(&ecKey.PublicKey), nil), "ES256"), nil},
+		{"one of several algorithms", jot.Keyfunc(gives(&ecKey.PublicKey, nil), "RS256", "ES256", "ES256"), nil},
+		{"a set of two", jot.Keyfunc(gives(set(&ecKey.PublicKey, &ecKey.PublicKey), nil), "ES256"), jot.ErrInvalid},
+		{"a set of none", jot.Keyfunc(gives(set(), nil), "ES256"), jot.ErrInvalid},
+		{"a set of a set", jot.Keyfunc(gives(set(set(&ecKey.PublicKey)), nil), "ES256"), jot.ErrInvalid},
 		{"a key of another type", jot.Keyfunc(gives(&rsaKey.PublicKey, nil), "ES256"), jot.ErrInvalid},
+		{"a key on another curve", jot.Keyfunc(gives(&p384.PublicKey, nil), "ES256"), jot.ErrInvalid},
 		{"a secret", jot.Keyfunc(gives(secret, nil), "ES256"), jot.ErrInvalid},
+		{"a secret, as text", jot.Keyfunc(gives(string(secret), nil), "ES256"), jot.ErrInvalid},
+		{"a secret, as a set of one", jot.Keyfunc(gives(set(secret), nil), "ES256"), jot.ErrInvalid},
 		{"nothing", jot.Keyfunc(gives(nil, nil), "ES256"), jot.ErrInvalid},
+		{"a nil pointer", jot.Keyfunc(gives((*ecdsa.PublicKey)(nil), nil), "ES256"), jot.ErrInvalid},
 		{"a private key", jot.Keyfunc(gives(ecKey, nil), "ES256"), jot.ErrInvalid},
+		{"a key of ours", jot.Keyfunc(gives(jot.PublicKey("ES256", &ecKey.PublicKey), nil), "ES256"), jot.ErrInvalid},
+		{"leave to check nothing", jot.Keyfunc(gives(jwt.UnsafeAllowNoneSignatureType, nil), "ES256"), jot.ErrInvalid},
 		{"an error", jot.Keyfunc(gives(nil, errDown), "ES256"), jot.ErrInvalid},
+		{"the key, and an error", jot.Keyfunc(gives(&ecKey.PublicKey, errDown), "ES256"), jot.ErrInvalid},
 		{"an error that cannot tell", jot.Keyfunc(gives(nil, fmt.Errorf("%w: %w", jot.ErrUnavailable, errDown)), "ES256"), jot.ErrUnavailable},
+		{"an error of another answer", jot.Keyfunc(gives(nil, fmt.Errorf("%w: this tenant is closed", jot.ErrForbidden)), "ES256"), jot.ErrForbidden},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			seen = nil
@@ -292,21 +451,48 @@ func TestKeyfunc(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, tc.is)
 			}
-			if seen != nil {
-				require.Equal(t, map[string]any{"alg": "ES256", "kid": "k", "typ": "JWT", "tenant": "a"}, seen.Header)
-				require.Equal(t, jwt.MapClaims{}, seen.Claims, "nothing of the payload was read")
-				require.Equal(t, "ES256", seen.Method.Alg())
-			}
+			require.Equal(t, &jwt.Token{
+				Header: map[string]any{"alg": "ES256", "kid": "k", "typ": "JWT", "tenant": "a"},
+				Claims: jwt.MapClaims{}, Method: jwt.SigningMethodES256,
+			}, seen, "the header, and nothing of the payload")
 			_, err = m.CreateAccessToken(ctx, "alice")
 			require.ErrorIs(t, err, errors.ErrUnsupported)
 		})
 	}
 
-	// Secrets are as strong as elsewhere.
+	// What is refused without a key is not asked about.
+	for _, tc := range []struct {
+		name, raw string
+		algs      []string
+	}{
+		{"an algorithm that was not named", raw, []string{"RS256", "ES384"}},
+		{"none", forge(t, `{"alg":"none"}`, `{`+sound+`}`), []string{"ES256"}},
+		{"HMAC by a public key", forge(t, ourHeader, `{`+sound+`}`), []string{"ES256"}},
+		{"crit", forge(t, `{"alg":"ES256","crit":["x"],"x":1}`, `{`+sound+`}`), []string{"ES256"}},
+		{"two kids", forge(t, `{"alg":"ES256","kid":"a","kid":"b"}`, `{`+sound+`}`), []string{"ES256"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			seen = nil
+			_, err := manager(t, jot.Keyfunc(gives(&ecKey.PublicKey, nil), tc.algs...)).Verify(ctx, tc.raw)
+			require.ErrorIs(t, err, jot.ErrInvalid)
+			require.Nil(t, seen)
+		})
+	}
+
+	// A key that is found is as strong as elsewhere.
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	token := forgeWith(t, jwt.SigningMethodRS256, weak, `{"alg":"RS256","typ":"JWT"}`, `{`+sound+`}`)
+	_, err = manager(t, jot.Keyfunc(gives(&weak.PublicKey, nil), "RS256")).Verify(ctx, token)
+	require.ErrorIs(t, err, jot.ErrInvalid)
+	require.ErrorContains(t, err, "has 1024 bits")
+
 	for key, good := range map[string]bool{string(secret): true, "short": false, "-----BEGIN PUBLIC KEY-----" + strings.Repeat("x", 64): false} {
 		token := forgeWith(t, jwt.SigningMethodHS256, []byte(key), ourHeader, `{`+sound+`}`)
-		_, err := manager(t, jot.Keyfunc(gives([]byte(key), nil), "HS256")).Verify(ctx, token)
-		require.Equal(t, good, err == nil)
+		for _, found := range []any{[]byte(key), set([]byte(key))} {
+			_, err := manager(t, jot.Keyfunc(gives(found, nil), "HS256")).Verify(ctx, token)
+			require.Equal(t, good, err == nil)
+		}
 	}
 
 	for _, tc := range []struct {
@@ -322,47 +508,210 @@ func TestKeyfunc(t *testing.T) {
 		_, err := jot.New(jot.Keyfunc(tc.f, tc.algs...))
 		require.ErrorContains(t, err, tc.text)
 	}
+	_, err = jot.New(jot.Keyfunc(nil, "none", "HS256", "RS256"))
+	for _, text := range []string{"the function is nil", `unknown algorithm "none"`, "HMAC beside other algorithms"} {
+		require.ErrorContains(t, err, text)
+	}
+}
+
+// printers are the ways in which a value gets into a log.
+var printers = func() map[string]func(v any) string {
+	all := map[string]func(v any) string{
+		"encoding/json": func(v any) string { text, _ := json.Marshal(v); return string(text) },
+		"slog text": func(v any) string {
+			return logLine(func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }, v)
+		},
+		"slog JSON": func(v any) string {
+			return logLine(func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }, v)
+		},
+		"a dumper": func(v any) string {
+			var out strings.Builder
+			dump(&out, reflect.ValueOf(v), map[place]bool{})
+			return out.String()
+		},
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%T", "%p"} {
+		all[verb] = func(v any) string { return fmt.Sprintf(verb, v) }
+	}
+	return all
+}()
+
+func logLine(handler func(io.Writer) slog.Handler, v any) string {
+	var out strings.Builder
+	slog.New(handler(&out)).With("with", v).WithGroup("group").Info("message", "v", v)
+	return out.String()
+}
+
+// place is where a dumper has been.
+type place struct {
+	reflect.Type
+
+	pointer uintptr
+}
+
+// dump writes all that reflection reaches, whatever is exported and wherever pointers lead, as debuggers do.
+func dump(out io.Writer, v reflect.Value, seen map[place]bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if at := (place{v.Type(), v.Pointer()}); !v.IsNil() && !seen[at] {
+			seen[at] = true
+			dump(out, v.Elem(), seen)
+		}
+	case reflect.Interface:
+		if !v.IsNil() {
+			dump(out, v.Elem(), seen)
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			dump(out, field, seen)
+		}
+	case reflect.Map:
+		for entries := v.MapRange(); entries.Next(); {
+			dump(out, entries.Key(), seen)
+			dump(out, entries.Value(), seen)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Len() > 1000 { // a table, no key
+			return
+		}
+		_, _ = io.WriteString(out, "[")
+		for i := range v.Len() {
+			dump(out, v.Index(i), seen)
+		}
+		_, _ = io.WriteString(out, "]")
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
+	default:
+		_, _ = fmt.Fprint(out, v, " ") // numbers and texts
+	}
+}
+
+// traces are the forms in which bytes can be recognised in print: their beginning, and all of them as a number.
+func traces(material []byte) []string {
+	b := material[:min(12, len(material))]
+	decimal := strings.Trim(fmt.Sprint(b), "[]")
+	hexes := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b), "[]byte{"), "}")
+	number := new(big.Int).SetBytes(material)
+	forms := []string{
+		string(b), strings.Trim(strconv.Quote(string(b)), `"`), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b),
+		base64.RawStdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), // of 12 bytes, whatever follows
+		decimal, strings.ReplaceAll(decimal, " ", ", "), strings.ReplaceAll(decimal, " ", ","), strings.Trim(fmt.Sprintf("%o", b), "[]"),
+		hexes, strings.ToUpper(hexes), number.String(), number.Text(8), number.Text(16), fmt.Sprintf("%X", number),
+	}
+	for _, word := range number.Bits() { // as a dumper finds a number
+		forms = append(forms, strconv.FormatUint(uint64(word), 10))
+	}
+	return slices.DeleteFunc(forms, func(form string) bool { return len(form) < 7 }) // that short it may be chance
+}
+
+// shows reports in which form a text shows a key's material, if it does.
+func shows(text string, material [][]byte) (form string, found bool) {
+	for _, b := range material {
+		for _, form := range traces(b) {
+			if strings.Contains(text, form) {
+				return form, true
+			}
+		}
+	}
+	return "", false
 }
 
 // Whatever prints, logs, encodes or walks a key, or what holds one, shows none of it.
 func TestKeysDoNotShow(t *testing.T) {
 	hidden := []byte("the-hidden-secret-0123456789abcdef-0123456789abcdef-0123456789ab")
+	scalar, err := ecKey.Bytes()
+	require.NoError(t, err)
+	material := [][]byte{hidden, hidden[:7], rsaKey.D.Bytes(), rsaKey.Primes[0].Bytes(), rsaKey.Primes[1].Bytes(), scalar, edKey[:32]}
+
 	set, err := jot.NewKeySet(jot.HS256(hidden).WithID("s"), jot.PrivateKey("RS256", rsaKey))
 	require.NoError(t, err)
-	m, err := jot.New(set, jot.WithVerificationKeys(jot.PrivateKey("ES256", ecKey)))
+	m, err := jot.New(set, jot.WithVerificationKeys(jot.PrivateKey("ES256", ecKey)), jot.WithStore(jot.NewMemoryStore()))
 	require.NoError(t, err)
-
-	var out bytes.Buffer
-	for name, v := range map[string]any{
-		"key": jot.HS256(hidden), "pointer": new(jot.HS384(hidden)), "rsa": jot.PrivateKey("RS256", rsaKey), "ec": jot.PrivateKey("ES256", ecKey),
-		"ed": jot.PrivateKey("EdDSA", edKey), "set": set, "manager": m, "value": *set, "within": struct{ K jot.Key }{jot.HS512(hidden)},
-		"slice": []jot.Key{jot.HS256(hidden)}, "map": map[string]any{"k": jot.HS256(hidden)},
-		"keyfunc": jot.Keyfunc(func(*jwt.Token) (any, error) { return hidden, nil }, "HS256"), "defect": jot.HS256(hidden[:7]),
-	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
-			_, _ = fmt.Fprintf(&out, verb+"\n", v)
-		}
-		for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-			slog.New(handler).Info(name, "v", v)
-		}
-		if text, err := json.Marshal(v); err == nil {
-			out.Write(text)
-		}
+	remote := jot.PrivateKey("ES256", remoteSigner{ecKey})
+	keys := map[string]any{
+		"HS256": jot.HS256(hidden), "HS384": new(jot.HS384(hidden)), "HS512": jot.HS512(hidden).WithID("x"),
+		"RS256": jot.PrivateKey("RS256", rsaKey), "PS256": jot.PrivateKey("PS256", rsaKey).WithID("x"), "ES256": jot.PrivateKey("ES256", ecKey),
+		"EdDSA": jot.PrivateKey("EdDSA", edKey), "a remote key": remote, "a set": set, "a set, by value": *set, "a manager": m,
+		"a Keyfunc": jot.Keyfunc(func(*jwt.Token) (any, error) { return hidden, nil }, "HS256"), "a defect": jot.HS256(hidden[:7]),
 	}
-	_, err = jot.New(jot.HS256(hidden[:7]))
-	_, _ = io.WriteString(&out, err.Error())
-
-	text := out.String()
-	require.Contains(t, text, "jot.Key(HS256)")
-	for _, b := range [][]byte{hidden, hidden[:7], rsaKey.D.Bytes(), rsaKey.Primes[0].Bytes(), edKey[:32]} {
-		b = b[:min(12, len(b))]
-		decimal := strings.Trim(fmt.Sprint(b), "[]")
-		for _, form := range []string{
-			string(b), hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)), base64.StdEncoding.EncodeToString(b)[:8], decimal,
-			strings.ReplaceAll(decimal, " ", ", "), strings.Trim(fmt.Sprintf("%#v", b), "[]byte{}"),
+	for name, key := range keys {
+		for holder, v := range map[string]any{
+			"itself": key, "a pointer": &key, "a slice": []any{key}, "a map": map[string]any{"k": key},
+			"an exported field": struct{ K any }{key}, "another field": struct{ k any }{key}, "a pointer to a field": &struct{ k *any }{&key},
 		} {
-			require.NotContains(t, text, form)
+			for printer, printed := range printers {
+				if form, found := shows(printed(v), material); found {
+					t.Fatalf("%s in %s, printed by %s, shows %q", name, holder, printer, form)
+				}
+			}
 		}
 	}
-	require.NotContains(t, text, rsaKey.D.String()[:20])
+
+	// The eyes of this test are open: bare material, held the same way, is seen.
+	for printer, printed := range printers {
+		if printer == "%T" || printer == "%p" {
+			continue
+		}
+		for _, bare := range []any{hidden, edKey, rsaKey.D, scalar} {
+			_, found := shows(printed(struct{ K any }{bare}), material)
+			require.True(t, found, "%T by %s: %s", bare, printer, printed(struct{ K any }{bare}))
+		}
+	}
+
+	for _, mistake := range []jot.Key{jot.HS256(hidden[:7]), jot.HS256(append([]byte("-----BEGIN "), hidden...)), jot.HS256(hidden).WithID("\xff")} {
+		_, err := jot.New(mistake)
+		require.Error(t, err)
+		_, found := shows(err.Error(), material)
+		require.False(t, found, err)
+	}
+}
+
+// What is printed instead is enough to tell keys apart.
+func TestKeyString(t *testing.T) {
+	for want, key := range map[string]jot.Key{
+		"jot.Key(HS256)":         jot.HS256(secret),
+		"jot.Key(HS256, 2)":      jot.HS256(secret).WithID("2"),
+		"jot.Key(ES256, k)":      jot.PublicKey("ES256", &ecKey.PublicKey).WithID("k"),
+		"jot.Key(ES256)":         jot.PrivateKey("ES256", ecKey).WithID(""),
+		"jot.Key(unusable)":      {},
+		"jot.Key(RS256, a\x00b)": jot.PrivateKey("RS256", rsaKey).WithID("a\x00b"),
+	} {
+		require.Equal(t, want, key.String())
+		require.Equal(t, want, key.GoString())
+		require.Equal(t, want, fmt.Sprintf("%x", key))
+		require.Equal(t, want, fmt.Sprintf("%#v", key))
+		require.Equal(t, want, key.LogValue().String())
+		text, err := json.Marshal(map[string]any{"key": key})
+		require.NoError(t, err)
+		require.JSONEq(t, `{"key":`+quoteJSON(want)+`}`, string(text))
+	}
+}
+
+// Which source a token leads to does not depend on how its header is spelled, nor on a source that knows nothing.
+func TestSeveralSources(t *testing.T) {
+	next := jot.HS256(bytes.Repeat([]byte("n"), 64)).WithID("2")
+	m := manager(t, next, jot.WithVerificationKeys(jot.HS256(secret)))
+	for _, header := range []string{ourHeader, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"HS256","x":1}`} {
+		_, err := m.Verify(ctx, forge(t, header, `{`+sound+`}`))
+		require.NoError(t, err, header)
+	}
+
+	es := manager(t, jot.PrivateKey("ES256", ecKey))
+	unknown := func(err error) jot.KeySource {
+		return jot.Keyfunc(func(*jwt.Token) (any, error) { return nil, err }, "ES256")
+	}
+	knows := jot.Keyfunc(func(*jwt.Token) (any, error) { return &ecKey.PublicKey, nil }, "ES256")
+	down := fmt.Errorf("%w: no keys", jot.ErrUnavailable)
+	for _, raw := range []string{access(t, es), access(t, es, jot.HeaderParam("a", "b"))} {
+		for _, second := range []jot.KeySource{knows, jot.PublicKey("ES256", &ecKey.PublicKey)} {
+			for _, err := range []error{errors.New("kid not found"), down} {
+				_, err := manager(t, unknown(err), jot.WithVerificationKeys(second)).Verify(ctx, raw)
+				require.NoError(t, err)
+			}
+		}
+		_, err := manager(t, unknown(errors.New("kid not found")), jot.WithVerificationKeys(unknown(down))).Verify(ctx, raw)
+		require.ErrorIs(t, err, jot.ErrUnavailable)
+	}
+
+	_, err := jot.New(jot.HS256(secret).WithID("1"), jot.WithVerificationKeys(next.WithID("1")))
+	require.ErrorContains(t, err, `two HS256 keys have the id "1"`)
 }

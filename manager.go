@@ -33,9 +33,9 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	m.apply(opts)
 	m.settle()
 	m.sources = append([]KeySource{keys}, m.extra...)
-	bare := map[string]bool{}
+	bare, named := map[string]bool{}, map[keyID]bool{}
 	for _, source := range m.sources {
-		if source == nil {
+		if _, set := source.(*KeySet); !set && isNil(source) { // a nil set says so itself
 			m.errs = append(m.errs, errors.New("jot: the key source is nil"))
 			continue
 		}
@@ -48,6 +48,12 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 				m.errs = append(m.errs, fmt.Errorf("jot: two %s keys have no id: give one of them an id (Key.WithID)", alg))
 			}
 			bare[alg] = true
+		}
+		for id := range source.keys().byID {
+			if named[id] {
+				m.errs = append(m.errs, fmt.Errorf("jot: two %s keys have the id %q", id.alg, id.id))
+			}
+			named[id] = true
 		}
 	}
 	if err := errors.Join(m.errs...); err != nil {

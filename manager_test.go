@@ -94,8 +94,10 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	for _, text := range []string{"the secret has 5 bytes", "an option is nil", "WithRealm", "WithClock", "WithLeeway"} {
 		require.ErrorContains(t, err, text)
 	}
-	_, err = jot.New(nil)
-	require.ErrorContains(t, err, "the key source is nil")
+	for _, source := range []jot.KeySource{nil, (*jot.Key)(nil)} {
+		_, err = jot.New(source)
+		require.ErrorContains(t, err, "the key source is nil")
+	}
 }
 
 func TestBoundsAreInclusive(t *testing.T) {

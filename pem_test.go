@@ -1,13 +1,13 @@
 package jot_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
+	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +38,10 @@ func TestParsePEM(t *testing.T) {
 		"RS256": manager(t, jot.PrivateKey("RS256", rsaKey)), "PS256": manager(t, jot.PrivateKey("PS256", rsaKey)),
 		"ES256": manager(t, jot.PrivateKey("ES256", ecKey)), "EdDSA": manager(t, jot.PrivateKey("EdDSA", edKey)),
 	}
+	ids := map[string]string{
+		"RS256": jot.PublicKey("RS256", &rsaKey.PublicKey).ID(), "PS256": jot.PublicKey("PS256", &rsaKey.PublicKey).ID(),
+		"ES256": jot.PublicKey("ES256", &ecKey.PublicKey).ID(), "EdDSA": jot.PublicKey("EdDSA", edKey.Public()).ID(),
+	}
 	for _, tc := range []struct {
 		name, alg, text string
 		signs           bool
@@ -55,10 +59,14 @@ func TestParsePEM(t *testing.T) {
 		{"PKIX, Ed25519", "EdDSA", pkix(edKey.Public()), false},
 		{"PKCS #1, public", "RS256", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey)), false},
 		{"a certificate, out of date", "ES256", certificate(&ecKey.PublicKey, ecKey), false},
+		{"a certificate, RSA", "PS256", certificate(&rsaKey.PublicKey, rsaKey), false},
+		{"a certificate, Ed25519", "EdDSA", certificate(edKey.Public(), edKey), false},
+		{"lines of another system", "ES256", strings.ReplaceAll(sec1, "\n", "\r\n"), true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			key, err := jot.ParsePEM(tc.alg, []byte(tc.text))
 			require.NoError(t, err)
+			require.Equal(t, ids[tc.alg], key.ID(), "both halves have one id")
 			m := manager(t, key)
 			require.True(t, accepts(t, m, issuers[tc.alg]))
 			raw, err := m.CreateAccessToken(ctx, "alice")
@@ -72,12 +80,19 @@ func TestParsePEM(t *testing.T) {
 
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
+	exchange, err := ecdh.X25519().GenerateKey(rand.Reader)
+	require.NoError(t, err)
 	for _, tc := range []struct{ name, alg, text, want string }{
 		{"nothing", "RS256", "", "holds no PEM block"},
 		{"no PEM", "RS256", "secret", "holds no PEM block"},
 		{"only parameters", "ES256", parameters, "holds no PEM block"},
 		{"two keys", "ES256", sec1 + pkcs8(rsaKey), "more than one key"},
 		{"a key and a certificate", "ES256", sec1 + certificate(&ecKey.PublicKey, ecKey), "more than one key"},
+		{"two keys, the second encrypted", "ES256", sec1 + block("ENCRYPTED PRIVATE KEY", []byte("x")), "the key is encrypted"},
+		{"both halves", "ES256", pkix(&ecKey.PublicKey) + sec1, "more than one key"},
+		{"a chain of certificates", "ES256", certificate(&ecKey.PublicKey, ecKey) + certificate(&ecKey.PublicKey, ecKey), "more than one key"},
+		{"two files put together without a line between", "ES256", strings.TrimSpace(sec1) + sec1, "holds no PEM block"},
+		{"half a file", "ES256", sec1[:len(sec1)-30], "holds no PEM block"},
 		{"encrypted PKCS #8", "RS256", block("ENCRYPTED PRIVATE KEY", []byte("x")), "the key is encrypted"},
 		{"encrypted PKCS #1", "RS256", string(pem.EncodeToMemory(&pem.Block{
 			Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x"),
@@ -88,9 +103,13 @@ func TestParsePEM(t *testing.T) {
 		{"garbage, SEC 1", "ES256", block("EC PRIVATE KEY", []byte("hunter2")), "the EC PRIVATE KEY cannot be read"},
 		{"garbage, PKIX", "RS256", block("PUBLIC KEY", []byte("hunter2")), "the PUBLIC KEY cannot be read"},
 		{"garbage, a certificate", "RS256", block("CERTIFICATE", []byte("hunter2")), "the CERTIFICATE cannot be read"},
+		{"a key cut short", "RS256", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)[:600]), "the RSA PRIVATE KEY cannot be read"},
+		{"one form under the name of another", "ES256", block("PRIVATE KEY", der(x509.MarshalECPrivateKey(ecKey))), "the PRIVATE KEY cannot be read"},
+		{"a key that signs nothing", "EdDSA", pkcs8(exchange), "a key of type *ecdh.PrivateKey is not for EdDSA"},
 		{"a key of another algorithm", "ES256", pkcs8(rsaKey), "a key of type *rsa.PublicKey is not for ES256"},
 		{"another curve", "ES384", sec1, "the EC key is on P-256, ES384 wants P-384"},
 		{"a weak key", "RS256", pkix(&weak.PublicKey), "has 1024 bits"},
+		{"a weak key, private", "RS256", pkcs8(weak), "has 1024 bits"},
 		{"HMAC", "HS256", pkcs8(rsaKey), "HS256 signs with a secret"},
 		{"no algorithm", "", pkcs8(rsaKey), `unknown algorithm ""`},
 	} {
@@ -98,10 +117,13 @@ func TestParsePEM(t *testing.T) {
 			key, err := jot.ParsePEM(tc.alg, []byte(tc.text))
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "hunter2")
+			for line := range strings.Lines(tc.text) {
+				if !strings.HasPrefix(line, "-----") && len(line) > 12 {
+					require.NotContains(t, err.Error(), line[:12])
+				}
+			}
 			_, err = jot.New(key)
 			require.Error(t, err, "the key that comes with an error is none")
 		})
 	}
-	require.IsType(t, &ecdsa.PublicKey{}, ecKey.Public())
-	require.IsType(t, ed25519.PublicKey{}, edKey.Public())
 }

@@ -132,10 +132,21 @@ func (m *Manager) keyOf(segment, text string) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
+	var failed error // one source that cannot tell does not silence the next
 	for _, source := range m.sources {
-		if k, err := source.keys().candidate(h, text); k != nil || err != nil {
-			return k, err
+		k, err := source.keys().candidate(h, text)
+		if k != nil && err == nil {
+			return k, nil
 		}
+		failed = errors.Join(failed, err)
+	}
+	for _, source := range m.sources { // nobody was meant by name
+		if k := source.keys().single; k != nil && !h.HasID && k.alg == h.Alg {
+			return k, nil
+		}
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	return nil, errNoKey
 }

@@ -26,6 +26,32 @@ func TestMemoryStore(t *testing.T) {
 	jottest.TestStore(t, func(*testing.T) jot.Store { return jot.NewMemoryStore() })
 }
 
+// The ten lines that a user writes pass as well.
+func TestOwnBlocklist(t *testing.T) {
+	jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return &revocations{until: map[string]time.Time{}} })
+}
+
+// A store may live on a machine whose clock is another, and answer in its own time.
+func TestBlocklistOfAnotherClock(t *testing.T) {
+	for _, ahead := range []time.Duration{5 * time.Second, 150 * time.Millisecond, -5 * time.Second} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return elsewhere{&revocations{until: map[string]time.Time{}}, ahead} })
+		})
+	}
+}
+
+// elsewhere moves the ends of entries instead of the clock.
+type elsewhere struct {
+	*revocations
+
+	ahead time.Duration
+}
+
+func (e elsewhere) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	return e.revocations.Revoke(ctx, id, until.Add(-e.ahead))
+}
+
 // blocklists are wrong, each in one way.
 var blocklists = map[string]struct {
 	fails string
@@ -56,6 +82,18 @@ var blocklists = map[string]struct {
 	"hides a cancellation":  {"a cancelled context gives no wrong answer", func() jot.Blocklist { return hides{NewMemory()} }},
 	"says revoked to all":   {"unknown ids are not revoked", func() jot.Blocklist { return all{NewMemory()} }},
 	"fails at what is past": {"what has passed is no error", func() jot.Blocklist { return fussy{NewMemory()} }},
+	"loses the later end": {"of many at once the latest end holds", func() jot.Blocklist {
+		return lossy{&naive{known: map[string]time.Time{}}, NewMemory()}
+	}},
+	"drops an entry that ends": {"revoking again extends and never shortens", func() jot.Blocklist { return drops{&revocations{until: map[string]time.Time{}}} }},
+	"takes ids for patterns":   {"ids are opaque", func() jot.Blocklist { return matching{&naive{known: map[string]time.Time{}}, like} }},
+	"takes ids for beginnings": {"ids are opaque", func() jot.Blocklist { return matching{&naive{known: map[string]time.Time{}}, strings.HasPrefix} }},
+	"looks at beginnings": {"ids are opaque", func() jot.Blocklist {
+		return matching{&naive{known: map[string]time.Time{}}, func(known, id string) bool { return strings.HasPrefix(id, known) }}
+	}},
+	"takes signs for one":       {"ids are opaque", func() jot.Blocklist { return changed{NewMemory(), each(plane), plane} }},
+	"forgets a cancelled entry": {"a cancelled context gives no wrong answer", func() jot.Blocklist { return shrugs{NewMemory()} }},
+	"forgets all but the last":  {"a revoked id is found", func() jot.Blocklist { return &single{} }},
 }
 
 // stores are wrong, each in one way.
@@ -178,6 +216,97 @@ func (c changed) Revoke(ctx context.Context, id string, until time.Time) (bool, 
 
 func (c changed) Revoked(ctx context.Context, ids ...string) (bool, error) {
 	return c.Blocklist.Revoked(ctx, c.read(ids)...)
+}
+
+// lossy knows who was first, but not which end is the later.
+type lossy struct {
+	*naive
+
+	first jot.Blocklist
+}
+
+func (l lossy) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	if _, err := l.naive.Revoke(ctx, id, until); err != nil {
+		return false, err
+	}
+	return l.first.Revoke(ctx, id, time.Now().Add(time.Hour))
+}
+
+// drops does what Redis does with EXPIREAT and an instant that has passed.
+type drops struct{ *revocations }
+
+func (d drops) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	first, err := d.revocations.Revoke(ctx, id, until)
+	if until.Before(time.Now()) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.until, id)
+	}
+	return first, err
+}
+
+// matching finds an id by another rule than equality.
+type matching struct {
+	*naive
+
+	matches func(known, id string) bool
+}
+
+func (m matching) Revoked(_ context.Context, ids ...string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for known := range m.known {
+		if slices.ContainsFunc(ids, func(id string) bool { return m.matches(known, id) }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// like is SQL's, without the escaping.
+func like(known, pattern string) bool {
+	pattern = regexp.QuoteMeta(pattern)
+	pattern = strings.NewReplacer("%", ".*", "_", ".").Replace(pattern)
+	return regexp.MustCompile("^(?s:" + pattern + ")$").MatchString(known)
+}
+
+// plane does what a collation of three bytes a letter does: all beyond it are one.
+func plane(id string) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0xffff {
+			return '?'
+		}
+		return r
+	}, id)
+}
+
+type shrugs struct{ jot.Blocklist }
+
+func (b shrugs) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
+	if ctx.Err() != nil {
+		return true, nil //nolint:nilerr // that is what is wrong with it
+	}
+	return b.Blocklist.Revoke(ctx, id, until)
+}
+
+// single has room for one id.
+type single struct {
+	mu sync.Mutex
+	id string
+}
+
+func (s *single) Revoke(_ context.Context, id string, _ time.Time) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.id != id
+	s.id = id
+	return first, nil
+}
+
+func (s *single) Revoked(_ context.Context, ids ...string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(ids, s.id), nil
 }
 
 type forgetful struct{}
@@ -351,13 +480,53 @@ func TestRequest(t *testing.T) {
 	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
 	require.NoError(t, err)
 	handler := auth.Required(jot.Scopes("admin"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, jot.Identity(r.Context()))
+		_, _ = io.WriteString(w, r.Method+" "+r.URL.String()+" "+jot.Identity(r.Context()))
 	}))
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, jottest.Request(t, auth, "GET", "/admin?x=1", "alice", jot.Scopes("admin")))
-	require.Equal(t, "alice", w.Body.String())
+	answer := func(r *http.Request) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	require.Equal(t, "PUT /admin?x=1 alice", answer(jottest.Request(t, auth, "PUT", "/admin?x=1", "alice", jot.Scopes("admin"))).Body.String())
+	require.Equal(t, 403, answer(jottest.Request(t, auth, "GET", "/admin", "bob")).Code)
 
-	w = httptest.NewRecorder()
-	handler.ServeHTTP(w, jottest.Request(t, auth, "GET", "/admin", "bob"))
-	require.Equal(t, 403, w.Code)
+	r := httptest.NewRequest("POST", "/admin", strings.NewReader("{}"))
+	require.Equal(t, 401, answer(r).Code)
+	r.Header.Set("Authorization", "Basic eDp5")
+	jottest.Authorize(t, r, auth, "carol", jot.Scopes("admin", "more"))
+	require.Equal(t, "POST /admin carol", answer(r).Body.String(), "instead of the credential that was there")
+}
+
+// A token that cannot be made fails the test, at once.
+func TestRequestFails(t *testing.T) {
+	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
+	require.NoError(t, err)
+	for _, f := range []func(testing.TB){
+		func(tb testing.TB) { jottest.Request(tb, auth, "GET", "/", "") },
+		func(tb testing.TB) {
+			jottest.Authorize(tb, httptest.NewRequest("GET", "/", nil), auth, "alice", jot.Type("x"))
+		},
+	} {
+		tb := &stopped{TB: t}
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			f(tb)
+			tb.message = "it went on"
+		}()
+		<-done
+		require.Regexp(t, "^jottest: jot: .+", tb.message)
+	}
+}
+
+// stopped is a test that may fail.
+type stopped struct {
+	testing.TB
+
+	message string
+}
+
+func (s *stopped) Fatalf(format string, args ...any) {
+	s.message = fmt.Sprintf(format, args...)
+	runtime.Goexit()
 }

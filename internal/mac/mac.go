@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -98,8 +99,10 @@ func (m Method) CheckPublic(key crypto.PublicKey) error {
 			return errors.New("the RSA key is empty")
 		case k.N.BitLen() < 2048 || k.N.BitLen() > 16384:
 			return fmt.Errorf("the RSA key has %d bits, %s wants 2048 to 16384", k.N.BitLen(), m.Alg())
-		case k.E < 3 || k.E%2 == 0:
-			return fmt.Errorf("the RSA key's exponent %d is not an odd number of at least 3", k.E)
+		case k.N.Bit(0) == 0: // crypto/rsa would refuse this and the next at every token
+			return errors.New("the RSA key's modulus is even")
+		case k.E < 3 || k.E%2 == 0 || k.E > math.MaxInt32:
+			return fmt.Errorf("the RSA key's exponent %d is not an odd number from 3 to %d", k.E, math.MaxInt32)
 		default:
 			return nil
 		}

@@ -1,6 +1,7 @@
 package mac_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -11,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -75,11 +77,7 @@ func TestMethodsAgainstGolangJWT(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, theirs.Verify(text, signature, secret))
 		require.Equal(t, must(theirs.Sign(text, secret)), signature)
-		verify := m.Verifier(secret)
-		require.NoError(t, verify(text, signature))
-		require.Error(t, verify(text+"x", signature))
-		require.Error(t, verify(text, signature[1:]))
-		require.Error(t, verify(text, nil))
+		wantOnly(t, m.Verifier(secret), signature)
 	}
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
 		m, theirs, key := lookup(t, alg), jwt.GetSigningMethod(alg), pairOf(alg)
@@ -87,28 +85,12 @@ func TestMethodsAgainstGolangJWT(t *testing.T) {
 		require.NoError(t, m.CheckPublic(key.Public()))
 		verify := m.Verifier(key.Public())
 		for _, signer := range []crypto.Signer{key, remote{key}} {
-			for range 20 { // among many ECDSA signatures some have short numbers
-				signature, err := m.Signer(signer)(text)
-				require.NoError(t, err)
-				require.NoError(t, theirs.Verify(text, signature, key.Public()))
-				require.NoError(t, verify(text, signature))
-			}
+			signature, err := m.Signer(signer)(text)
+			require.NoError(t, err)
+			require.NoError(t, theirs.Verify(text, signature, key.Public()))
+			wantOnly(t, verify, signature)
 		}
-		signature := must(theirs.Sign(text, key))
-		if alg[:2] != "PS" { // golang-jwt salts as long as it can
-			require.NoError(t, verify(text, signature))
-		}
-		for i := range signature {
-			signature[i] ^= 1
-			require.Error(t, verify(text, signature))
-			signature[i] ^= 1
-			if len(signature) > 100 {
-				break
-			}
-		}
-		require.Error(t, verify(text+"x", signature))
-		require.Error(t, verify(text, append(signature, 0)))
-		require.Error(t, verify(text, nil))
+		require.NoError(t, verify(text, must(theirs.Sign(text, key))), alg)
 	}
 	for _, alg := range []string{"none", "", "hs256", "HS1", "ES256K", "EDDSA", "Ed448"} {
 		_, ok := mac.Lookup(alg)
@@ -116,15 +98,35 @@ func TestMethodsAgainstGolangJWT(t *testing.T) {
 	}
 }
 
+// wantOnly asks that a signature is good, and that none is that differs from it, or is of another text.
+func wantOnly(t *testing.T, verify func(string, []byte) error, signature []byte) {
+	t.Helper()
+	require.NoError(t, verify(text, signature))
+	for i := 0; i < len(signature); i += 1 + len(signature)/70 { // of a long one every few bytes
+		changed := bytes.Clone(signature)
+		changed[i] ^= 1
+		require.Error(t, verify(text, changed), i)
+	}
+	require.Error(t, verify(text+"x", signature))
+	require.Error(t, verify("", signature))
+	require.Error(t, verify(text, signature[1:]))
+	require.Error(t, verify(text, signature[:len(signature)-1]))
+	require.Error(t, verify(text, append(bytes.Clone(signature), 0)))
+	require.Error(t, verify(text, make([]byte, len(signature))))
+	require.Error(t, verify(text, nil))
+}
+
 // RFC 7518 section 3.5: the salt is as long as the hash, no other.
 func TestPSSSalt(t *testing.T) {
-	m := lookup(t, "PS256")
-	h := crypto.SHA256.New()
-	h.Write([]byte(text))
-	for length, good := range map[int]bool{32: true, 20: false, 31: false, 33: false, rsa.PSSSaltLengthAuto: false} {
-		signature, err := rsa.SignPSS(rand.Reader, rsaKey, crypto.SHA256, h.Sum(nil), &rsa.PSSOptions{SaltLength: length})
-		require.NoError(t, err)
-		require.Equal(t, good, m.Verifier(&rsaKey.PublicKey)(text, signature) == nil, length)
+	for alg, hash := range map[string]crypto.Hash{"PS256": crypto.SHA256, "PS384": crypto.SHA384, "PS512": crypto.SHA512} {
+		verify := lookup(t, alg).Verifier(&rsaKey.PublicKey)
+		h := hash.New()
+		h.Write([]byte(text))
+		for _, length := range []int{hash.Size(), 20, hash.Size() - 1, hash.Size() + 1, rsa.PSSSaltLengthAuto} {
+			signature, err := rsa.SignPSS(rand.Reader, rsaKey, hash, h.Sum(nil), &rsa.PSSOptions{SaltLength: length})
+			require.NoError(t, err)
+			require.Equal(t, length == hash.Size(), verify(text, signature) == nil, "%s: %d", alg, length)
+		}
 	}
 }
 
@@ -144,8 +146,12 @@ func TestCheckPublic(t *testing.T) {
 		return &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), bits-1, 1), E: 65537}
 	}
 	exponent := func(e int) *rsa.PublicKey { return &rsa.PublicKey{N: rsaKey.N, E: e} }
-	//nolint:staticcheck // no parser would make them
-	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
+	tooWide := math.MaxInt32
+	tooWide += 2 // negative on a 32-bit machine
+	//nolint:staticcheck // no parser would make most of them
+	point := func(x, y *big.Int) *ecdsa.PublicKey { return &ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y} }
+	coordinates := must(curves["ES256"].PublicKey.Bytes())[1:]
+	x, y, zero := new(big.Int).SetBytes(coordinates[:32]), new(big.Int).SetBytes(coordinates[32:]), new(big.Int)
 	for _, tc := range []struct {
 		alg  string
 		key  crypto.PublicKey
@@ -158,14 +164,22 @@ func TestCheckPublic(t *testing.T) {
 		{"RS256", exponent(1), "exponent 1 is not"},
 		{"RS256", exponent(65536), "exponent 65536 is not"},
 		{"RS256", exponent(-1), "exponent -1 is not"},
+		{"RS256", exponent(tooWide), "is not an odd number from 3 to 2147483647"},
 		{"RS256", exponent(3), ""},
+		{"RS256", exponent(math.MaxInt32), ""},
+		{"PS256", &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(3), 2047), E: 65537}, "the RSA key's modulus is even"},
 		{"RS256", (*rsa.PublicKey)(nil), "the RSA key is empty"},
 		{"RS256", &rsa.PublicKey{}, "the RSA key is empty"},
 		{"RS256", &rsa.PublicKey{N: big.NewInt(-7), E: 3}, "the RSA key is empty"},
 		{"ES256", (*ecdsa.PublicKey)(nil), "the EC key is empty"},
 		{"ES256", &ecdsa.PublicKey{}, "the EC key is empty"},
 		{"ES256", &ecdsa.PublicKey{Curve: elliptic.P256()}, "the EC key is empty"},
-		{"ES256", off, "the EC key is not on its curve"},
+		{"ES256", point(x, y), ""},
+		{"ES256", point(big.NewInt(1), big.NewInt(1)), "the EC key is not on its curve"},
+		{"ES256", point(zero, zero), "the EC key is not on its curve"}, // the point at infinity
+		{"ES256", point(y, x), "the EC key is not on its curve"},
+		{"ES256", point(new(big.Int).Neg(x), y), "the EC key is not on its curve"},
+		{"ES256", point(new(big.Int).Add(x, elliptic.P256().Params().P), y), "the EC key is not on its curve"},
 		{"ES256", &curves["ES384"].PublicKey, "the EC key is on P-384, ES256 wants P-256"},
 		{"ES512", &curves["ES256"].PublicKey, "is on P-256, ES512 wants P-521"},
 		{"EdDSA", ed25519.PublicKey(nil), "has 0 bytes, not 32"},
@@ -188,10 +202,9 @@ func TestCheckPublic(t *testing.T) {
 	}
 }
 
-// With a key of small order one signature is good for almost any message.
-func TestSmallOrder(t *testing.T) {
-	m := lookup(t, "EdDSA")
-	for _, point := range []string{
+// smallOrders are all encodings of the points of order 1, 2, 4 and 8: those not reduced (p and p+1) included.
+func smallOrders() (keys []ed25519.PublicKey) {
+	for _, y := range []string{
 		"0000000000000000000000000000000000000000000000000000000000000000",
 		"0100000000000000000000000000000000000000000000000000000000000000",
 		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
@@ -200,12 +213,34 @@ func TestSmallOrder(t *testing.T) {
 		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	} {
-		key := must(hex.DecodeString(point))
-		for range 2 {
-			require.ErrorContains(t, m.CheckPublic(ed25519.PublicKey(key)), "has a small order")
-			key[31] |= 0x80 // the same point with the sign bit
-		}
+		key := must(hex.DecodeString(y))
+		signed := bytes.Clone(key)
+		signed[31] |= 0x80
+		keys = append(keys, key, signed)
 	}
+	return keys
+}
+
+// With a key of small order nobody needs a private key: of few messages one has a signature that can be written down.
+func TestSmallOrder(t *testing.T) {
+	m := lookup(t, "EdDSA")
+	forgeable := func(key ed25519.PublicKey) bool {
+		for i := range 100 {
+			for _, r := range smallOrders() {
+				if ed25519.Verify(key, []byte{byte(i)}, append(r, make([]byte, 32)...)) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, key := range smallOrders() {
+		require.True(t, forgeable(key), "%x is none", []byte(key))
+		require.ErrorContains(t, m.CheckPublic(key), "has a small order", "%x", []byte(key))
+	}
+	public := edwards.Public().(ed25519.PublicKey)
+	require.False(t, forgeable(public))
+	require.NoError(t, m.CheckPublic(public))
 }
 
 // answers is a signer that answers one thing.
@@ -241,7 +276,10 @@ func TestSignersThatFail(t *testing.T) {
 		_, err := lookup(t, "ES256").Signer(answers{pairOf("ES256"), der, nil})(text)
 		require.ErrorContains(t, err, "the signer's answer is no ES256 signature", name)
 	}
-	signature, err := lookup(t, "ES256").Signer(answers{pairOf("ES256"), must(asn1.Marshal(pair{one, one})), nil})(text)
-	require.NoError(t, err)
-	require.Equal(t, strings.Repeat("00", 31)+"01"+strings.Repeat("00", 31)+"01", hex.EncodeToString(signature))
+	for alg, size := range map[string]int{"ES256": 32, "ES384": 48, "ES512": 66} {
+		short, err := lookup(t, alg).Signer(answers{pairOf(alg), must(asn1.Marshal(pair{one, big.NewInt(2)})), nil})(text)
+		require.NoError(t, err)
+		zeros := strings.Repeat("00", size-1)
+		require.Equal(t, zeros+"01"+zeros+"02", hex.EncodeToString(short), "small numbers have full width too")
+	}
 }
