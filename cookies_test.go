@@ -3,6 +3,7 @@ package jot_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -242,6 +243,12 @@ func TestCookieCredentials(t *testing.T) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}
 	}
+	multi := func(text string) func(*http.Request) {
+		return func(r *http.Request) {
+			form(text)(r)
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
+		}
+	}
 	header := set("X-Csrf-Token", csrf)
 	cookie := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name, Value: value}) }
@@ -287,6 +294,13 @@ func TestCookieCredentials(t *testing.T) {
 		{name: "the value in the URL", method: "POST", change: list1(func(r *http.Request) { r.URL.RawQuery = "csrf=" + url.QueryEscape(csrf) }), code: "csrf_failed"},
 		{name: "the value in a form", method: "POST", change: list1(form("csrf=" + csrf))},
 		{name: "a wrong value in a form", method: "POST", change: list1(form("csrf=x")), code: "csrf_failed"},
+		{name: "the value in a form with files", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf + "\r\n--B--\r\n"))},
+		{name: "a form with files, without the value", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--B--\r\n")), code: "csrf_failed"},
+		{name: "a form with files, cut off", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf)), code: "invalid_request"},
+		{name: "the value as a file", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"x\"\r\n\r\n" + csrf + "\r\n--B--\r\n")), code: "csrf_failed"},
+		{name: "a form that is too large", method: "POST", change: list1(form("a=" + strings.Repeat("x", 1<<16) + "&csrf=" + csrf)), code: "invalid_request"},
+		{name: "a form that breaks off", method: "POST", change: list1(form("x"), func(r *http.Request) { r.Body = io.NopCloser(failingBody{}) }), code: "invalid_request"},
+		{name: "the value in JSON", method: "POST", change: list1(form(`{"csrf":"`+csrf+`"}`), set("Content-Type", "application/json")), code: "csrf_failed"},
 		{name: "two values in a form", method: "POST", change: list1(form("csrf=" + csrf + "&csrf=" + csrf)), code: "invalid_request"},
 		{name: "a wrong header beside a right form", method: "POST", change: list1(set("X-Csrf-Token", "x"), form("csrf="+csrf)), code: "csrf_failed"},
 		{name: "from another site", method: "POST", change: list1(header, set("Sec-Fetch-Site", "cross-site")), code: "csrf_failed"},

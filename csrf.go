@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -74,20 +75,29 @@ func (m *Manager) crossOrigin(r *http.Request) error {
 
 // csrfBefore is the half of the double submit that needs no token: the origin's rule, and that there is a value to
 // compare. It returns the value, "" if none is asked.
-func (m *Manager) csrfBefore(r *http.Request) (value string, err error) {
-	if m.profile.NoCSRF {
-		return "", nil
+func (m *Manager) csrfBefore(r *http.Request, refresh bool) (value string, err error) {
+	header, field := m.cookies.CSRFHeader, m.cookies.CSRFField
+	if p := m.profile.CSRF; p != nil {
+		if !slices.Contains(p.Methods, r.Method) {
+			return "", nil
+		}
+		which := 0
+		if refresh {
+			which = 1
+		}
+		header, field = p.Header[which], p.Field[which]
+	} else {
+		if err := m.crossOrigin(r); err != nil {
+			return "", err
+		}
+		if isSafe(r.Method) || isUpgrade(r) { // for which a page cannot set headers
+			return "", nil
+		}
 	}
-	if err := m.crossOrigin(r); err != nil {
-		return "", err
-	}
-	if isSafe(r.Method) || isUpgrade(r) { // for which a page cannot set headers
-		return "", nil
-	}
-	if fields := r.Header[http.CanonicalHeaderKey(m.cookies.CSRFHeader)]; len(fields) > 0 {
+	if fields := r.Header[http.CanonicalHeaderKey(header)]; len(fields) > 0 {
 		value = fields[0]
-	} else if m.cookies.CSRFField != "" {
-		if value, err = inBody(r, m.cookies.CSRFField); err != nil {
+	} else if field != "" {
+		if value, err = inForms(r, field); err != nil {
 			return "", m.refuse(ErrBadRequest, err, nil)
 		}
 	}

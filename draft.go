@@ -16,6 +16,7 @@ type draft struct {
 	fresh                       bool
 	freshFor                    time.Duration
 	expiresIn, refreshExpiresIn time.Duration
+	noExpiry                    bool
 	scopes, audience            []string
 	claims, headers             members
 	session                     *Token

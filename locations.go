@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -115,7 +116,7 @@ func (m *Manager) credential(r *http.Request, at Location, refresh bool) (raw st
 	case InCookie:
 		return m.cookies.credential(r, refresh)
 	case InQuery:
-		if refresh {
+		if refresh && !m.profile.RefreshInQuery {
 			return "", nil
 		}
 		return m.places.inQuery(r)
@@ -205,29 +206,72 @@ func (p *places) inQuery(r *http.Request) (raw string, err error) {
 
 // inBody finds the token of a body, and leaves the body to be read again.
 func inBody(r *http.Request, key string) (raw string, err error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return "", nil
-	}
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return "", nil
-	}
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	form := kind == "application/x-www-form-urlencoded" && r.Method == http.MethodPost
+	kind, _ := bodyKind(r)
+	form := kind == formKind && r.Method == http.MethodPost
 	if !form && kind != "application/json" && !(strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")) {
 		return "", nil
 	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
-	if err != nil || len(text) > maxBody {
+	text, whole, err := peek(r)
+	if err != nil || !whole {
 		return "", errBody
 	}
 	if form {
-		return inForm(string(text), key)
+		return inForm(text, key)
 	}
-	return inJSON(string(text), key)
+	return inJSON(text, key)
+}
+
+const formKind = "application/x-www-form-urlencoded"
+
+// bodyKind returns the media type of a body, "" if there is none that can be read.
+func bodyKind(r *http.Request) (kind string, params map[string]string) {
+	if coding := r.Header.Get("Content-Encoding"); r.Body == nil || r.Body == http.NoBody || coding != "" && !strings.EqualFold(coding, "identity") {
+		return "", nil
+	}
+	kind, params, _ = mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind, params
+}
+
+// peek reads the beginning of a body, and leaves all of it to be read again; whole says that it was all.
+func peek(r *http.Request) (text string, whole bool, err error) {
+	head, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), r.Body), r.Body}
+	return string(head), len(head) <= maxBody, err
+}
+
+// inForms finds a field of a form of either kind. Of one with files it has to stand before them.
+func inForms(r *http.Request, name string) (value string, err error) {
+	kind, params := bodyKind(r)
+	if kind != formKind && kind != "multipart/form-data" {
+		return "", nil
+	}
+	text, whole, err := peek(r)
+	if err != nil {
+		return "", errBody
+	}
+	if kind == formKind {
+		if !whole {
+			return "", errBody
+		}
+		return inForm(text, name)
+	}
+	parts := multipart.NewReader(strings.NewReader(text), params["boundary"])
+	for {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			return "", nil //nolint:nilerr // its end, or the end of what is looked at: not there
+		}
+		if part.FormName() == name && part.FileName() == "" {
+			field, err := io.ReadAll(part)
+			if err != nil {
+				return "", errBody
+			}
+			return string(field), nil
+		}
+	}
 }
 
 func inForm(text, key string) (raw string, err error) {
@@ -252,8 +296,11 @@ func inJSON(text, key string) (raw string, err error) {
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errBody) || errors.Is(err, strictjson.ErrDuplicate):
 		return "", errBody
+	case err != nil:
+		return "", nil // no JSON, so no credential either
 	}
 	return raw, nil
 }

@@ -84,7 +84,7 @@ func TestLocations(t *testing.T) {
 		{name: "JSON, empty", options: options(body), carry: inBody(object, `{"access_token":""}`), code: "token_missing"},
 		{name: "JSON, a number", options: options(body), carry: inBody(object, `{"access_token":1}`), code: "invalid_request"},
 		{name: "JSON, twice", options: options(body), carry: inBody(object, `{"access_token":"TOKEN","access_token":"TOKEN"}`), code: "invalid_request"},
-		{name: "JSON, broken", options: options(body), carry: inBody(object, `{"access_token":"TOKEN"`), code: "invalid_request"},
+		{name: "JSON, broken", options: options(body), carry: inBody(object, `{"access_token":"TOKEN"`), code: "token_missing"},
 		{name: "JSON, an array", options: options(body), carry: inBody(object, `["TOKEN"]`), code: "token_missing"},
 		{name: "JSON, no text", options: options(body), carry: inBody(object, ``), code: "token_missing"},
 		{name: "JSON, too large", options: options(body), carry: inBody(object, `{"access_token":"TOKEN","x":"`+strings.Repeat("x", 1<<16)+`"}`), code: "invalid_request"},

@@ -89,17 +89,17 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
 	d.refuse(d.session != nil, "InSession", "a refresh token begins a session of its own")
 	rq := m.begin(d, subject)
-	ttl := or(d.expiresIn, m.refreshTTL)
-	raw, err := m.mint(ctx, d, rq, rq.refresh(ttl))
+	d.refreshExpiresIn = d.expiresIn
+	raw, err := m.mint(ctx, d, rq, rq.refresh(m, d))
 	if err != nil {
 		return "", err
 	}
-	moved, err := m.enter(ctx, &rq, m.sessionEnd(0, rq.refresh(ttl).expires))
+	moved, err := m.enter(ctx, &rq, m.sessionEnd(0, rq.refresh(m, d).expires))
 	if err != nil {
 		return "", err
 	}
 	if moved {
-		return m.mint(ctx, d, rq, rq.refresh(ttl))
+		return m.mint(ctx, d, rq, rq.refresh(m, d))
 	}
 	return raw, nil
 }
@@ -186,17 +186,21 @@ type form struct {
 }
 
 // access is an access token, or one of a Type, issued now.
-func (rq *request) access(typ string, ttl time.Duration) form {
-	return form{typ, newUUID(rq.now), rq.now.Unix(), rq.until(rq.now, ttl), accessCSRF(rq.csrf)}
+func (rq *request) access(m *Manager, d *draft, typ string) form {
+	return form{typ, newUUID(rq.now), rq.now.Unix(), rq.until(m, d, typ, rq.now, d.expiresIn, m.accessTTL), accessCSRF(rq.csrf)}
 }
 
 // refresh is the refresh token that the request names.
-func (rq *request) refresh(ttl time.Duration) form {
-	return form{typeRefresh, rq.refreshID, rq.refreshAt.Unix(), rq.until(rq.refreshAt, ttl), rq.csrf}
+func (rq *request) refresh(m *Manager, d *draft) form {
+	return form{typeRefresh, rq.refreshID, rq.refreshAt.Unix(), rq.until(m, d, typeRefresh, rq.refreshAt, d.refreshExpiresIn, m.refreshTTL), rq.csrf}
 }
 
-func (rq *request) until(at time.Time, ttl time.Duration) int64 {
-	until := at.Add(ttl).Unix()
+// until is the end of a token's life.
+func (rq *request) until(m *Manager, d *draft, typ string, at time.Time, given, usual time.Duration) int64 {
+	if d.noExpiry || given == 0 && slices.Contains(m.profile.NoExpiry, typ) {
+		return wire.NoDate
+	}
+	until := at.Add(or(given, usual)).Unix()
 	if !rq.end.IsZero() {
 		until = min(until, rq.end.Unix())
 	}
@@ -230,7 +234,7 @@ func (m *Manager) sessionEnd(access, refresh int64) time.Time {
 
 // mintPair makes both tokens of a request, or neither; end is when a store may forget their session.
 func (m *Manager) mintPair(ctx context.Context, d *draft, rq request) (pair *Pair, end time.Time, err error) {
-	access, refresh := rq.access(typeAccess, or(d.expiresIn, m.accessTTL)), rq.refresh(or(d.refreshExpiresIn, m.refreshTTL))
+	access, refresh := rq.access(m, d, typeAccess), rq.refresh(m, d)
 	pair = &Pair{
 		SessionID: rq.session, ExpiresIn: access.life(), RefreshExpiresIn: refresh.life(), CSRFToken: access.csrf, RefreshCSRFToken: refresh.csrf,
 	}
@@ -245,7 +249,12 @@ func (m *Manager) mintPair(ctx context.Context, d *draft, rq request) (pair *Pai
 	return pair, m.sessionEnd(access.expires, refresh.expires), nil
 }
 
-func (f form) life() time.Duration { return time.Duration(f.expires-f.at) * time.Second }
+func (f form) life() time.Duration {
+	if f.expires == wire.NoDate {
+		return 0
+	}
+	return time.Duration(f.expires-f.at) * time.Second
+}
 
 // single mints a token that begins no session, but may join one.
 func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
@@ -263,7 +272,7 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 	if d.isFresh() {
 		rq.authTime = rq.now
 	}
-	f := rq.access(typ, or(d.expiresIn, m.accessTTL))
+	f := rq.access(m, d, typ)
 	f.csrf = m.csrfFor(d.session)
 	return m.mint(ctx, d, rq, f)
 }
@@ -291,6 +300,9 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request, f form) (strin
 		Type: f.typ, Subject: rq.subject, ID: f.id, SessionID: rq.session, CSRF: f.csrf, Issuer: m.issuer, Audience: m.audience, Scopes: d.scopes,
 		IssuedAt: f.at, NotBefore: wire.NoDate, Expires: f.expires, AuthTime: wire.NoDate, Fresh: d.fresh, FreshUntil: wire.NoDate,
 	}
+	if p := m.profile.Minting; p != nil {
+		p.Apply(&c)
+	}
 	if len(d.audience) > 0 {
 		c.Audience = d.audience
 	}
@@ -309,7 +321,7 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request, f form) (strin
 	if err := errors.Join(d.errs...); err != nil {
 		return "", err
 	}
-	if c.Expires <= rq.now.Unix() {
+	if c.Expires <= rq.now.Unix() && c.Expires != wire.NoDate {
 		return "", m.refuse(ErrExpired, errOver, nil)
 	}
 	builtin := f.typ == typeAccess || f.typ == typeRefresh
@@ -318,7 +330,7 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request, f form) (strin
 	if err != nil {
 		return "", err
 	}
-	if f.typ == typeAccess {
+	if f.typ == typeAccess || m.profile.Minting != nil && m.profile.Minting.ClaimsEverywhere {
 		extra, err := m.callback(ctx, "WithAdditionalClaims", m.config.claims, d.claims, reservedClaims, &c, payload)
 		if err != nil {
 			return "", err

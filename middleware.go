@@ -76,7 +76,7 @@ func (m *Manager) route(opts []RouteOption) (*route, error) {
 
 // verifyRequest also returns the credential as found.
 func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, found credential, err error) {
-	if rt.except != nil && rt.except.covers(r) {
+	if rt.except != nil && rt.except.covers(r) || m.profile.ExemptOptions && r.Method == http.MethodOptions {
 		return nil, credential{}, nil
 	}
 	t, found, err = m.admit(r, rt)
@@ -109,7 +109,7 @@ func (m *Manager) admit(r *http.Request, rt *route) (t *Token, found credential,
 	}
 	csrf := ""
 	if found.at == InCookie {
-		if csrf, err = m.csrfBefore(r); err != nil {
+		if csrf, err = m.csrfBefore(r, rt.refresh); err != nil {
 			return nil, found, err
 		}
 	}

@@ -386,4 +386,7 @@ func init() {
 	wire.NewOption = func(p wire.Profile) any {
 		return set("profile", "", func(c *config) { c.profile = p })
 	}
+	wire.NoExpiry = func() any {
+		return tokenOption(func(d *draft) { d.noExpiry = true })
+	}
 }

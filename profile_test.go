@@ -25,7 +25,7 @@ var lax = wire.Profile{IDOptional: true}
 func TestProfile(t *testing.T) {
 	store := new(spyBlocklist)
 	m := newManager(t, jot.WithBlocklist(store),
-		profile(t, wire.Profile{Subject: "identity", DefaultType: "access", ExpiryOptional: true, IDOptional: true, Typ: "at+jwt"}))
+		profile(t, wire.Profile{Subject: "identity", DefaultType: "access", NoExpiry: []string{"access"}, IDOptional: true, Typ: "at+jwt"}))
 
 	token, err := m.Verify(ctx, forge(t, `{"alg":"HS256","typ":"at+JWT"}`, `{"identity":"alice"}`))
 	require.NoError(t, err)
@@ -41,11 +41,12 @@ func TestProfile(t *testing.T) {
 	require.Equal(t, []time.Time{time.Unix(wire.MaxDate, 0).UTC()}, store.untils, "what never expires is never forgotten")
 
 	claims := claimsOf(t, access(t, m))
+	require.NotContains(t, claims, "exp")
 	require.Equal(t, "alice", claims["identity"])
 	require.NotContains(t, claims, "sub")
 
 	// Cookies as they were used before anybody thought of forgeries.
-	bare := newManager(t, jot.WithCookies(jot.CookieConfig{}), profile(t, wire.Profile{NoCSRF: true}))
+	bare := newManager(t, jot.WithCookies(jot.CookieConfig{}), profile(t, wire.Profile{CSRF: &wire.CSRF{}}))
 	b := newBrowser(t)
 	w := httptest.NewRecorder()
 	require.NoError(t, bare.SetCookies(w, pair(t, bare)))

@@ -209,7 +209,7 @@ func (m *Manager) checkClaims(t *Token, rt *route, now time.Time, csrf string) e
 	if len(audience) == 0 {
 		audience = m.audience
 	}
-	meant := len(audience) == 0 && len(t.Audience) == 0
+	meant := len(audience) == 0 && (len(t.Audience) == 0 || m.profile.AnyAudience)
 	for _, name := range t.Audience {
 		meant = meant || slices.Contains(audience, name)
 	}
@@ -233,7 +233,7 @@ func (m *Manager) checkClaims(t *Token, rt *route, now time.Time, csrf string) e
 
 // checkRoute asks whether it is the token that the route wants.
 func (m *Manager) checkRoute(t *Token, rt *route, now time.Time) error {
-	if !rt.takes(t.Type) || t.Location == InQuery && t.Type == typeRefresh {
+	if !rt.takes(t.Type) || t.Location == InQuery && t.Type == typeRefresh && !m.profile.RefreshInQuery {
 		return m.refuse(ErrWrongType, nil, t)
 	}
 	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > rt.maxAge) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,7 +57,7 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 		err = defect("type is missing")
 	case c.ID == "" && !p.IDOptional:
 		err = defect("jti is missing")
-	case c.Expires == NoDate && !p.ExpiryOptional:
+	case c.Expires == NoDate && !slices.Contains(p.NoExpiry, c.Type):
 		err = defect("exp is missing")
 	}
 	if err != nil {
@@ -201,4 +202,16 @@ func appendText(dst []byte, s string) []byte {
 		}
 	}
 	return append(append(append(dst, '"'), s...), '"')
+}
+
+// Apply changes what a token about to be made says.
+func (m *Minting) Apply(c *Claims) {
+	c.Issuer, c.Audience = m.Issuer, m.Audience
+	if m.NotBefore {
+		c.NotBefore = c.IssuedAt
+	}
+	c.CSRF = ""
+	if m.NewCSRF != nil {
+		c.CSRF = m.NewCSRF()
+	}
 }

@@ -5,26 +5,60 @@ package wire
 
 import "strings"
 
-// Profile says how tokens are read. The zero value is jot's own rules, the strictest; each field relaxes or renames
+// Profile says how tokens are read and written. The zero value is jot's own rules, the strictest; each field relaxes or renames
 // one.
 type Profile struct {
 	// Subject names the claim that holds the subject. Empty means "sub".
 	Subject string
 	// DefaultType is the type of a token that has no type claim. Empty means that such a token is refused.
 	DefaultType string
-	// ExpiryOptional accepts a token without exp.
-	ExpiryOptional bool
+	// NoExpiry are the types whose tokens may lack exp, and are made without it.
+	NoExpiry []string
 	// IDOptional accepts a token without jti.
 	IDOptional bool
-	// NoCSRF takes cookies without any protection against other origins' pages.
-	NoCSRF bool
+	// AnyAudience accepts a token that has an aud where none is configured.
+	AnyAudience bool
 	// Typ is a typ header accepted beside "JWT" and none at all, without "application/". Empty means none.
 	Typ string
+
+	// Minting, unless nil, replaces what is written into tokens.
+	Minting *Minting
+
+	// ExemptOptions lets OPTIONS requests through unseen.
+	ExemptOptions bool
+	// RefreshInQuery takes refresh tokens from URLs too.
+	RefreshInQuery bool
+	// CSRF, unless nil, replaces the protection of cookies against other origins' pages.
+	CSRF *CSRF
+}
+
+// Minting says what tokens are made with, beside what every token has.
+type Minting struct {
+	// Issuer and Audience are written, whatever is demanded of tokens that come.
+	Issuer   string
+	Audience []string
+	// NotBefore writes nbf.
+	NotBefore bool
+	// ClaimsEverywhere writes the claims of WithAdditionalClaims into refresh tokens too.
+	ClaimsEverywhere bool
+	// NewCSRF makes the CSRF value of each token; nil means that none has one.
+	NewCSRF func() string
+}
+
+// CSRF says how cookies are protected.
+type CSRF struct {
+	// Methods are those that must repeat the value. Without any there is no protection at all.
+	Methods []string
+	// Header and Field are where the value is looked for, beside an access token and beside a refresh token. Without a field forms are not read.
+	Header, Field [2]string
 }
 
 // NewOption makes a jot.Option of a profile. Package jot sets it: the option interface is sealed, and this is its one
 // side door, for packages of this module.
 var NewOption func(Profile) any
+
+// NoExpiry makes a jot.TokenOption, for a token that never expires. Package jot sets it.
+var NoExpiry func() any
 
 // SubjectClaim returns the name of the claim that holds the subject.
 func (p *Profile) SubjectClaim() string {

@@ -126,7 +126,7 @@ func TestReadClaimsRefuses(t *testing.T) {
 }
 
 func TestProfileRelaxes(t *testing.T) {
-	p := wire.Profile{Subject: "identity", DefaultType: "access", ExpiryOptional: true, IDOptional: true}
+	p := wire.Profile{Subject: "identity", DefaultType: "access", NoExpiry: []string{"access"}, IDOptional: true}
 	got, err := p.ReadClaims(`{"identity":"alice","sub":7}`)
 	require.NoError(t, err)
 	require.Equal(t, "alice", got.Subject)

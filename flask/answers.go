@@ -1,0 +1,65 @@
+package flask
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/go-jot/jot"
+)
+
+// answer is what Flask-JWT-Extended says to one kind of refusal.
+type answer struct {
+	sentinel error
+	kind     string
+	status   int
+	text     string
+}
+
+var answers = []answer{
+	{jot.ErrNoToken, "missing", http.StatusUnauthorized, "Missing JWT"},
+	{jot.ErrBadRequest, "invalid", http.StatusUnprocessableEntity, "Bad credential. Expected one JWT"},
+	{jot.ErrInvalid, "invalid", http.StatusUnprocessableEntity, "Invalid token"},
+	{jot.ErrExpired, "expired", http.StatusUnauthorized, "Token has expired"},
+	{jot.ErrRevoked, "revoked", http.StatusUnauthorized, "Token has been revoked"},
+	{jot.ErrReused, "revoked", http.StatusUnauthorized, "Token has been revoked"},
+	{jot.ErrWrongType, "wrong_type", http.StatusUnprocessableEntity, "Only tokens of another type are allowed"},
+	{jot.ErrNoUser, "user_not_found", http.StatusUnauthorized, "Error loading the user"},
+	{jot.ErrNotFresh, "not_fresh", http.StatusUnauthorized, "Fresh token required"},
+	{jot.ErrScope, "verification_failed", http.StatusBadRequest, "User claims verification failed"},
+	{jot.ErrForbidden, "verification_failed", http.StatusBadRequest, "User claims verification failed"},
+	{jot.ErrCSRF, "csrf", http.StatusUnauthorized, "CSRF double submit tokens do not match"},
+	{jot.ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "Temporarily unavailable"},
+}
+
+var unexpected = answer{nil, "server_error", http.StatusInternalServerError, "Internal server error"}
+
+func answerTo(err error) answer {
+	for _, a := range answers {
+		if errors.Is(err, a.sentinel) {
+			return a
+		}
+	}
+	return unexpected
+}
+
+// Kind names the loader that Flask-JWT-Extended would ask: missing (unauthorized_loader), csrf (the same), invalid, wrong_type (both
+// invalid_token_loader), expired, revoked, not_fresh, verification_failed or user_not_found. What is no refusal is unavailable or
+// server_error.
+func Kind(err error) string { return answerTo(err).kind }
+
+// WriteError answers as Flask-JWT-Extended does: {"msg": text} under the given key, with 401, 422 or 400. A store that cannot answer is 503.
+func WriteError(w http.ResponseWriter, r *http.Request, err error, key string) {
+	a := answerTo(err)
+	if a.status >= http.StatusInternalServerError {
+		slog.ErrorContext(r.Context(), "jot: request failed", "error", err)
+	}
+	if a.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
+	body, _ := json.Marshal(map[string]string{key: a.text}) // strings always have a JSON form
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(a.status)
+	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
+}
