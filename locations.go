@@ -300,7 +300,7 @@ func inJSON(text, key string) (raw string, err error) {
 	case errors.Is(err, errBody) || errors.Is(err, strictjson.ErrDuplicate):
 		return "", errBody
 	case err != nil:
-		return "", nil // no JSON, so no credential either
+		return "", nil //nolint:nilerr // no JSON, so no credential either
 	}
 	return raw, nil
 }

@@ -59,7 +59,7 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
 	}
-	if m.cookies != nil && m.cookies.Insecure {
+	if slices.Contains(m.places.order, InCookie) && m.cookies.Insecure {
 		slog.Warn("jot: cookies are Insecure: only for development")
 	}
 	return m, nil

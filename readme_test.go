@@ -16,9 +16,14 @@ import (
 )
 
 // blocks returns the fenced blocks of the README in one language.
-func blocks(t *testing.T, language string) (found []string) {
+func blocks(t *testing.T, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	return blocksOf(t, "README.md", language)
+}
+
+func blocksOf(t *testing.T, file, language string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		found = append(found, match[1])
@@ -30,10 +35,10 @@ func blocks(t *testing.T, language string) (found []string) {
 // dense drops what gofmt decides.
 func dense(code string) string { return strings.Join(strings.Fields(code), " ") }
 
-// All Go code of the README stands in a file that compiles.
+// All Go code of the README and the guides stands in a file that compiles.
 func TestReadmeCode(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.go", "_example/*.go", "_example/*/*.go"} {
+	for _, pattern := range []string{"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		files = append(files, found...)
@@ -47,7 +52,7 @@ func TestReadmeCode(t *testing.T) {
 		require.NoError(t, err)
 		all.WriteString(dense(string(text)) + "\n")
 	}
-	for _, block := range blocks(t, "go") {
+	for _, block := range append(blocks(t, "go"), blocksOf(t, "docs/from-flask.md", "go")...) {
 		require.Contains(t, all.String(), dense(block))
 	}
 	quickstart, err := os.ReadFile("_example/quickstart/main.go")

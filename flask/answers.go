@@ -44,12 +44,13 @@ func answerTo(err error) answer {
 	return unexpected
 }
 
-// Kind names the loader that Flask-JWT-Extended would ask: missing (unauthorized_loader), csrf (the same), invalid, wrong_type (both
-// invalid_token_loader), expired, revoked, not_fresh, verification_failed or user_not_found. What is no refusal is unavailable or
-// server_error.
+// Kind names the loader that Flask-JWT-Extended would ask: missing (unauthorized_loader), csrf (the same), invalid,
+// wrong_type (both invalid_token_loader), expired, revoked, not_fresh, verification_failed or user_not_found. What is
+// no refusal is unavailable or server_error.
 func Kind(err error) string { return answerTo(err).kind }
 
-// WriteError answers as Flask-JWT-Extended does: {"msg": text} under the given key, with 401, 422 or 400. A store that cannot answer is 503.
+// WriteError answers as Flask-JWT-Extended does: {"msg": text} under the given key, with 401, 422 or 400. A store
+// that cannot answer is 503.
 func WriteError(w http.ResponseWriter, r *http.Request, err error, key string) {
 	a := answerTo(err)
 	if a.status >= http.StatusInternalServerError {

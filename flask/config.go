@@ -1,12 +1,12 @@
-// Package flask makes a [jot.Manager] behave on the wire as Flask-JWT-Extended does, so that a team that leaves it changes no client: its
-// names of cookies, headers, query and JSON keys and claims, its {"msg": …} answers with 401, 422 and 400, its CSRF values, OPTIONS exempt,
-// its claims in every token.
+// Package flask makes a [jot.Manager] behave on the wire as Flask-JWT-Extended does, so that a team that leaves it
+// changes no client: its names of cookies, headers, query and JSON keys and claims, its {"msg": …} answers with 401,
+// 422 and 400, its CSRF values, OPTIONS exempt, its claims in every token.
 //
 //	keys, err := flask.Keys(config)
 //	auth, err := jot.New(keys, flask.Options(config), …)
 //
-// What a new service wants is jot's own way: this one has cookies without prefixes, no protection by origin, and the weaknesses that
-// clients depend on.
+// What a new service wants is jot's own way: this one has cookies without prefixes, no protection by origin, and the
+// weaknesses that clients depend on.
 package flask
 
 import (
@@ -22,9 +22,8 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// Config holds the options of Flask-JWT-Extended under their names, so that a config file may be decoded into it as it is. What is empty has
-// Flask's default. Three of its options are not here: JWT_VERIFY_SUB, since an identity is a string; JWT_COOKIE_… for what a deployment sets
-// elsewhere; and lists of issuers.
+// Config holds the options of Flask-JWT-Extended under their names, so that a config file may be decoded into it as
+// it is. What is empty has Flask's default. Lists of issuers are not here.
 type Config struct {
 	// SecretKey is used where JWTSecretKey is empty.
 	SecretKey    string `json:"SECRET_KEY"`
@@ -43,8 +42,10 @@ type Config struct {
 	DecodeAudience      List    `json:"JWT_DECODE_AUDIENCE"`
 	DecodeIssuer        string  `json:"JWT_DECODE_ISSUER"`
 	// DecodeLeeway is in seconds.
-	DecodeLeeway    int    `json:"JWT_DECODE_LEEWAY"`
-	EncodeNBF       *bool  `json:"JWT_ENCODE_NBF"`
+	DecodeLeeway int   `json:"JWT_DECODE_LEEWAY"`
+	EncodeNBF    *bool `json:"JWT_ENCODE_NBF"`
+	// VerifySub changes nothing: an identity is a string in any case.
+	VerifySub       *bool  `json:"JWT_VERIFY_SUB"`
 	IdentityClaim   string `json:"JWT_IDENTITY_CLAIM"`
 	ErrorMessageKey string `json:"JWT_ERROR_MESSAGE_KEY"`
 
@@ -102,7 +103,8 @@ func (l *List) UnmarshalJSON(text []byte) error {
 // Expires is a lifetime: 0 is Flask's default, [Never] is none.
 type Expires time.Duration
 
-// Never is the lifetime of tokens that do not expire: Flask's False. Nothing ends such a token but a blocklist that forgets nothing.
+// Never is the lifetime of tokens that do not expire: Flask's False. Nothing ends such a token but a blocklist that
+// forgets nothing.
 const Never Expires = -1
 
 // UnmarshalJSON takes a number of seconds, or false for [Never].
@@ -181,7 +183,8 @@ func Location(at jot.Location) string {
 	return ""
 }
 
-// Options returns the options of a Manager that behaves as Flask-JWT-Extended with that config. Mistakes in it are errors of [jot.New].
+// Options returns the options of a Manager that behaves as Flask-JWT-Extended with that config. Mistakes in it are
+// errors of [jot.New].
 func Options(c Config) jot.Option {
 	c = c.settle()
 	profile := wire.Profile{
@@ -249,7 +252,8 @@ func (c Config) order() []jot.Location {
 	return order
 }
 
-// Keys returns the keys of that config. They have no id, as Flask's: a token is checked with the one key of its algorithm.
+// Keys returns the keys of that config. They have no id, as Flask's: a token is checked with the one key of its
+// algorithm.
 func Keys(c Config) (jot.KeySource, error) {
 	c = c.settle()
 	algorithms := List{c.Algorithm}
@@ -258,11 +262,13 @@ func Keys(c Config) (jot.KeySource, error) {
 			algorithms = append(algorithms, alg)
 		}
 	}
-	var keys []jot.Key
 	for _, alg := range algorithms {
 		if strings.HasPrefix(alg, "HS") != strings.HasPrefix(c.Algorithm, "HS") {
 			return nil, fmt.Errorf("flask: JWT_DECODE_ALGORITHMS: %s beside %s lets a public key be taken for a secret", alg, c.Algorithm)
 		}
+	}
+	var keys []jot.Key
+	for _, alg := range algorithms {
 		key, err := c.key(alg)
 		if err != nil {
 			return nil, fmt.Errorf("flask: %w", err)

@@ -3,7 +3,7 @@ package flask
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,7 +21,7 @@ type CookieOption func(*http.Cookie)
 
 // MaxAge sets the lifetime of a cookie, instead of JWT_SESSION_COOKIE. 0 changes nothing.
 func MaxAge(d time.Duration) CookieOption {
-	return func(c *http.Cookie) {
+	return func(c *http.Cookie) { //nolint:gosec // one that is there
 		if c.MaxAge >= 0 && d > 0 {
 			c.MaxAge = int(d / time.Second)
 		}
@@ -30,7 +30,7 @@ func MaxAge(d time.Duration) CookieOption {
 
 // Domain sets the domain of a cookie, instead of JWT_COOKIE_DOMAIN. Empty changes nothing.
 func Domain(name string) CookieOption {
-	return func(c *http.Cookie) { c.Domain = or(name, c.Domain) }
+	return func(c *http.Cookie) { c.Domain = or(name, c.Domain) } //nolint:gosec // one that is there
 }
 
 // persistent is how long a cookie lives that is not the browser session's.
@@ -64,7 +64,7 @@ func (k *Cookies) set(w http.ResponseWriter, raw, name, path, csrfName, csrfPath
 	if is(k.config.CookieCSRFProtect) && is(k.config.CSRFInCookies) {
 		csrf, ok := claims["csrf"].(string)
 		if !ok || csrf == "" {
-			return fmt.Errorf("flask: the token has no csrf claim")
+			return errors.New("flask: the token has no csrf claim")
 		}
 		cookies = append(cookies, k.cookie(csrfName, csrfPath, csrf, true, opts))
 	}

@@ -57,9 +57,9 @@ func decodeNumbers(t *testing.T, text []byte, v any) {
 	require.NoError(t, decoder.Decode(v))
 }
 
-// TestRecordedExchanges replays what Flask-JWT-Extended and its clients said to each other. JOT_FLASK_CASES names another directory with a
-// cases.json and keys.
-func TestRecordedExchanges(t *testing.T) {
+// load reads the exchanges and the keys of a directory.
+func load(t *testing.T) (all recorded, keys known) {
+	t.Helper()
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { slog.SetDefault(before) })
@@ -69,10 +69,8 @@ func TestRecordedExchanges(t *testing.T) {
 		require.NoError(t, err)
 		return text
 	}
-	var all recorded
 	decodeNumbers(t, read("cases.json"), &all)
 	require.Equal(t, now.Unix(), all.Now)
-	keys := known{}
 	decodeNumbers(t, read("keys/keys.json"), &keys)
 	for name, key := range keys {
 		if key.Private != "" {
@@ -80,7 +78,13 @@ func TestRecordedExchanges(t *testing.T) {
 			keys[name] = key
 		}
 	}
+	return all, keys
+}
 
+// TestRecordedExchanges replays what Flask-JWT-Extended and its clients said to each other. JOT_FLASK_CASES names another directory with a
+// cases.json and keys.
+func TestRecordedExchanges(t *testing.T) {
+	all, keys := load(t)
 	servers := map[string]http.Handler{}
 	errs := map[string]error{}
 	for name, p := range all.Profiles {
@@ -118,11 +122,59 @@ func TestRecordedExchanges(t *testing.T) {
 	fmt.Printf("recorded exchanges: %d passed, %d failed, %d judgement differing, %d unsupported\n", passed, failed, judgement, unsupported) //nolint:forbidigo // the summary
 }
 
+// Each expectation counts: changed, it fails.
+func TestRecordedExchangesCanFail(t *testing.T) {
+	all, keys := load(t)
+	changed := 0
+	for _, c := range all.Cases {
+		if c.Judgement != nil || c.ConstructError != nil {
+			continue
+		}
+		for i := range c.Steps {
+			for _, change := range changes(c.Steps[i].Expect) {
+				p := all.Profiles[c.Profile]
+				server, err := build(p.Config, p.Ext, keys) // it remembers what was revoked
+				require.NoError(t, err)
+				undo := change()
+				require.NotEmpty(t, replay(t, server, c.Steps), "%s, step %d: a changed expectation passes", c.ID, i)
+				undo()
+				changed++
+			}
+		}
+	}
+	require.Greater(t, changed, 1000)
+}
+
+// changes returns one change for each value of an expectation, and each of those one to undo it.
+func changes(v any) (out []func() (undo func())) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if inner := changes(value); inner != nil {
+				out = append(out, inner...)
+				continue
+			}
+			if value == "$any" || value == "$uuid" || value == "$jwt" {
+				continue
+			}
+			out = append(out, func() func() {
+				v[name] = "changed"
+				return func() { v[name] = value }
+			})
+		}
+	case []any:
+		for _, value := range v {
+			out = append(out, changes(value)...)
+		}
+	}
+	return out
+}
+
 // unsupportedIn names an option that Config does not have.
 func unsupportedIn(config map[string]json.RawMessage) string {
 	text, _ := json.Marshal(flask.Config{})
 	for name := range config {
-		if !bytes.Contains(text, []byte(`"`+name+`"`)) && name != "JWT_VERIFY_SUB" { // which only says that an identity may be no string
+		if !bytes.Contains(text, []byte(`"`+name+`"`)) {
 			return name
 		}
 	}
@@ -351,7 +403,10 @@ func differs(want, got any) string {
 
 // cookies compares all cookies that were set.
 func cookies(want any, w *httptest.ResponseRecorder) string {
-	list, _ := want.([]any)
+	list, ok := want.([]any)
+	if !ok {
+		return "that is no list of cookies"
+	}
 	found := w.Result().Cookies()
 	slices.SortFunc(found, func(a, b *http.Cookie) int { return strings.Compare(a.Name, b.Name) })
 	if len(found) != len(list) {

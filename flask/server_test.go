@@ -361,6 +361,11 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 	}
 	var claims map[string]any
 	_ = t.Claims(&claims)
+	for name, absent := range (obj{"type": t.Type, "fresh": false, "jti": nil}) {
+		if _, there := claims[name]; !there {
+			claims[name] = absent // as Flask reads them
+		}
+	}
 	header := obj{}
 	for _, name := range []string{"alg", "typ", "kid", "x", "cty"} {
 		if value, ok := t.Header(name); ok {

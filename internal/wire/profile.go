@@ -5,8 +5,8 @@ package wire
 
 import "strings"
 
-// Profile says how tokens are read and written. The zero value is jot's own rules, the strictest; each field relaxes or renames
-// one.
+// Profile says how tokens are read and written. The zero value is jot's own rules, the strictest; each field relaxes
+// or renames one.
 type Profile struct {
 	// Subject names the claim that holds the subject. Empty means "sub".
 	Subject string
@@ -49,7 +49,8 @@ type Minting struct {
 type CSRF struct {
 	// Methods are those that must repeat the value. Without any there is no protection at all.
 	Methods []string
-	// Header and Field are where the value is looked for, beside an access token and beside a refresh token. Without a field forms are not read.
+	// Header and Field are where the value is looked for, beside an access token and beside a refresh token. Without
+	// a field forms are not read.
 	Header, Field [2]string
 }
 
