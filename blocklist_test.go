@@ -126,12 +126,12 @@ func TestMemoryStore(t *testing.T) {
 		require.False(t, revoked("a"))
 		require.True(t, revoke("a", time.Hour))
 		require.False(t, revoke("a", time.Minute), "shorter changes nothing")
-		time.Sleep(time.Hour - time.Second)
+		<-time.After(time.Hour - time.Second)
 		require.True(t, revoked("x", "a"))
 		require.False(t, revoke("a", time.Hour), "longer extends")
-		time.Sleep(time.Hour - time.Second)
+		<-time.After(time.Hour - time.Second)
 		require.True(t, revoked("a"))
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		require.False(t, revoked("a"))
 		require.True(t, revoke("a", time.Second), "new again")
 
@@ -154,7 +154,7 @@ func TestMemoryStoreSweeps(t *testing.T) {
 			found, err := s.Revoked(ctx, strconv.Itoa(round)+"/0")
 			require.NoError(t, err)
 			require.True(t, found)
-			time.Sleep(31 * time.Second)
+			<-time.After(31 * time.Second)
 		}
 		for i := range 20000 {
 			_, err := s.Revoke(ctx, "live"+strconv.Itoa(i), time.Now().Add(time.Hour))

@@ -182,6 +182,7 @@ type problem struct {
 //	ErrNotFresh                                401  fresh_token_required
 //	ErrScope, ErrForbidden, ErrCSRF            403  insufficient_scope, forbidden, csrf_failed
 //	ErrUnavailable                             503  unavailable, with Retry-After
+//	(GET, HEAD or OPTIONS where only others change something)  405  method_not_allowed
 //
 // Any other error is the application's own mistake and answered by 500 without a detail. Those two last kinds are
 // logged by [slog.Default], the rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says

@@ -45,7 +45,7 @@ type Event struct {
 	Subject, SessionID, TokenID string
 	// Location is where the token was, if it came in a request.
 	Location Location
-	// Err says why, for EventRefused and EventStoreUnavailable.
+	// Err says why, for EventRefused, EventStoreUnavailable and EventRenewalFailed.
 	Err error
 }
 

@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// RefreshHandler returns the whole endpoint for refreshing: it takes a refresh token as [Manager.Required] with
-// [Refresh] does, rotates it, and answers with the next pair or a refusal. GET, HEAD and OPTIONS are answered by 405.
-// Without [WithStore] it panics, at start-up.
+// RefreshHandler returns the whole endpoint for refreshing: it takes a refresh token as [Manager.Required] with [Refresh]
+// does, rotates it, and answers with the next pair, or a refusal. A token that came in a cookie is answered by cookies and the
+// CSRF values, any other by JSON. GET, HEAD and OPTIONS are answered by 405. Without [WithStore] it panics, at start-up.
 func (m *Manager) RefreshHandler() http.Handler {
 	if m.store == nil {
 		panic(unsupported("RefreshHandler", "WithStore").Error())
@@ -32,10 +32,10 @@ func (m *Manager) RefreshHandler() http.Handler {
 	})
 }
 
-// LogoutHandler returns the whole endpoint for logging out: it takes an access or a refresh token, ends its session,
-// and answers with 204. An expired token will do, and so will one of a session that has ended already; a token of no
-// session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are answered by 405. Without [WithStore]
-// or [WithBlocklist] it panics, at start-up.
+// LogoutHandler returns the whole endpoint for logging out: it takes an access or a refresh token, ends its session, clears
+// the cookies of [WithCookies], and answers with 204. An expired token will do, and so will one of a session that has ended
+// already; a token of no session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are answered by 405. Without
+// [WithStore] or [WithBlocklist] it panics, at start-up.
 func (m *Manager) LogoutHandler() http.Handler {
 	if m.blocklist == nil {
 		panic(unsupported("LogoutHandler", "WithStore or WithBlocklist").Error())

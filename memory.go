@@ -18,7 +18,7 @@ import (
 // and a second process sees neither. It fits tests, and services that run as one process.
 //
 // It forgets nothing early. An entry that has expired makes room for the next, so that it holds little more than what
-// can still matter: some 27 bytes for a revoked token, some 300 for a session. It starts no goroutine, and goes by
+// can still matter: some 27 bytes for a revoked token, some 400 for a session. It starts no goroutine, and goes by
 // the clock of its manager.
 type MemoryStore struct {
 	revoked *expiry.Set
