@@ -54,6 +54,18 @@ func BenchmarkVerify(b *testing.B) {
 				handler.ServeHTTP(w, r)
 			}
 		})
+		stored, err := jot.New(alg.key, at(now), jot.WithStore(jot.NewMemoryStore()))
+		require.NoError(b, err)
+		login := pair(b, stored, jot.Fresh(), jot.Scopes("read", "write"), jot.Claim("plan", "pro")).AccessToken
+		b.Run(alg.name+"/jot with a store", func(b *testing.B) {
+			handler := stored.Required()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			r := bearer(login)
+			w := nowhere{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				handler.ServeHTTP(w, r)
+			}
+		})
 		parser := jwt.NewParser(jwt.WithValidMethods([]string{alg.name}), jwt.WithTimeFunc(func() time.Time { return now }))
 		key := func(*jwt.Token) (any, error) { return alg.raw, nil }
 		b.Run(alg.name+"/golang-jwt map", func(b *testing.B) {
@@ -122,6 +134,19 @@ func BenchmarkRefuse(b *testing.B) {
 			handler.ServeHTTP(w, r)
 		}
 	})
+}
+
+// BenchmarkRotate is a refresh, store included.
+func BenchmarkRotate(b *testing.B) {
+	m := newManager(b, jot.WithStore(jot.NewMemoryStore()))
+	p := pair(b, m)
+	b.ReportAllocs()
+	for b.Loop() {
+		t, err := m.Verify(ctx, p.RefreshToken, jot.Refresh())
+		require.NoError(b, err)
+		p, err = m.Rotate(ctx, t)
+		require.NoError(b, err)
+	}
 }
 
 // BenchmarkBlocklist is what a look-up adds, with a million entries.

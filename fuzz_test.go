@@ -3,6 +3,9 @@ package jot_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +76,33 @@ func FuzzRequired(f *testing.F) {
 		require.Contains(t, []int{400, 401}, got.Code)
 		if len(field) > 20 {
 			require.NotContains(t, got.Body.String(), field)
+		}
+	})
+}
+
+// FuzzLocations takes any cookies, query and body: they are answered, by a status of ours, and the body stays what it was.
+func FuzzLocations(f *testing.F) {
+	for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B", "multipart/form-data", "x/y+json; charset"} {
+		for _, body := range []string{"", `{"access_token":"a.b.c"}`, "access_token=a.b.c&csrf=x", "--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nx\r\n--B--", "[[["} {
+			f.Add("__Host-access_token=a.b.c; x=\"y\"", "access_token=a.b.c", kind, body)
+		}
+	}
+	f.Add("__Host-access_token=a; __Host-access_token=b", "%zz;&=", "", "x")
+	m := newManager(f, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}), jot.WithLocations(jot.InCookie, jot.InQuery, jot.InBody))
+	guards := []func(http.Handler) http.Handler{
+		m.Required(), m.Required(jot.Refresh()), m.Required(jot.Locations(jot.InBody)), m.Required(jot.Locations(jot.InQuery)),
+	}
+	f.Fuzz(func(t *testing.T, cookie, query, kind, body string) {
+		for _, guard := range guards {
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+			r.URL.RawQuery = query
+			r.Header = http.Header{"Cookie": {cookie}, "Content-Type": {kind}}
+			got := send(guard, r)
+			require.False(t, got.called)
+			require.Contains(t, []int{400, 401, 403}, got.Code)
+			rest, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			require.Equal(t, body, string(rest))
 		}
 	})
 }
