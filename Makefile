@@ -70,6 +70,10 @@ fuzz: ## every fuzz test for FUZZTIME (1m)
 		done; \
 	done
 
+.PHONY: mutation
+mutation: ## change the code of PACKAGE (.) and see which changes no test notices; takes long
+	go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --timeout-coefficient 20 $(or $(PACKAGE),.)
+
 .PHONY: api
 api: ## write api.txt, so that a change of the API shows in review
 	@go doc -all . > api.txt

@@ -125,7 +125,7 @@ func (m *Manager) credential(r *http.Request, at Location, refresh bool) (raw st
 		if refresh {
 			key = m.places.freshKey
 		}
-		return inBody(r, key)
+		return inBody(r, key, !m.profile.NoForms)
 	}
 	return "", nil
 }
@@ -205,9 +205,9 @@ func (p *places) inQuery(r *http.Request) (raw string, err error) {
 }
 
 // inBody finds the token of a body, and leaves the body to be read again.
-func inBody(r *http.Request, key string) (raw string, err error) {
+func inBody(r *http.Request, key string, forms bool) (raw string, err error) {
 	kind, _ := bodyKind(r)
-	form := kind == formKind && r.Method == http.MethodPost
+	form := forms && kind == formKind && r.Method == http.MethodPost
 	if !form && kind != "application/json" && !(strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")) {
 		return "", nil
 	}

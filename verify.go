@@ -202,7 +202,11 @@ func (m *Manager) judge(ctx context.Context, t *Token, rt *route, csrf string) (
 
 // checkClaims asks for whom and when the token is. Expiry comes last, so that ErrExpired means that all else held.
 func (m *Manager) checkClaims(t *Token, rt *route, now time.Time, csrf string) error {
-	if m.issuer != "" && t.Issuer != m.issuer {
+	issuers := m.profile.Issuers
+	if len(issuers) == 0 && m.issuer != "" {
+		issuers = []string{m.issuer}
+	}
+	if len(issuers) > 0 && !slices.Contains(issuers, t.Issuer) {
 		return m.refuse(ErrInvalid, errIssuer, t)
 	}
 	audience := rt.audience

@@ -22,8 +22,8 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// Config holds the options of Flask-JWT-Extended under their names, so that a config file may be decoded into it as
-// it is. What is empty has Flask's default. Lists of issuers are not here.
+// Config holds the options of Flask-JWT-Extended under their names, so that a config file may be decoded into it as it is.
+// What is empty has Flask's default.
 type Config struct {
 	// SecretKey is used where JWTSecretKey is empty.
 	SecretKey    string `json:"SECRET_KEY"`
@@ -40,7 +40,7 @@ type Config struct {
 	EncodeAudience      List    `json:"JWT_ENCODE_AUDIENCE"`
 	EncodeIssuer        string  `json:"JWT_ENCODE_ISSUER"`
 	DecodeAudience      List    `json:"JWT_DECODE_AUDIENCE"`
-	DecodeIssuer        string  `json:"JWT_DECODE_ISSUER"`
+	DecodeIssuer        List    `json:"JWT_DECODE_ISSUER"`
 	// DecodeLeeway is in seconds.
 	DecodeLeeway int   `json:"JWT_DECODE_LEEWAY"`
 	EncodeNBF    *bool `json:"JWT_ENCODE_NBF"`
@@ -188,7 +188,7 @@ func Location(at jot.Location) string {
 func Options(c Config) jot.Option {
 	c = c.settle()
 	profile := wire.Profile{
-		DefaultType: "access", IDOptional: true, AnyAudience: len(c.DecodeAudience) == 0, ExemptOptions: true, RefreshInQuery: true,
+		DefaultType: "access", IDOptional: true, AnyAudience: len(c.DecodeAudience) == 0, ExemptOptions: true, RefreshInQuery: true, NoForms: true, Issuers: c.DecodeIssuer,
 		Minting: &wire.Minting{Issuer: c.EncodeIssuer, Audience: c.EncodeAudience, NotBefore: is(c.EncodeNBF), ClaimsEverywhere: true},
 		CSRF: &wire.CSRF{
 			Methods: c.CSRFMethods, Header: [2]string{c.AccessCSRFHeaderName, c.RefreshCSRFHeaderName},
@@ -215,9 +215,6 @@ func Options(c Config) jot.Option {
 	}
 	if len(c.DecodeAudience) > 0 {
 		opts = append(opts, jot.WithAudience(c.DecodeAudience...))
-	}
-	if c.DecodeIssuer != "" {
-		opts = append(opts, jot.WithIssuer(c.DecodeIssuer))
 	}
 	for _, life := range []struct {
 		typ    string

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,25 @@ func TestPairsAndLifetimes(t *testing.T) {
 	token, err := m.Verify(ctx, raw, jot.Refresh())
 	require.NoError(t, err)
 	require.Equal(t, time.Hour, token.ExpiresAt.Sub(token.IssuedAt))
+}
+
+func TestIssuersAndForms(t *testing.T) {
+	quiet(t)
+	m := manager(t, flask.Config{SecretKey: secret, EncodeIssuer: "c", DecodeIssuer: flask.List{"a", "b"}, TokenLocation: flask.List{"json"}})
+	for issuer, good := range map[string]bool{"a": true, "b": true, "c": false, "": false} {
+		raw, err := manager(t, flask.Config{SecretKey: secret, EncodeIssuer: issuer}).CreateAccessToken(ctx, "alice")
+		require.NoError(t, err)
+		_, err = m.Verify(ctx, raw)
+		require.Equal(t, good, err == nil, issuer)
+		if good {
+			for kind, body := range map[string]string{"application/json": `{"access_token":"` + raw + `"}`, "application/x-www-form-urlencoded": "access_token=" + raw} {
+				r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+				r.Header.Set("Content-Type", kind)
+				_, err := m.VerifyRequest(r)
+				require.Equal(t, kind == "application/json", err == nil)
+			}
+		}
+	}
 }
 
 func TestWriteError(t *testing.T) {

@@ -16,6 +16,8 @@ type Profile struct {
 	NoExpiry []string
 	// IDOptional accepts a token without jti.
 	IDOptional bool
+	// Issuers are accepted, any of them, instead of the manager's. Empty means the manager's.
+	Issuers []string
 	// AnyAudience accepts a token that has an aud where none is configured.
 	AnyAudience bool
 	// Typ is a typ header accepted beside "JWT" and none at all, without "application/". Empty means none.
@@ -26,6 +28,8 @@ type Profile struct {
 
 	// ExemptOptions lets OPTIONS requests through unseen.
 	ExemptOptions bool
+	// NoForms takes tokens from bodies of JSON alone.
+	NoForms bool
 	// RefreshInQuery takes refresh tokens from URLs too.
 	RefreshInQuery bool
 	// CSRF, unless nil, replaces the protection of cookies against other origins' pages.
