@@ -27,6 +27,7 @@ test: ## all tests, of every module, with the race detector
 	@race=$$(.ci/race) && \
 	echo "go test $$race -shuffle=on $(PACKAGES)" && go test $$race -shuffle=on $(PACKAGES) && \
 	for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && go test $$race -shuffle=on ./...) || exit 1; done
+	@[ -n "$$JOT_E2E" ] || echo "NOT TESTED here: the example in a real browser, which make e2e does"
 
 .PHONY: vet
 vet: ## go vet, of the examples too

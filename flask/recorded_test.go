@@ -58,12 +58,11 @@ func decodeNumbers(t *testing.T, text []byte, v any) {
 }
 
 // load reads the exchanges and the keys of a directory.
-func load(t *testing.T) (all recorded, keys known) {
+func load(t *testing.T, dir string) (all recorded, keys known) {
 	t.Helper()
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { slog.SetDefault(before) })
-	dir := cmp.Or(os.Getenv("JOT_FLASK_CASES"), "testdata")
 	read := func(name string) []byte {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -84,7 +83,7 @@ func load(t *testing.T) (all recorded, keys known) {
 // TestRecordedExchanges replays what Flask-JWT-Extended and its clients said to each other. JOT_FLASK_CASES names another directory with a
 // cases.json and keys.
 func TestRecordedExchanges(t *testing.T) {
-	all, keys := load(t)
+	all, keys := load(t, cmp.Or(os.Getenv("JOT_FLASK_CASES"), "testdata"))
 	servers := map[string]http.Handler{}
 	errs := map[string]error{}
 	for name, p := range all.Profiles {
@@ -124,7 +123,7 @@ func TestRecordedExchanges(t *testing.T) {
 
 // Each expectation counts: changed, it fails.
 func TestRecordedExchangesCanFail(t *testing.T) {
-	all, keys := load(t)
+	all, keys := load(t, "testdata")
 	changed := 0
 	for _, c := range all.Cases {
 		if c.Judgement != nil || c.ConstructError != nil {
