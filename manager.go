@@ -229,6 +229,9 @@ func (m *Manager) bound(d *draft) {
 // sessionEnd is when a store may forget a session with these tokens: when no node accepts any of them, nor what one
 // could still mint.
 func (m *Manager) sessionEnd(access, refresh int64) time.Time {
+	if access == wire.NoDate || refresh == wire.NoDate {
+		return instant(wire.MaxDate) // only a profile makes tokens that never expire
+	}
 	return time.Unix(max(access, refresh+int64(m.accessTTL/time.Second)), 0).Add(maxLeeway).UTC()
 }
 

@@ -118,7 +118,7 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	}
 	d.session = refresh
 	d.join(m, refresh.Subject)
-	if d.refreshExpiresIn == 0 && !refresh.IssuedAt.IsZero() {
+	if d.refreshExpiresIn == 0 && !refresh.IssuedAt.IsZero() && !refresh.ExpiresAt.IsZero() {
 		d.refreshExpiresIn = refresh.ExpiresAt.Sub(refresh.IssuedAt)
 	}
 	// The next id is greater than this one even where the clock of another node was ahead: ids tell old from new.

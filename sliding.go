@@ -37,7 +37,7 @@ func (m *Manager) slide(w http.ResponseWriter, r *http.Request, t *Token) *renew
 		return nil
 	}
 	life, left := t.ExpiresAt.Sub(t.IssuedAt), t.ExpiresAt.Sub(m.now())
-	if t.IssuedAt.IsZero() || left > life/3 {
+	if t.IssuedAt.IsZero() || t.ExpiresAt.IsZero() || left > life/3 {
 		return nil
 	}
 	raw, err := m.cookies.credential(r, true)

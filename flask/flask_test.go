@@ -100,6 +100,20 @@ func TestPairsAndLifetimes(t *testing.T) {
 		_, err = m.Verify(ctx, raw, jot.AnyType())
 		require.NoError(t, err)
 	}
+	// It stays so when it is rotated, which Flask cannot do.
+	instant := now
+	stored := manager(t, c, jot.WithStore(jot.NewMemoryStore()), jot.WithClock(func() time.Time { return instant }))
+	p, err = stored.CreatePair(ctx, "alice")
+	require.NoError(t, err)
+	instant = instant.Add(80 * 24 * time.Hour)
+	refresh, err := stored.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	p, err = stored.Rotate(ctx, refresh)
+	require.NoError(t, err)
+	_, claims, err := jot.InsecureDecode(p.RefreshToken)
+	require.NoError(t, err)
+	require.NotContains(t, claims, "exp")
+
 	raw, err := m.CreateAccessToken(ctx, "alice", flask.NoExpiry())
 	require.NoError(t, err)
 	_, err = m.Verify(ctx, raw)
