@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // nowhere is a ResponseWriter that costs nothing.
@@ -54,7 +54,7 @@ func BenchmarkVerify(b *testing.B) {
 				handler.ServeHTTP(w, r)
 			}
 		})
-		stored, err := jot.New(alg.key, at(now), jot.WithStore(jot.NewMemoryStore()))
+		stored, err := jot.New(alg.key, at(now), jot.WithStore(memstore.New()))
 		require.NoError(b, err)
 		login := pair(b, stored, jot.Fresh(), jot.Scopes("read", "write"), jot.Claim("plan", "pro")).AccessToken
 		b.Run(alg.name+"/jot with a store", func(b *testing.B) {
@@ -138,7 +138,7 @@ func BenchmarkRefuse(b *testing.B) {
 
 // BenchmarkRotate is a refresh, store included.
 func BenchmarkRotate(b *testing.B) {
-	m := newManager(b, jot.WithStore(jot.NewMemoryStore()))
+	m := newManager(b, jot.WithStore(memstore.New()))
 	p := pair(b, m)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -146,18 +146,5 @@ func BenchmarkRotate(b *testing.B) {
 		require.NoError(b, err)
 		p, err = m.Rotate(ctx, t)
 		require.NoError(b, err)
-	}
-}
-
-// BenchmarkBlocklist is what a look-up adds, with a million entries.
-func BenchmarkBlocklist(b *testing.B) {
-	store := jot.NewMemoryStore()
-	for i := range 1_000_000 {
-		_, err := store.Revoke(ctx, "j:"+strconv.Itoa(i), time.Now().Add(time.Hour))
-		require.NoError(b, err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		_, _ = store.Revoked(ctx, "j:7")
 	}
 }

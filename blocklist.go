@@ -2,15 +2,20 @@ package jot
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"time"
+
+	"github.com/go-jot/jot/internal/wire"
+	"github.com/go-jot/jot/session"
 )
 
 // Blocklist remembers what was revoked until it would have expired anyway. Implement it over whatever your servers
 // share; a conforming one passes jottest.TestBlocklist. Its methods are called by many goroutines at once. An error
 // means "cannot tell" and becomes [ErrUnavailable]; it is never taken for either answer.
 //
-// It is enough for [Manager.Revoke], [Manager.RevokeSession] and [SingleUse]. Rotation, and log-outs of a user or of
-// everyone, want a [Store].
+// It is enough for [Manager.Revoke], [Manager.RevokeSession] and [SingleUse]. Rotation, and logouts of a user or of
+// everyone, want a [session.Store].
 type Blocklist interface {
 	// Revoke remembers id until the instant; first reports, atomically, whether it was new. Ids are opaque keys of at
 	// most 64 bytes made by the Manager, compared byte for byte. Revoking an id again never shortens how long it is
@@ -20,110 +25,194 @@ type Blocklist interface {
 	Revoked(ctx context.Context, ids ...string) (bool, error)
 }
 
-// Store is a [Blocklist] that keeps sessions as well, for [WithStore]. Implement it over whatever your servers share;
-// a conforming one passes jottest.TestStore. Errors mean "cannot tell", as with Blocklist. Every method is one atomic
-// step, and all that time decides comes in as an argument: a store has no clock of its own.
-//
-// A subject and a session are opaque keys made by the Manager, of at most 64 bytes; a session's key is unique within
-// its subject, so that all that concerns one subject may be kept in one place. Instants are whole milliseconds. A
-// session that the store does not know, or whose Expires has passed, has ended: its tokens are refused.
-//
-// A mark is an instant before which all sessions are over, of one subject or of all; it only ever moves forward.
-type Store interface {
-	Blocklist
-
-	// BeginSession enters a session that begins now, which is s.Start, but not before any mark that concerns it:
-	// start is the latest of s.Start and both marks, and what is stored. If limit is positive, the oldest sessions of
-	// the subject end so that no more than limit are left.
-	BeginSession(ctx context.Context, s SessionRecord, limit int) (start time.Time, err error)
-	// Check answers what a guard asks about one token, in one round trip.
-	Check(ctx context.Context, q Query) (Status, error)
-	// RotateSession replaces a session's current refresh token, if r presents it; see [Rotation].
-	RotateSession(ctx context.Context, r Rotation) (RotationResult, error)
-	// EndSession forgets a session; ended reports, atomically, whether there was one.
-	EndSession(ctx context.Context, subject, session string, now time.Time) (ended bool, err error)
-	// RevokeSubject moves the subject's mark behind where it was, behind now, and behind the Start of every session
-	// of the subject, which so are all over and may be forgotten. The mark is kept until the instant.
-	RevokeSubject(ctx context.Context, subject string, now, until time.Time) error
-	// RevokeAll does the same with the mark of all.
-	RevokeAll(ctx context.Context, now, until time.Time) error
-	// Sessions returns the sessions of a subject that have not ended and did not begin before a mark, in any order.
-	Sessions(ctx context.Context, subject string, now time.Time) ([]SessionRecord, error)
+// ledger is where a manager looks up, and writes, what outlives a request: a store, or a blocklist, or neither. It
+// knows their keys. What it returns are facts, and the errors of the store as they are.
+type ledger struct {
+	store     session.Store
+	blocklist Blocklist
+	// issuer is written into our tokens. Sessions of another's are none of ours. Empty, all tokens count as ours.
+	issuer string
+	// endless says that some tokens never expire.
+	endless bool
 }
 
-// SessionRecord is what a [Store] keeps of a session. It does not grow, however often the session is refreshed.
-type SessionRecord struct {
-	// Subject and Session are keys, not the claims sub and sid.
-	Subject, Session string
-	// Current is the id of the refresh token that is good now, Previous the one before it, empty before the first
-	// rotation. They are UUIDs of version 7 in lower case: of two tokens of a session the later has the greater id.
-	Current, Previous string
-	// Start is when the session began, RotatedAt when Previous was replaced, zero if never.
-	Start, RotatedAt time.Time
-	// Expires is when the record may be forgotten, because no token of the session is accepted any more.
-	Expires time.Time
-}
+// any reports whether there is anything to ask.
+func (l *ledger) any() bool { return l.store != nil || l.blocklist != nil }
 
-// Query is what a guard asks a [Store].
-type Query struct {
-	// Token is the key of the token in the blocklist, as given to Revoke; empty for a token without an id.
-	Token string
-	// Subject and Session are keys as in [SessionRecord]; Session is empty for a token of no session.
-	Subject, Session string
-	// Now decides what has expired.
-	Now time.Time
-}
+// finding is what the ledger knows against a token: a sentinel and its cause, neither if there is nothing.
+type finding struct{ sentinel, cause error }
 
-// Status is a [Store]'s answer to a [Query].
-type Status struct {
-	// Revoked reports whether the token is in the blocklist.
-	Revoked bool
-	// Session is the record of the session, zero if the store knows none.
-	Session SessionRecord
-	// SubjectMark and Mark are the marks of the subject and of all, zero if there is none.
-	SubjectMark, Mark time.Time
-}
-
-// Rotation asks a [Store] to make Next the current refresh token in place of Presented. In this order:
-//
-//	no such session, or it has expired          RotationUnknown
-//	Presented is Current                        Rotated
-//	Presented is Previous, and Now is less than
-//	Grace after RotatedAt                       Replayed, nothing changes
-//	Presented is greater than Current           Rewound
-//	anything else                               Reused, the session is forgotten
-//
-// Rotated and Rewound make Presented the Previous, Next the Current, Now RotatedAt, and Expires the later of Expires
-// and what it was. Of any number of calls with one Presented, one gets Rotated, and at most one Reused.
-type Rotation struct {
-	Subject, Session string
-	Presented, Next  string
-	Now              time.Time
-	Grace            time.Duration
-	Expires          time.Time
-}
-
-// RotationResult is what came of a [Rotation].
-type RotationResult struct {
-	Outcome RotationOutcome
-	// Current is the current refresh token's id after it: Next, or if Outcome is Replayed that of the rotation before.
-	Current string
-}
-
-// RotationOutcome says what a [Rotation] met. Its zero value refuses.
-type RotationOutcome int
-
-// The outcomes of a [Rotation].
-const (
-	// RotationUnknown: there is no such session.
-	RotationUnknown RotationOutcome = iota
-	// Rotated: the token presented was the current one.
-	Rotated
-	// Replayed: it was the one before, just now: a second tab, or a client that repeats a request whose answer was
-	// lost.
-	Replayed
-	// Rewound: it is newer than what the store knows: the store has lost what it was told, by a failover say.
-	Rewound
-	// Reused: it was replaced longer ago. One of its two holders is a thief.
-	Reused
+// The causes of a finding, for the operator.
+var (
+	errUnknownSession = errors.New("the store knows no such session: it has ended, or the store is new, or the memory of another process")
+	errTooOld         = errors.New("it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
 )
+
+// margin is how long what was revoked is remembered beyond the end of a token: any node may grant the greatest leeway
+// there is, and clocks may be as far apart again.
+const margin = 2 * maxLeeway
+
+// check asks about a token.
+func (l *ledger) check(ctx context.Context, t *Token, now time.Time, grace time.Duration) (finding, error) {
+	switch {
+	case l.store != nil:
+		return l.checkStore(ctx, t, now, grace)
+	case l.blocklist != nil:
+		return l.checkBlocklist(ctx, t)
+	}
+	return finding{}, nil
+}
+
+func (l *ledger) checkBlocklist(ctx context.Context, t *Token) (finding, error) {
+	ids := make([]string, 0, 2)
+	if t.ID != "" {
+		ids = append(ids, blockKey(kindToken, t.ID))
+	}
+	if t.SessionID != "" {
+		ids = append(ids, blockKey(kindSession, t.SessionID))
+	}
+	if len(ids) == 0 {
+		return finding{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	revoked, err := l.blocklist.Revoked(ctx, ids...)
+	if err == nil && revoked {
+		return finding{ErrRevoked, nil}, nil
+	}
+	return finding{}, err
+}
+
+// checkStore asks the store about the token, its session, its subject and everyone. A refresh token is asked for its
+// turn as well, whether or not the handler rotates: one that was exchanged before is somebody else's.
+func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time, grace time.Duration) (finding, error) {
+	q := session.Query{
+		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Issued: issued(t), Expires: t.ExpiresAt, Now: millisecond(now),
+	}
+	ours := l.owns(t)
+	if ours {
+		q.Session, q.Record = t.SessionID, t.Type == typeRefresh
+	} else if !t.ExpiresAt.IsZero() && now.Sub(q.Issued) > session.MaxTokenLife {
+		return finding{ErrRevoked, errTooOld}, nil
+	}
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	status, err := l.store.Check(ctx, q)
+	switch {
+	case err != nil:
+		return finding{}, err
+	case status.Revoked:
+		return finding{ErrRevoked, nil}, nil
+	case status.Ended:
+		return finding{ErrRevoked, errUnknownSession}, nil
+	case !q.Record:
+		return finding{}, nil
+	}
+	turn, _ := session.Rotation{Presented: t.ID, Now: q.Now, Grace: grace}.Apply(status.Record, false)
+	switch turn.Outcome {
+	case session.Rotated, session.Replayed, session.Rewound:
+		return finding{}, nil
+	case session.Reused:
+		return finding{ErrReused, nil}, nil
+	case session.Unknown, session.Revoked:
+	}
+	return finding{ErrRevoked, errUnknownSession}, nil
+}
+
+// owns reports whether the token's session is one that the store must know: ours, and by its form one that we begin.
+func (l *ledger) owns(t *Token) bool {
+	_, ok := bornAt(t.SessionID)
+	return ok && (l.issuer == "" || t.Issuer == l.issuer)
+}
+
+// issued is when a token was made, as exactly as it says; zero if it does not.
+func issued(t *Token) time.Time {
+	if at, ok := bornAt(t.ID); ok {
+		return at
+	}
+	return t.IssuedAt
+}
+
+// begin enters a session.
+func (l *ledger) begin(ctx context.Context, subject string, r session.Record, limit int) error {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	r.Subject, r.Start = l.subjectKey(subject), millisecond(r.Start)
+	return l.store.Begin(ctx, r, limit)
+}
+
+// rotate presents a refresh token; r says what is to come.
+func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, error) {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	r.Subject, r.Session, r.Presented, r.Token = l.subjectKey(t.Subject), t.SessionID, t.ID, tokenKey(t.ID)
+	r.Now = millisecond(r.Now)
+	return l.store.Rotate(ctx, r)
+}
+
+// revoke revokes one token; first says that nobody had before.
+func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) (first bool, err error) {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	until := instant(wire.MaxDate) // only a profile takes tokens that never expire
+	if !t.ExpiresAt.IsZero() {
+		until = t.ExpiresAt.Add(margin)
+	}
+	if l.store == nil {
+		return l.blocklist.Revoke(ctx, blockKey(kindToken, t.ID), until)
+	}
+	return l.store.RevokeToken(ctx, session.Revocation{
+		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Call: rand.Text(), Now: millisecond(now), Until: until,
+	})
+}
+
+// end ends a session of ours; ended says that it had not ended before.
+func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (ended bool, err error) {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	return l.store.End(ctx, session.Ending{Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now)})
+}
+
+// block ends any session, where there is a blocklist alone.
+func (l *ledger) block(ctx context.Context, id string, until time.Time) error {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	_, err := l.blocklist.Revoke(ctx, blockKey(kindSession, id), until)
+	return err
+}
+
+func (l *ledger) revokeSubject(ctx context.Context, subject string, now time.Time) error {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	until := now.Add(session.MaxTokenLife + margin)
+	if l.endless {
+		until = instant(wire.MaxDate)
+	}
+	return l.store.RevokeSubject(ctx, l.subjectKey(subject), millisecond(now), millisecond(until))
+}
+
+func (l *ledger) revokeAll(ctx context.Context, now time.Time) error {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	return l.store.RevokeAll(ctx, millisecond(now))
+}
+
+func (l *ledger) list(ctx context.Context, subject string, now time.Time) ([]session.Record, error) {
+	ctx, cancel := l.deadline(ctx)
+	defer cancel()
+	return l.store.List(ctx, l.subjectKey(subject), millisecond(now))
+}
+
+// storeTimeout bounds one call of a store: a request waits no longer for it, it is answered by 503.
+const storeTimeout = time.Second
+
+// deadline bounds a call, unless the store lives in memory and waits for nothing.
+func (l *ledger) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := l.store.(session.Starter); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, storeTimeout)
+}
+
+// millisecond cuts an instant to what stores count in.
+func millisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 func TestCookieConfigMistakes(t *testing.T) {
@@ -220,7 +221,7 @@ func (b *browser) value(name string) string {
 }
 
 func TestCookieCredentials(t *testing.T) {
-	m := newManager(t, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}), jot.WithStore(jot.NewMemoryStore()))
+	m := newManager(t, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}), jot.WithStore(memstore.New()))
 	b := newBrowser(t)
 	w := httptest.NewRecorder()
 	p := pair(t, m)
@@ -357,7 +358,7 @@ func TestCookieCredentials(t *testing.T) {
 	// Trusted origins.
 	protection := http.NewCrossOriginProtection()
 	require.NoError(t, protection.AddTrustedOrigin("https://www.example"))
-	trusting := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithCrossOriginProtection(protection), jot.WithStore(jot.NewMemoryStore()))
+	trusting := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithCrossOriginProtection(protection), jot.WithStore(memstore.New()))
 	b = newBrowser(t)
 	w = httptest.NewRecorder()
 	p = pair(t, trusting)
@@ -410,7 +411,7 @@ func TestCookieGuard(t *testing.T) {
 // The life of a browser's session: log in, read, change, refresh in two tabs, log out.
 func TestCookieSession(t *testing.T) {
 	instant := now
-	m, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithStore(jot.NewMemoryStore()), jot.WithClock(func() time.Time { return instant }))
+	m, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return instant }))
 	require.NoError(t, err)
 	b := newBrowser(t)
 	w := httptest.NewRecorder()
@@ -486,7 +487,7 @@ func TestCSRFValuesOfASession(t *testing.T) {
 	require.Empty(t, p.CSRFToken)
 	require.NotContains(t, claimsOf(t, p.AccessToken), "csrf")
 
-	store := jot.NewMemoryStore()
+	store := memstore.New()
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithStore(store))
 	p = pair(t, m)
 	token, err := m.Verify(ctx, p.AccessToken)
@@ -538,7 +539,7 @@ func TestWritePairByLocation(t *testing.T) {
 // What is too large for a cookie is found before a session begins, or a refresh token is used up.
 func TestTooLargeForACookie(t *testing.T) {
 	silence(t)
-	store := jot.NewMemoryStore()
+	store := memstore.New()
 	cookies := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithStore(store))
 	large := jot.Claim("x", strings.Repeat("x", 4000))
 	_, err := cookies.CreatePair(ctx, "alice", large)

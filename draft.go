@@ -19,6 +19,7 @@ type draft struct {
 	noExpiry                    bool
 	scopes, audience            []string
 	claims, headers             members
+	label                       string
 	session                     *Token
 	errs                        []error
 }
@@ -165,6 +166,20 @@ func Claims(v any) TokenOption {
 // jwk, x5u, x5c, x5t, zip, enc, cty) are an error. On a pair it means the access token.
 func HeaderParam(name string, v any) TokenOption {
 	return tokenOption(func(d *draft) { d.add("HeaderParam", &d.headers, map[string]any{name: v}, reservedHeaders) })
+}
+
+// Label names the session that begins, by the browser or the device say, for [Session.Label]: at most 256 bytes of
+// UTF-8. Only the store sees it, so without [WithStore] it has no effect. It is for [Manager.CreatePair] and
+// [Manager.CreateRefreshToken].
+func Label(text string) TokenOption {
+	wrong := ""
+	if text == "" || len(text) > 256 || !isText(text) {
+		wrong = "it is not 1 to 256 bytes of UTF-8"
+	}
+	return tokenOption(func(d *draft) {
+		d.wrong("Label", wrong)
+		d.label = text
+	})
 }
 
 // InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless

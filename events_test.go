@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 func TestEvents(t *testing.T) {
@@ -69,7 +70,7 @@ func TestEvents(t *testing.T) {
 }
 
 func ExampleWithEventHandler() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()), jot.WithEventHandler(func(ctx context.Context, e jot.Event) {
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithEventHandler(func(ctx context.Context, e jot.Event) {
 		switch e.Kind {
 		case jot.EventReused: // tell the user
 			slog.WarnContext(ctx, "a refresh token was stolen", "event", e)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/jottest"
+	"github.com/go-jot/jot/memstore"
 )
 
 // The pieces of the README, so that they compile. The README's test finds them here.
@@ -62,7 +63,7 @@ func Example_callbacks() {
 	secret := []byte(os.Getenv("JWT_SECRET_KEY"))
 
 	auth, err := jot.New(jot.HS256(secret),
-		jot.WithStore(jot.NewMemoryStore()),
+		jot.WithStore(memstore.New()),
 		jot.WithAdditionalClaims(func(ctx context.Context, t *jot.Token) (map[string]any, error) {
 			roles, err := db.RolesOf(ctx, t.Subject)
 			return map[string]any{"roles": roles}, err
@@ -99,7 +100,7 @@ func Example_cookies() {
 	var mux *http.ServeMux
 	var login, orders http.Handler
 
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()), jot.WithCookies(jot.CookieConfig{}))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
 	mux.Handle("POST /login", auth.CookieGuard(login))  // as before: auth.WritePair sets the cookies
 	mux.Handle("POST /refresh", auth.RefreshHandler())  // with the header X-CSRF-Token: the cookie __Host-csrf_refresh_token
 	mux.Handle("POST /logout", auth.LogoutHandler())    // clears the cookies

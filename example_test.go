@@ -18,6 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // get calls a handler with a token, for the examples.
@@ -217,7 +218,7 @@ func ExampleManager_VerifyRequest() {
 }
 
 func ExampleManager_Revoke() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithBlocklist(jot.NewMemoryStore()))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -523,7 +524,7 @@ func ExampleNewContext() {
 }
 
 func ExampleManager_Rotate() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -546,7 +547,7 @@ func ExampleManager_Rotate() {
 
 // After a change of password: log out everywhere, and in again here.
 func ExampleManager_RevokeSubject() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -571,14 +572,14 @@ func ExampleManager_RevokeSubject() {
 	status, _ := get(changed, "/password", before.AccessToken)
 	fmt.Println(status)
 	_, err = auth.Verify(context.Background(), before.RefreshToken, jot.Refresh())
-	fmt.Println(err)
+	fmt.Println(errors.Is(err, jot.ErrRevoked))
 	// Output:
 	// 200
-	// jot: token has been revoked
+	// true
 }
 
 func ExampleManager_RefreshHandler() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
 	if err != nil {
 		log.Fatal(err)
 	}

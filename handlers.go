@@ -9,7 +9,7 @@ import (
 // does, rotates it, and answers with the next pair, or a refusal. A token that came in a cookie is answered by cookies and the
 // CSRF values, any other by JSON. GET, HEAD and OPTIONS are answered by 405. Without [WithStore] it panics, at start-up.
 func (m *Manager) RefreshHandler() http.Handler {
-	if m.store == nil {
+	if m.ledger.store == nil {
 		panic(unsupported("RefreshHandler", "WithStore").Error())
 	}
 	rt := &route{refresh: true, unsafe: true}
@@ -37,7 +37,7 @@ func (m *Manager) RefreshHandler() http.Handler {
 // already; a token of no session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are answered by 405. Without
 // [WithStore] or [WithBlocklist] it panics, at start-up.
 func (m *Manager) LogoutHandler() http.Handler {
-	if m.blocklist == nil {
+	if !m.ledger.any() {
 		panic(unsupported("LogoutHandler", "WithStore or WithBlocklist").Error())
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,4 +140,28 @@ func (failingSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) 
 func quoteJSON(s string) string {
 	text, _ := json.Marshal(s)
 	return string(text)
+}
+
+// blocklist is what a user would write.
+type blocklist struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func newBlocklist() *blocklist { return &blocklist{until: map[string]time.Time{}} }
+
+func (b *blocklist) Revoke(_ context.Context, id string, until time.Time) (first bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known, found := b.until[id]
+	if !found || until.After(known) {
+		b.until[id] = until
+	}
+	return !found, nil
+}
+
+func (b *blocklist) Revoked(_ context.Context, ids ...string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(ids, func(id string) bool { _, found := b.until[id]; return found }), nil
 }

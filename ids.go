@@ -28,11 +28,6 @@ func newUUID(at time.Time) string {
 	return string(text[:])
 }
 
-// movedUUID returns the UUIDv7 with the same random bits at another instant.
-func movedUUID(id string, at time.Time) string {
-	return newUUID(at)[:len("00000000-0000-")] + id[len("00000000-0000-"):]
-}
-
 // isUUID reports whether s is a UUID in the form that we write.
 func isUUID(s string) bool {
 	if len(s) != 36 {
@@ -61,9 +56,9 @@ func bornAt(id string) (time.Time, bool) {
 }
 
 // blockKey returns the key under which a blocklist knows an id, of a token or a session. Only ids of the form we make
-// are kept as they are: others may have any length and any bytes.
+// are kept as they are: others may have any length and any bytes. No id has no key.
 func blockKey(kind, id string) string {
-	if isUUID(id) {
+	if id == "" || isUUID(id) {
 		return kind + id
 	}
 	return kind + digest(id)
@@ -76,15 +71,16 @@ const (
 )
 
 // subjectKey returns the key under which a store knows a subject: a hash, because subjects are personal data and may
-// hold any bytes.
-func (m *Manager) subjectKey(subject string) string { return digest(m.issuer + "\x00" + subject) }
+// hold any bytes. The length keeps issuer and subject apart.
+func (l *ledger) subjectKey(subject string) string {
+	return digest(strconv.Itoa(len(l.issuer)) + ":" + l.issuer + subject)
+}
+
+// tokenKey returns the key under which a store knows a token.
+func tokenKey(id string) string { return blockKey("", id) }
 
 // digest returns 132 bits of a hash, as text.
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:22]
 }
-
-// sessionKey returns the key under which a store knows a session: the part of its id that is not its start, which the
-// store decides.
-func sessionKey(id string) string { return id[len("00000000-0000-"):] }

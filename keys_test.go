@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 var ecKey = func() *ecdsa.PrivateKey {
@@ -624,7 +625,7 @@ func TestKeysDoNotShow(t *testing.T) {
 
 	set, err := jot.NewKeySet(jot.HS256(hidden).WithID("s"), jot.PrivateKey("RS256", rsaKey))
 	require.NoError(t, err)
-	m, err := jot.New(set, jot.WithVerificationKeys(jot.PrivateKey("ES256", ecKey)), jot.WithStore(jot.NewMemoryStore()))
+	m, err := jot.New(set, jot.WithVerificationKeys(jot.PrivateKey("ES256", ecKey)), jot.WithStore(memstore.New()))
 	require.NoError(t, err)
 	remote := jot.PrivateKey("ES256", remoteSigner{ecKey})
 	keys := map[string]any{

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot/internal/wire"
+	"github.com/go-jot/jot/session"
 )
 
 // Manager issues tokens and guards routes. Make one with [New] at start-up. It does not change afterwards, and all
@@ -59,6 +60,9 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
 	}
+	if s, ok := m.ledger.store.(session.Starter); ok {
+		s.Start(m.now())
+	}
 	if slices.Contains(m.places.order, InCookie) && m.cookies.Insecure {
 		slog.Warn("jot: cookies are Insecure: only for development")
 	}
@@ -94,12 +98,8 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 	if err != nil {
 		return "", err
 	}
-	moved, err := m.enter(ctx, &rq, m.sessionEnd(0, rq.refresh(m, d).expires))
-	if err != nil {
+	if err := m.enter(ctx, d, rq, m.sessionEnd(0, rq.refresh(m, d).expires)); err != nil {
 		return "", err
-	}
-	if moved {
-		return m.mint(ctx, d, rq, rq.refresh(m, d))
 	}
 	return raw, nil
 }
@@ -128,14 +128,10 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	if err != nil {
 		return nil, err
 	}
-	moved, err := m.enter(ctx, &rq, end)
-	if err != nil {
+	if err := m.enter(ctx, d, rq, end); err != nil {
 		return nil, err
 	}
-	if moved {
-		pair, _, err = m.mintPair(ctx, d, rq)
-	}
-	return pair, err
+	return pair, nil
 }
 
 // WritePair answers a log-in with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Where
@@ -209,7 +205,7 @@ func (rq *request) until(m *Manager, d *draft, typ string, at time.Time, given, 
 
 // begin is the request of a log-in: a session starts now.
 func (m *Manager) begin(d *draft, subject string) request {
-	m.bound(d)
+	d.refuse(max(d.expiresIn, d.refreshExpiresIn) > m.sessionTTL, "ExpiresIn", "it is longer than a session may last: see WithSessionTTL")
 	now := m.now()
 	rq := request{
 		now: now, authTime: now, subject: subject, session: newUUID(now), end: millisecond(now).Add(m.sessionTTL), refreshID: newUUID(now), refreshAt: now,
@@ -218,12 +214,6 @@ func (m *Manager) begin(d *draft, subject string) request {
 		rq.csrf = newCSRF()
 	}
 	return rq
-}
-
-// bound refuses a life that a log-out everywhere could not reach to its end: stores remember for as long as a session
-// may last.
-func (m *Manager) bound(d *draft) {
-	d.refuse(max(d.expiresIn, d.refreshExpiresIn) > m.sessionTTL, "ExpiresIn", "it is longer than a session may last: see WithSessionTTL")
 }
 
 // sessionEnd is when a store may forget a session with these tokens: when no node accepts any of them, nor what one
@@ -262,6 +252,7 @@ func (f form) life() time.Duration {
 // single mints a token that begins no session, but may join one.
 func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
 	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
+	d.refuse(d.label != "", "Label", "it is for CreatePair and CreateRefreshToken, which begin a session")
 	d.join(m, subject)
 	rq := request{now: m.now(), subject: subject}
 	if d.session != nil {
@@ -269,8 +260,8 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 		if start, ok := bornAt(rq.session); ok {
 			rq.end = start.Add(m.sessionTTL)
 		}
-	} else if m.store != nil {
-		m.bound(d)
+	} else if m.ledger.store != nil {
+		d.refuse(d.expiresIn > session.MaxTokenLife, "ExpiresIn", "a store remembers for 400 days who was logged out, so no token of no session lives longer")
 	}
 	if d.isFresh() {
 		rq.authTime = rq.now
@@ -325,7 +316,7 @@ func (m *Manager) mint(ctx context.Context, d *draft, rq request, f form) (strin
 		return "", err
 	}
 	if c.Expires <= rq.now.Unix() && c.Expires != wire.NoDate {
-		return "", m.refuse(ErrExpired, errOver, nil)
+		return "", m.refuse(ErrExpired, errSessionOver, nil)
 	}
 	builtin := f.typ == typeAccess || f.typ == typeRefresh
 	payload := d.claims.appendTo(m.profile.AppendClaims(nil, &c, builtin || d.isFresh()))

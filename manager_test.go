@@ -20,6 +20,8 @@ import (
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/internal/wire"
+	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/session"
 )
 
 const uuidv7 = `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`
@@ -45,14 +47,14 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}{
 		{"an option is nil", nil},
 		{"WithBlocklist: it is nil", jot.WithBlocklist(nil)},
-		{"WithBlocklist: it is nil", jot.WithBlocklist((*jot.MemoryStore)(nil))},
+		{"WithBlocklist: it is nil", jot.WithBlocklist((*blocklist)(nil))},
 		{"WithStore: it is nil", jot.WithStore(nil)},
-		{"WithStore: it is nil", jot.WithStore((*jot.MemoryStore)(nil))},
-		{"WithStore: make a MemoryStore with NewMemoryStore", jot.WithStore(new(jot.MemoryStore))},
-		{"WithBlocklist beside WithStore", jot.Options(jot.WithStore(jot.NewMemoryStore()), jot.WithBlocklist(jot.NewMemoryStore()))},
+		{"WithStore: it is nil", jot.WithStore((*memstore.Store)(nil))},
+		{"WithAccessTTL is more than 400 days", jot.Options(jot.WithStore(memstore.New()), jot.WithAccessTTL(session.MaxTokenLife+time.Second))},
+		{"WithBlocklist beside WithStore", jot.Options(jot.WithStore(memstore.New()), jot.WithBlocklist(newBlocklist()))},
 		{"WithRotationGrace has no effect without WithStore", jot.WithRotationGrace(0)},
 		{"WithMaxSessions has no effect without WithStore", jot.WithMaxSessions(1)},
-		{"WithMaxSessions: 0 is less than 1", jot.Options(jot.WithStore(jot.NewMemoryStore()), jot.WithMaxSessions(0))},
+		{"WithMaxSessions: 0 is less than 1", jot.Options(jot.WithStore(memstore.New()), jot.WithMaxSessions(0))},
 		{"WithRotationGrace: 1m0.000000001s is not from 0 to a minute", jot.WithRotationGrace(time.Minute + 1)},
 		{"WithRotationGrace: -1ns is not", jot.WithRotationGrace(-1)},
 		{"WithSessionTTL: 0s is not", jot.WithSessionTTL(0)},
@@ -83,7 +85,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"WithErrorHandler: the function is nil", jot.WithErrorHandler(nil)},
 		{"WithClock: the function is nil", jot.WithClock(nil)},
 		{"WithIssuer is given twice", jot.Options(jot.WithIssuer("a"), jot.WithIssuer("a"))},
-		{"WithBlocklist is given twice", jot.Options(jot.WithBlocklist(jot.NewMemoryStore()), jot.Options(jot.WithBlocklist(jot.NewMemoryStore())))},
+		{"WithBlocklist is given twice", jot.Options(jot.WithBlocklist(newBlocklist()), jot.Options(jot.WithBlocklist(newBlocklist())))},
 	} {
 		m, err := jot.New(jot.HS256(secret), tc.opt)
 		require.ErrorContains(t, err, tc.text)
@@ -103,7 +105,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 func TestBoundsAreInclusive(t *testing.T) {
 	const century = 100 * 365 * 24 * time.Hour
 	m := newManager(t, jot.WithLeeway(5*time.Minute), jot.WithAccessTTL(time.Second), jot.WithRefreshTTL(century), jot.WithRealm(" ~"),
-		jot.WithStore(jot.NewMemoryStore(jot.MaxEntries(1))), jot.WithMaxSessions(1), jot.WithRotationGrace(time.Minute), jot.WithSessionTTL(century))
+		jot.WithStore(memstore.New(memstore.MaxEntries(1))), jot.WithMaxSessions(1), jot.WithRotationGrace(time.Minute), jot.WithSessionTTL(century))
 	require.Equal(t, century, pair(t, m, jot.Scopes("!", "~", "[]")).RefreshExpiresIn)
 
 	// The largest token that is made is the largest that is accepted.
@@ -277,7 +279,7 @@ func list(opts ...jot.TokenOption) []jot.TokenOption { return opts }
 
 // Everything that is wrong with the options of one token is said at once, and no token is made.
 func TestTokenOptionMistakes(t *testing.T) {
-	m := newManager(t, jot.WithBlocklist(jot.NewMemoryStore()))
+	m := newManager(t, jot.WithBlocklist(newBlocklist()))
 	session, err := m.Verify(ctx, pair(t, m).AccessToken)
 	require.NoError(t, err)
 	lone, err := m.Verify(ctx, access(t, m))
@@ -616,7 +618,7 @@ func TestWritePair(t *testing.T) {
 
 // Many goroutines share one manager.
 func TestConcurrentUse(t *testing.T) {
-	m := newManager(t, jot.WithBlocklist(jot.NewMemoryStore()), users,
+	m := newManager(t, jot.WithBlocklist(newBlocklist()), users,
 		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": 1}, nil }))
 	guard := m.Required(jot.Scopes("s"))
 	var group sync.WaitGroup

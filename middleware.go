@@ -65,7 +65,7 @@ func (m *Manager) route(opts []RouteOption) (*route, error) {
 		return nil, errNotNew
 	}
 	rt, err := newRoute(opts)
-	if err == nil && rt.singleUse && m.blocklist == nil {
+	if err == nil && rt.singleUse && !m.ledger.any() {
 		err = unsupported("SingleUse", "WithStore or WithBlocklist")
 	}
 	if err == nil && m.cookies == nil && slices.Contains(rt.locations, InCookie) {

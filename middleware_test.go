@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 var errDown = errors.New("store down: password=hunter2")
@@ -328,9 +329,9 @@ var rows = []row{
 	{name: "no scopes", demands: demands(jot.Scopes("read")), token: made(), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope", scope="read"`, is: jot.ErrScope},
 
 	// Revocation.
-	{name: "revoked", options: options(jot.WithBlocklist(jot.NewMemoryStore())), token: revokedToken, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
-	{name: "not revoked", options: options(jot.WithBlocklist(jot.NewMemoryStore())), token: made()},
-	{name: "revoked, and the route does not ask", options: options(jot.WithBlocklist(jot.NewMemoryStore())), demands: demands(jot.SkipRevocation()), token: revokedToken},
+	{name: "revoked", options: options(jot.WithBlocklist(newBlocklist())), token: revokedToken, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
+	{name: "not revoked", options: options(jot.WithBlocklist(newBlocklist())), token: made()},
+	{name: "revoked, and the route does not ask", options: options(jot.WithBlocklist(newBlocklist())), demands: demands(jot.SkipRevocation()), token: revokedToken},
 	{name: "blocklist error", options: options(jot.WithBlocklist(stubBlocklist{err: errDown})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "blocklist error and an answer", options: options(jot.WithBlocklist(stubBlocklist{revoked: true, err: errDown})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "blocklist error, and the route does not ask", options: options(jot.WithBlocklist(stubBlocklist{err: errDown})), demands: demands(jot.SkipRevocation()), token: made()},
@@ -342,17 +343,17 @@ var rows = []row{
 	{name: "revoked before verification", options: options(jot.WithTokenInBlocklist(says(true, nil)), jot.WithTokenVerification(says(false, nil))), token: made(), status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
 
 	// Sessions.
-	{name: "session", options: options(jot.WithStore(jot.NewMemoryStore())), token: paired},
-	{name: "session, refresh token", options: options(jot.WithStore(jot.NewMemoryStore())), demands: demands(jot.Refresh()), token: refreshToken},
-	{name: "session that has ended", options: options(jot.WithStore(jot.NewMemoryStore())), token: loggedOut, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
-	{name: "session that the store does not know", options: options(jot.WithStore(jot.NewMemoryStore())), token: func(t testing.TB, _ *jot.Manager) string {
+	{name: "session", options: options(jot.WithStore(memstore.New())), token: paired},
+	{name: "session, refresh token", options: options(jot.WithStore(memstore.New())), demands: demands(jot.Refresh()), token: refreshToken},
+	{name: "session that has ended", options: options(jot.WithStore(memstore.New())), token: loggedOut, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
+	{name: "session that the store does not know", options: options(jot.WithStore(memstore.New())), token: func(t testing.TB, _ *jot.Manager) string {
 		return paired(t, newManager(t))
 	}, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
-	{name: "rotated refresh token", options: options(jot.WithStore(jot.NewMemoryStore()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh()), token: rotated, once: true, status: 401, code: "token_reused", challenge: invalid, is: jot.ErrReused},
-	{name: "rotated refresh token, just now", options: options(jot.WithStore(jot.NewMemoryStore())), demands: demands(jot.Refresh()), token: rotated},
-	{name: "rotated refresh token, and the route does not ask", options: options(jot.WithStore(jot.NewMemoryStore()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh(), jot.SkipRevocation()), token: rotated},
-	{name: "store error", options: options(jot.WithStore(&broken{Store: jot.NewMemoryStore(), at: "check"})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
-	{name: "store error, refresh token", options: options(jot.WithStore(&broken{Store: jot.NewMemoryStore(), at: "check"})), demands: demands(jot.Refresh()), token: refreshToken, status: 503, code: "unavailable", is: jot.ErrUnavailable},
+	{name: "rotated refresh token", options: options(jot.WithStore(memstore.New()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh()), token: rotated, once: true, status: 401, code: "token_reused", challenge: invalid, is: jot.ErrReused},
+	{name: "rotated refresh token, just now", options: options(jot.WithStore(memstore.New())), demands: demands(jot.Refresh()), token: rotated},
+	{name: "rotated refresh token, and the route does not ask", options: options(jot.WithStore(memstore.New()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh(), jot.SkipRevocation()), token: rotated},
+	{name: "store error", options: options(jot.WithStore(&broken{Store: memstore.New(), at: "check"})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
+	{name: "store error, refresh token", options: options(jot.WithStore(&broken{Store: memstore.New(), at: "check"})), demands: demands(jot.Refresh()), token: refreshToken, status: 503, code: "unavailable", is: jot.ErrUnavailable},
 
 	// Callbacks.
 	{name: "verification agrees", options: options(jot.WithTokenVerification(says(true, nil))), token: made()},
@@ -508,7 +509,7 @@ func TestRequiredTreatsEveryMethodAlike(t *testing.T) {
 // Every refusal after the signature knows the token, none before it does, and no such token is evidence.
 func TestErrorToken(t *testing.T) {
 	silence(t)
-	m := newManager(t, jot.WithBlocklist(jot.NewMemoryStore()))
+	m := newManager(t, jot.WithBlocklist(newBlocklist()))
 	for _, raw := range []string{"a.b.c", forge(t, ourHeader, `{"sub":"alice"}`)} {
 		_, err := m.Verify(ctx, raw)
 		var e *jot.Error

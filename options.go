@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot/internal/wire"
+	"github.com/go-jot/jot/session"
 )
 
 // Option is a setting of a [Manager], for [New].
@@ -91,8 +92,7 @@ type config struct {
 	protection   *http.CrossOriginProtection
 	sliding      bool
 	clock        func() time.Time // nil is time.Now
-	blocklist    Blocklist
-	store        Store // the same, if it is one
+	ledger       ledger
 	inBlocklist  func(context.Context, *Token) (bool, error)
 	verification func(context.Context, *Token) (bool, error)
 	lookup       func(context.Context, *Token) (any, error)
@@ -115,10 +115,7 @@ func (c *config) settle() {
 	for _, name := range []string{"WithRotationGrace", "WithMaxSessions"} {
 		wrong(c.given[name] && !c.given["WithStore"], name+" has no effect without WithStore")
 	}
-	wrong(c.given["WithStore"] && c.given["WithBlocklist"], "WithBlocklist beside WithStore: a store is a blocklist")
-	if c.store != nil {
-		c.blocklist = c.store
-	}
+	wrong(c.given["WithStore"] && c.given["WithBlocklist"], "WithBlocklist beside WithStore: a store remembers revoked tokens as well")
 	if len(c.places.order) == 0 {
 		c.places.order = []Location{InHeader}
 		if c.cookies != nil {
@@ -128,7 +125,7 @@ func (c *config) settle() {
 	if c.cookies == nil && slices.Contains(c.places.order, InCookie) {
 		c.cookies = CookieConfig{}.settle()
 	}
-	wrong(c.sliding && c.store == nil, "WithSlidingSessions needs WithStore: a session that has ended must not go on")
+	wrong(c.sliding && c.ledger.store == nil, "WithSlidingSessions needs WithStore: a session that has ended must not go on")
 	wrong(c.sliding && (c.cookies == nil || c.cookies.RefreshPath != "/"), "WithSlidingSessions needs WithCookies, without a RefreshPath")
 	wrong(c.given["WithCrossOriginProtection"] && c.cookies == nil, "WithCrossOriginProtection has no effect without WithCookies")
 	if c.protection == nil {
@@ -139,6 +136,11 @@ func (c *config) settle() {
 		c.sessionTTL = max(defaultSessionTTL, longest)
 	}
 	wrong(c.sessionTTL < longest, "WithSessionTTL is shorter than the lifetime of a token")
+	wrong(c.ledger.store != nil && c.accessTTL > session.MaxTokenLife, "WithAccessTTL is more than 400 days, which is how long a store remembers who was logged out")
+	c.ledger.issuer, c.ledger.endless = c.issuer, len(c.profile.NoExpiry) > 0
+	if c.profile.Minting != nil {
+		c.ledger.issuer = c.profile.Minting.Issuer
+	}
 }
 
 func (c *config) apply(opts []Option) {
@@ -191,26 +193,27 @@ const (
 // b fails the answer is 503: a token that may be revoked is not let in. A call may take a second. Without it nothing
 // is looked up but what [WithTokenInBlocklist] does.
 func WithBlocklist(b Blocklist) Option {
-	return set("WithBlocklist", nilStore(b), func(c *config) { c.blocklist = b })
+	return set("WithBlocklist", nilStore(b), func(c *config) { c.ledger.blocklist = b })
 }
 
-// WithStore keeps sessions in s, and uses it as a blocklist as well: what [Manager.Rotate], [Manager.RefreshHandler]
-// and the Revoke… methods need. The guard asks it about token, session, subject and everyone in one call for each
-// request; when it fails the answer is 503. A call may take a second.
+// WithStore keeps sessions in s, and remembers there what was revoked: what [Manager.Rotate],
+// [Manager.RefreshHandler] and the Revoke… methods need. The guard asks it about token, session, subject and everyone
+// in one call for each request; when it fails the answer is 503. A call may take a second.
+//
+// memstore.New is one process's memory: a restart logs everybody out. sqlstore.New is SQLite or PostgreSQL, and lasts.
+// There is no store unless set: a hidden one would log everybody out at each start.
 //
 // Every Manager that shares keys wants the same store: a session that the store does not know has ended, so its
-// tokens are refused. [NewMemoryStore] is one process's memory, and there is no store unless set: a hidden one would
-// log everybody out at each start.
-func WithStore(s Store) Option {
-	return set("WithStore", nilStore(s), func(c *config) { c.store = s })
+// tokens are refused. Tokens of no session, those of [Manager.CreateAccessToken] without [InSession], are refused if
+// they were issued before the store was made, because what was revoked then is not known; with one in memory, before
+// the Manager was made. None of them lives longer than [session.MaxTokenLife], 400 days.
+func WithStore(s session.Store) Option {
+	return set("WithStore", nilStore(s), func(c *config) { c.ledger.store = s })
 }
 
-func nilStore(b Blocklist) string {
-	if isNil(b) {
+func nilStore(s any) string {
+	if isNil(s) {
 		return "it is nil"
-	}
-	if s, ok := b.(*MemoryStore); ok && s.revoked == nil {
-		return "make a MemoryStore with NewMemoryStore"
 	}
 	return ""
 }

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/go-jot/jot/internal/wire"
+	"github.com/go-jot/jot/session"
 )
 
 // Session is a log-in of a user: what [Manager.CreatePair] begins and refreshing prolongs.
 type Session struct {
 	// ID is the claim sid of its tokens.
 	ID string
+	// Label is what [Label] said at the login.
+	Label string
 	// StartedAt is when it began, RefreshedAt when it was last refreshed, zero if never.
 	StartedAt, RefreshedAt time.Time
 	// ExpiresAt is when it ends if it is not refreshed, give or take some minutes.
@@ -23,7 +26,8 @@ type Session struct {
 var (
 	errNotOurs   = errors.New("jot: not a token that this Manager has verified")
 	errNoSession = errors.New("jot: the token belongs to no session: use Revoke")
-	errOver      = errors.New("its session has ended")
+
+	errSessionOver = errors.New("its session may last no longer")
 	// A client may send such a token, so it is an answer and not a mistake.
 	errNoRotation = errors.New("a token that belongs to no session of ours does not rotate")
 )
@@ -46,7 +50,7 @@ func unsupported(method, option string) error {
 //
 // A session that has ended is [ErrRevoked]. Without [WithStore] the error wraps [errors.ErrUnsupported].
 func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOption) (*Pair, error) {
-	if m.store == nil {
+	if m.ledger.store == nil {
 		return nil, unsupported("Rotate", "WithStore")
 	}
 	d, rq, err := m.successor(refresh, opts)
@@ -60,36 +64,39 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	if err != nil {
 		return nil, err
 	}
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	result, err := m.store.RotateSession(store, Rotation{
-		Subject: m.subjectKey(refresh.Subject), Session: sessionKey(refresh.SessionID), Presented: refresh.ID, Next: rq.refreshID,
-		Now: millisecond(rq.now), Grace: m.grace, Expires: expires,
-	})
+	scope := strings.Join(d.scopes, " ")
+	result, err := m.ledger.rotate(ctx, refresh, session.Rotation{Next: rq.refreshID, Scope: scope, Now: rq.now, Expires: expires, Grace: m.grace})
 	if err != nil {
 		return nil, m.storeFailed(ctx, err, refresh)
 	}
 	switch result.Outcome {
-	case Rotated:
+	case session.Rotated:
 		m.emit(ctx, EventRotated, refresh)
-	case Rewound:
+	case session.Rewound:
 		m.emit(ctx, EventRewound, refresh)
-	case Replayed:
+	case session.Replayed:
 		m.emit(ctx, EventReplayed, refresh)
-		var ok bool
-		if rq.refreshAt, ok = bornAt(result.Current); !ok {
-			return nil, m.storeFailed(ctx, errors.New("the store returned no token id"), refresh)
-		}
-		rq.refreshID = result.Current
-		pair, _, err = m.mintPair(ctx, d, rq)
-		return pair, err
-	case Reused:
+	case session.Reused:
 		m.emit(ctx, EventReused, refresh)
 		return nil, m.refuse(ErrReused, nil, refresh)
-	case RotationUnknown:
-		return nil, m.refuse(ErrRevoked, errOver, refresh)
+	case session.Revoked:
+		return nil, m.refuse(ErrRevoked, nil, refresh)
+	case session.Unknown:
+		return nil, m.refuse(ErrRevoked, errUnknownSession, refresh)
+	default:
+		return nil, m.storeFailed(ctx, fmt.Errorf("the store returned the outcome %d", result.Outcome), refresh)
 	}
-	return pair, nil
+	if result.Current == rq.refreshID && result.Scope == scope {
+		return pair, nil
+	}
+	// Another call was first, or the session allows less by now: the same successor, and no more than the store says.
+	var ok bool
+	if rq.refreshAt, ok = bornAt(result.Current); !ok {
+		return nil, m.storeFailed(ctx, errors.New("the store returned no token id"), refresh)
+	}
+	rq.refreshID, d.scopes = result.Current, strings.Fields(result.Scope)
+	pair, _, err = m.mintPair(ctx, d, rq)
+	return pair, err
 }
 
 // successor reads what the next pair of a session is to be.
@@ -109,6 +116,7 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
 	d.refuse(d.isFresh(), "Fresh", "a refreshed token is never fresh: ask for the password, and use InSession")
 	d.refuse(d.session != nil, "InSession", "Rotate takes the session of its token")
+	d.refuse(d.label != "", "Label", "a session keeps the one that it began with")
 	for _, scope := range d.scopes {
 		if !refresh.HasScope(scope) {
 			e := m.refuse(ErrScope, errors.New("a refreshed token has no more scopes than the one before"), refresh)
@@ -123,7 +131,10 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	}
 	// The next id is greater than this one even where the clock of another node was ahead: ids tell old from new.
 	now := m.now()
-	next := later(now, presented.Add(time.Millisecond))
+	next := now
+	if least := presented.Add(time.Millisecond); next.Before(least) {
+		next = least
+	}
 	return d, request{
 		now: now, authTime: refresh.AuthTime, subject: refresh.Subject,
 		session: refresh.SessionID, end: start.Add(m.sessionTTL), refreshID: newUUID(next), refreshAt: next,
@@ -139,28 +150,20 @@ func (m *Manager) sessionCSRF(refresh *Token) string {
 	return refresh.csrf
 }
 
-// enter begins the session in the store. It reports whether the store has moved its start, and with it its id.
-func (m *Manager) enter(ctx context.Context, rq *request, expires time.Time) (moved bool, err error) {
-	if m.store == nil {
-		return false, nil
+// enter begins the session in the store.
+func (m *Manager) enter(ctx context.Context, d *draft, rq request, expires time.Time) error {
+	if m.ledger.store == nil {
+		return nil
 	}
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	start, err := m.store.BeginSession(store, SessionRecord{
-		Subject: m.subjectKey(rq.subject), Session: sessionKey(rq.session), Current: rq.refreshID, Start: millisecond(rq.now), Expires: expires,
+	err := m.ledger.begin(ctx, rq.subject, session.Record{
+		Session: rq.session, Label: d.label, Scope: strings.Join(d.scopes, " "), Current: rq.refreshID, Start: rq.now, Expires: expires,
 	}, m.maxSessions)
 	if err != nil {
-		return false, m.storeFailed(ctx, err, nil)
-	}
-	if begun := movedUUID(rq.session, start); begun != rq.session {
-		rq.session, rq.end, moved = begun, start.Add(m.sessionTTL), true
+		return m.storeFailed(ctx, err, nil)
 	}
 	m.event(ctx, Event{Kind: EventSessionBegun, Subject: rq.subject, SessionID: rq.session, TokenID: rq.refreshID})
-	return moved, nil
+	return nil
 }
-
-// millisecond cuts an instant to what stores count in.
-func millisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
 // Revoke revokes one token, so that every guard of every process on the same [Blocklist] or [Store] refuses it as
 // [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one
@@ -170,7 +173,7 @@ func millisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).U
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
 func (m *Manager) Revoke(ctx context.Context, t *Token) error {
-	if m.blocklist == nil {
+	if !m.ledger.any() {
 		return unsupported("Revoke", "WithStore or WithBlocklist")
 	}
 	if t == nil || t.manager != m {
@@ -180,29 +183,11 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 		return errors.New("jot: a token without an id cannot be revoked")
 	}
 	m.takeBack(ctx)
-	if _, err := m.block(ctx, blockKey(kindToken, t.ID), m.lastUse(t), t); err != nil {
-		return err
+	if _, err := m.ledger.revoke(ctx, t, m.now()); err != nil {
+		return m.storeFailed(ctx, err, t)
 	}
 	m.event(ctx, Event{Kind: EventRevoked, Subject: t.Subject, TokenID: t.ID})
 	return nil
-}
-
-// lastUse is the instant from which no node accepts t.
-func (m *Manager) lastUse(t *Token) time.Time {
-	if t.ExpiresAt.IsZero() {
-		return instant(wire.MaxDate) // only a profile takes tokens that never expire
-	}
-	return t.ExpiresAt.Add(maxLeeway) // any node may grant the greatest leeway there is
-}
-
-// block enters a key in the blocklist.
-func (m *Manager) block(ctx context.Context, key string, until time.Time, t *Token) (first bool, err error) {
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	if first, err = m.blocklist.Revoke(store, key, until); err != nil {
-		return false, m.storeFailed(ctx, err, t)
-	}
-	return first, nil
 }
 
 // RevokeSession ends the log-in that t belongs to: its access tokens and its refresh token are refused as
@@ -216,27 +201,24 @@ func (m *Manager) block(ctx context.Context, key string, until time.Time, t *Tok
 // [ErrUnavailable].
 func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 	switch {
-	case m.blocklist == nil:
+	case !m.ledger.any():
 		return unsupported("RevokeSession", "WithStore or WithBlocklist")
 	case t == nil || t.manager != m:
 		return errNotOurs
 	case t.SessionID == "":
 		return errNoSession
-	}
-	start, ok := bornAt(t.SessionID)
-	switch {
-	case m.store != nil && ok:
+	case m.ledger.store != nil && m.ledger.owns(t):
 		return m.RevokeSessionByID(ctx, t.Subject, t.SessionID)
-	case m.store != nil: // begun elsewhere, so the store knows nothing of it
+	case m.ledger.store != nil: // begun elsewhere, so the store knows nothing of it
 		return m.Revoke(ctx, t)
 	}
 	m.takeBack(ctx)
+	start, ok := bornAt(t.SessionID)
 	if !ok {
 		start = m.now()
 	}
-	until := start.Add(m.sessionTTL + maxLeeway)
-	if _, err := m.block(ctx, blockKey(kindSession, t.SessionID), until, t); err != nil {
-		return err
+	if err := m.ledger.block(ctx, t.SessionID, start.Add(m.sessionTTL+margin)); err != nil {
+		return m.storeFailed(ctx, err, t)
 	}
 	m.event(ctx, Event{Kind: EventRevoked, Subject: t.Subject, SessionID: t.SessionID})
 	return nil
@@ -247,27 +229,21 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) error {
-	if m.store == nil {
+	if m.ledger.store == nil {
 		return unsupported("RevokeSessionByID", "WithStore")
 	}
 	if _, ok := bornAt(id); !ok {
 		return nil
 	}
 	m.takeBack(ctx)
-	ended, err := m.end(ctx, subject, id)
-	if err == nil && ended {
+	ended, err := m.ledger.end(ctx, subject, id, m.now())
+	if err != nil {
+		return m.storeFailed(ctx, err, nil)
+	}
+	if ended {
 		m.event(ctx, Event{Kind: EventRevoked, Subject: subject, SessionID: id})
 	}
-	return err
-}
-
-func (m *Manager) end(ctx context.Context, subject, id string) (ended bool, err error) {
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	if ended, err = m.store.EndSession(store, m.subjectKey(subject), sessionKey(id), millisecond(m.now())); err != nil {
-		return false, m.storeFailed(ctx, err, nil)
-	}
-	return ended, nil
+	return nil
 }
 
 // RevokeSubject logs a user out everywhere: all sessions of subject end, and whatever they still mint dies with them.
@@ -276,14 +252,11 @@ func (m *Manager) end(ctx context.Context, subject, id string) (ended bool, err 
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
-	if m.store == nil {
+	if m.ledger.store == nil {
 		return unsupported("RevokeSubject", "WithStore")
 	}
 	m.takeBack(ctx)
-	now := millisecond(m.now())
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	if err := m.store.RevokeSubject(store, m.subjectKey(subject), now, now.Add(m.sessionTTL+maxLeeway)); err != nil {
+	if err := m.ledger.revokeSubject(ctx, subject, m.now()); err != nil {
 		return m.storeFailed(ctx, err, nil)
 	}
 	m.event(ctx, Event{Kind: EventRevoked, Subject: subject})
@@ -294,14 +267,11 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeAll(ctx context.Context) error {
-	if m.store == nil {
+	if m.ledger.store == nil {
 		return unsupported("RevokeAll", "WithStore")
 	}
 	m.takeBack(ctx)
-	now := millisecond(m.now())
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	if err := m.store.RevokeAll(store, now, now.Add(m.sessionTTL+maxLeeway)); err != nil {
+	if err := m.ledger.revokeAll(ctx, m.now()); err != nil {
 		return m.storeFailed(ctx, err, nil)
 	}
 	m.event(ctx, Event{Kind: EventRevoked})
@@ -313,39 +283,20 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, error) {
-	if m.store == nil {
+	if m.ledger.store == nil {
 		return nil, unsupported("Sessions", "WithStore")
 	}
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	records, err := m.store.Sessions(store, m.subjectKey(subject), millisecond(m.now()))
+	records, err := m.ledger.list(ctx, subject, m.now())
 	if err != nil {
 		return nil, m.storeFailed(ctx, err, nil)
 	}
 	sessions := make([]Session, len(records))
 	for i, r := range records {
-		sessions[i] = Session{
-			ID: movedUUID("00000000-0000-"+r.Session, r.Start), StartedAt: r.Start, RefreshedAt: r.RotatedAt, ExpiresAt: r.Expires,
-		}
+		sessions[i] = Session{ID: r.Session, Label: r.Label, StartedAt: r.Start, RefreshedAt: r.RotatedAt, ExpiresAt: r.Expires}
 	}
-	slices.SortFunc(sessions, func(a, b Session) int { return b.StartedAt.Compare(a.StartedAt) })
+	slices.SortStableFunc(sessions, func(a, b Session) int { return b.StartedAt.Compare(a.StartedAt) })
 	return sessions, nil
 }
-
-// storeContext returns the context of one store call: it ends after a second, and carries the clock if it is not the
-// usual one.
-func (m *Manager) storeContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	if m.clock != nil {
-		ctx = context.WithValue(ctx, clockKey{}, m.clock)
-	}
-	if _, ok := m.blocklist.(*MemoryStore); ok {
-		return ctx, func() {} // it does not wait for anything
-	}
-	return context.WithTimeout(ctx, storeTimeout)
-}
-
-// storeTimeout bounds one call of a store: a request waits no longer for it, it is answered by 503.
-const storeTimeout = time.Second
 
 // storeFailed is the refusal when a store cannot tell. A client that has gone is no failure of the store's.
 func (m *Manager) storeFailed(ctx context.Context, err error, t *Token) error {

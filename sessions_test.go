@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,13 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/session"
 )
 
 // world is a manager over a store, whose clock is moved by hand, and the events that it raised.
 type world struct {
 	*jot.Manager
 
-	store  jot.Store
+	store  session.Store
 	now    time.Time
 	mu     sync.Mutex
 	events []jot.Event
@@ -27,10 +29,10 @@ type world struct {
 
 func newWorld(t testing.TB, opts ...jot.Option) *world {
 	t.Helper()
-	return newWorldOver(t, jot.NewMemoryStore(), opts...)
+	return newWorldOver(t, memstore.New(), opts...)
 }
 
-func newWorldOver(t testing.TB, store jot.Store, opts ...jot.Option) *world {
+func newWorldOver(t testing.TB, store session.Store, opts ...jot.Option) *world {
 	t.Helper()
 	w := &world{now: now, store: store}
 	var err error
@@ -144,6 +146,36 @@ func TestRotateScopes(t *testing.T) {
 	}
 	w.rotate(t, p.RefreshToken) // and nothing was used up
 }
+
+// Whoever comes again gets no more than the session has, and can take away as well.
+func TestReplayKeepsScopesNarrow(t *testing.T) {
+	for name, tc := range map[string]struct {
+		first, again []jot.TokenOption
+		want         string // after both
+	}{
+		"the first narrows":         {tokenOptions(jot.Scopes("a")), nil, "a"},
+		"the second narrows":        {nil, tokenOptions(jot.Scopes("a")), "a"},
+		"both narrow":               {tokenOptions(jot.Scopes("a", "b")), tokenOptions(jot.Scopes("b", "c")), "b"},
+		"both narrow to other ones": {tokenOptions(jot.Scopes("a")), tokenOptions(jot.Scopes("b")), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.login(t, jot.Scopes("a", "b", "c"))
+			first := w.rotate(t, p.RefreshToken, tc.first...)
+			again := w.rotate(t, p.RefreshToken, tc.again...)
+			require.Equal(t, claimsOf(t, first.RefreshToken)["jti"], claimsOf(t, again.RefreshToken)["jti"], "the same successor")
+			for _, holder := range []string{first.RefreshToken, again.RefreshToken} {
+				next := w.rotate(t, holder)
+				for _, raw := range []string{next.AccessToken, next.RefreshToken} {
+					scope, _ := claimsOf(t, raw)["scope"].(string)
+					require.Equal(t, tc.want, scope, "for good, whoever rotates next")
+				}
+			}
+		})
+	}
+}
+
+func tokenOptions(opts ...jot.TokenOption) []jot.TokenOption { return opts }
 
 func TestRotateOptions(t *testing.T) {
 	w := newWorld(t)
@@ -341,9 +373,52 @@ func TestRotateOnANodeBehind(t *testing.T) {
 	w.refused(t, second, jot.ErrRevoked)
 }
 
+// Of one millisecond or of clocks that differ: the distance of two uses counts, whichever seems to be the later.
+func TestGraceKnowsNoDirection(t *testing.T) {
+	for name, tc := range map[string]struct {
+		grace, between time.Duration
+		reused         bool
+	}{
+		"strict, at once":              {0, 0, true},
+		"strict, a reading before":     {0, -time.Millisecond, true},
+		"strict, on a node far behind": {0, -30 * time.Second, true},
+		"in time":                      {10 * time.Second, 10*time.Second - time.Millisecond, false},
+		"in time, on a node behind":    {10 * time.Second, time.Millisecond - 10*time.Second, false},
+		"too late":                     {10 * time.Second, 10 * time.Second, true},
+		"too late, on a node behind":   {10 * time.Second, -10 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, jot.WithRotationGrace(tc.grace))
+			p := w.login(t)
+			w.now = w.now.Add(time.Minute)
+			passed := w.refreshable(t, p.RefreshToken)
+			next := w.rotate(t, p.RefreshToken)
+			w.now = w.now.Add(tc.between)
+			w.kinds()
+			if !tc.reused {
+				require.Equal(t, next.RefreshToken, w.rotate(t, p.RefreshToken).RefreshToken)
+				return
+			}
+			_, err := w.Rotate(ctx, passed)
+			require.ErrorIs(t, err, jot.ErrReused)
+			require.Equal(t, []jot.EventKind{jot.EventReused}, w.kinds())
+			w.refused(t, next, jot.ErrRevoked)
+
+			// And by the guard.
+			p = w.login(t)
+			w.now = w.now.Add(time.Minute)
+			next = w.rotate(t, p.RefreshToken)
+			w.now = w.now.Add(tc.between)
+			_, err = w.Verify(ctx, p.RefreshToken, jot.Refresh())
+			require.ErrorIs(t, err, jot.ErrReused)
+			w.refused(t, next, jot.ErrRevoked)
+		})
+	}
+}
+
 // A store that has lost its last writes is no thief.
 func TestRewound(t *testing.T) {
-	store := &rewinding{Store: jot.NewMemoryStore()}
+	store := &rewinding{Store: memstore.New()}
 	w := newWorldOver(t, store)
 	p := w.login(t)
 	w.now = w.now.Add(time.Minute)
@@ -358,16 +433,16 @@ func TestRewound(t *testing.T) {
 }
 
 type rewinding struct {
-	jot.Store
+	session.Store
 
 	lost bool
 }
 
-func (s *rewinding) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
+func (s *rewinding) Rotate(ctx context.Context, r session.Rotation) (session.Result, error) {
 	if s.lost {
-		return jot.RotationResult{Outcome: jot.Rotated, Current: r.Next}, nil
+		return session.Result{Outcome: session.Rotated, Current: r.Next, Scope: r.Scope}, nil
 	}
-	return s.Store.RotateSession(ctx, r)
+	return s.Store.Rotate(ctx, r)
 }
 
 // What can fail is done before the token counts as used: a failure costs the client nothing.
@@ -411,8 +486,10 @@ func TestSessionTTL(t *testing.T) {
 		_, err := w.CreatePair(ctx, "alice", opt)
 		require.ErrorContains(t, err, "longer than a session may last")
 	}
-	_, err = w.CreateAccessToken(ctx, "alice", jot.ExpiresIn(37*time.Hour))
-	require.ErrorContains(t, err, "longer than a session may last", "a log-out everywhere would be forgotten before")
+	_, err = w.CreateAccessToken(ctx, "alice", jot.ExpiresIn(session.MaxTokenLife))
+	require.NoError(t, err, "a token of no session may outlive sessions")
+	_, err = w.CreateAccessToken(ctx, "alice", jot.ExpiresIn(session.MaxTokenLife+time.Second))
+	require.ErrorContains(t, err, "ExpiresIn: a store remembers for 400 days", "a logout everywhere would be forgotten before")
 	_, err = newManager(t).CreateAccessToken(ctx, "alice", jot.ExpiresIn(1000*24*time.Hour))
 	require.NoError(t, err, "without a store nothing is remembered anyway")
 
@@ -476,7 +553,7 @@ func TestRevokeSession(t *testing.T) {
 
 // A blocklist is enough to end both tokens of a log-in.
 func TestRevokeSessionByABlocklist(t *testing.T) {
-	store := jot.NewMemoryStore()
+	store := newBlocklist()
 	m := newManager(t, jot.WithBlocklist(store))
 	p, other := pair(t, m), pair(t, m)
 	token, err := m.Verify(ctx, p.AccessToken)
@@ -496,11 +573,11 @@ func TestRevokeSessionByABlocklist(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, m.RevokeSession(ctx, token))
 	require.Equal(t, []string{"j:" + token.ID, "s:" + token.SessionID, "s:" + token.SessionID}, spy.ids)
-	require.Equal(t, now.Add(90*24*time.Hour+5*time.Minute), spy.untils[0])
+	require.Equal(t, now.Add(90*24*time.Hour+10*time.Minute), spy.untils[0])
 	foreign, err := m.Verify(ctx, forge(t, ourHeader, with(`"sid":"elsewhere"`)))
 	require.NoError(t, err)
 	require.NoError(t, m.RevokeSession(ctx, foreign))
-	require.Equal(t, now.Add(90*24*time.Hour+5*time.Minute), spy.untils[1])
+	require.Equal(t, now.Add(90*24*time.Hour+10*time.Minute), spy.untils[1])
 	spy.err = errDown
 	require.ErrorIs(t, m.RevokeSession(ctx, token), jot.ErrUnavailable)
 }
@@ -600,6 +677,124 @@ func TestMaxSessions(t *testing.T) {
 	require.NoError(t, err, "a token of no session is no log-in")
 }
 
+// The session that begins is never the one that ends, whatever its node's clock says.
+func TestMaxSessionsOnANodeBehind(t *testing.T) {
+	w := newWorld(t, jot.WithMaxSessions(1))
+	p := w.login(t)
+	w.now = w.now.Add(-20 * time.Second)
+	next := w.login(t)
+	w.refused(t, p, jot.ErrRevoked)
+	w.accepted(t, next)
+}
+
+// What ended everyone is not forgotten: not by a manager whose sessions last longer, and not after years.
+func TestRevokeAllBySettingsOfAnother(t *testing.T) {
+	store := memstore.New()
+	long := newWorldOver(t, store, jot.WithRefreshTTL(1000*24*time.Hour), jot.WithSessionTTL(2000*24*time.Hour))
+	short := newWorldOver(t, store, jot.WithAccessTTL(time.Minute), jot.WithRefreshTTL(time.Hour), jot.WithSessionTTL(time.Hour))
+	p := long.login(t)
+	require.NoError(t, short.RevokeAll(ctx))
+	for _, later := range []time.Duration{0, 2 * time.Hour, 999 * 24 * time.Hour} {
+		long.now = now.Add(later)
+		_, err := long.Verify(ctx, p.RefreshToken, jot.Refresh())
+		require.ErrorIs(t, err, jot.ErrRevoked, later)
+	}
+}
+
+// A token of no session outlives no mark that could have concerned it.
+func TestTokensOfNoSessionEnd(t *testing.T) {
+	w := newWorld(t)
+	raw := access(t, w.Manager, jot.ExpiresIn(session.MaxTokenLife))
+	require.NoError(t, w.RevokeSubject(ctx, "alice"))
+	foreign := forge(t, ourHeader, `{"sub":"alice","jti":"x","type":"access","iat":1893456001,"exp":1993456900}`)
+	for _, later := range []time.Duration{time.Second, session.MaxTokenLife / 2, session.MaxTokenLife, session.MaxTokenLife + 29*time.Second} {
+		w.now = now.Add(later)
+		w.refused(t, &jot.Pair{AccessToken: raw}, jot.ErrRevoked)
+		if later <= session.MaxTokenLife {
+			_, err := w.Verify(ctx, foreign)
+			require.NoError(t, err, "issued afterwards")
+		}
+	}
+	_, err := w.Verify(ctx, foreign)
+	require.ErrorIs(t, err, jot.ErrRevoked, "nobody remembers so long who was logged out")
+	undated := forge(t, ourHeader, `{"sub":"bob","jti":"x","type":"access","exp":1993456900}`)
+	_, err = w.Verify(ctx, undated)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+}
+
+// A store that is new knows nothing of what was revoked or used before.
+func TestNewStoreTakesNothingFromBefore(t *testing.T) {
+	before := newWorld(t)
+	raw, err := before.CreateToken(ctx, "alice", jot.Type("reset"))
+	require.NoError(t, err)
+	_, err = before.Verify(ctx, raw, jot.Type("reset"), jot.SingleUse())
+	require.NoError(t, err)
+
+	restarted := newWorldAt(t, now.Add(time.Second))
+	_, err = restarted.Verify(ctx, raw, jot.Type("reset"), jot.SingleUse())
+	require.ErrorIs(t, err, jot.ErrRevoked, "a link that was used stays used")
+	_, err = restarted.Verify(ctx, before.login(t).AccessToken)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+	require.ErrorContains(t, err, "the store knows no such session")
+	_, err = restarted.Verify(ctx, access(t, restarted.Manager))
+	require.NoError(t, err, "from the first millisecond")
+
+	moved := newWorldOver(t, memstore.New(memstore.Since(now)))
+	_, err = moved.Verify(ctx, access(t, newManagerAt(t, now)))
+	require.ErrorIs(t, err, jot.ErrRevoked)
+	_, err = moved.Verify(ctx, access(t, newManagerAt(t, now.Add(time.Millisecond))))
+	require.NoError(t, err)
+}
+
+func newWorldAt(t testing.TB, at time.Time) *world {
+	t.Helper()
+	w := &world{now: at, store: memstore.New()}
+	var err error
+	w.Manager, err = jot.New(jot.HS256(secret), jot.WithStore(w.store), jot.WithClock(func() time.Time { return w.now }))
+	require.NoError(t, err)
+	return w
+}
+
+// A session is asked about only where this manager's issuer began it; one that says nothing of its issuer trusts none.
+func TestSessionsOfOtherIssuers(t *testing.T) {
+	store := memstore.New()
+	us := newWorldOver(t, store, jot.WithIssuer("us"))
+	sid := us.login(t).SessionID
+	foreign := forge(t, ourHeader, with(`"iss":"them","sid":"`+sid+`"`))
+	open := newWorldOver(t, store)
+	_, err := open.Verify(ctx, foreign)
+	require.ErrorIs(t, err, jot.ErrRevoked, "it may be ours")
+	require.NoError(t, open.RevokeSubject(ctx, "alice"))
+	_, err = us.Verify(ctx, us.login(t).AccessToken)
+	require.NoError(t, err, "the same name, of another issuer")
+
+	// Issuer and subject are not mixed up, however they are cut.
+	odd, plain := newWorldOver(t, store, jot.WithIssuer("us1")), newWorldOver(t, store, jot.WithIssuer("us"))
+	p, err := odd.CreatePair(ctx, "x")
+	require.NoError(t, err)
+	require.NoError(t, plain.RevokeSubject(ctx, "1x"))
+	odd.accepted(t, p)
+}
+
+func TestLabel(t *testing.T) {
+	w := newWorld(t)
+	w.login(t, jot.Label("Firefox on Linux"))
+	p := w.login(t, jot.Label(strings.Repeat("é", 128)))
+	w.rotate(t, p.RefreshToken)
+	sessions, err := w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"Firefox on Linux", strings.Repeat("é", 128)}, []string{sessions[0].Label, sessions[1].Label})
+	require.NotContains(t, claimsOf(t, p.AccessToken), "label")
+	for text, label := range map[string]string{"empty": "", "long": strings.Repeat("x", 257), "not UTF-8": "\xff"} {
+		_, err := w.CreatePair(ctx, "alice", jot.Label(label))
+		require.ErrorContains(t, err, "Label: it is not 1 to 256 bytes of UTF-8", text)
+	}
+	_, err = w.CreateAccessToken(ctx, "alice", jot.Label("x"))
+	require.ErrorContains(t, err, "Label: it is for CreatePair")
+	_, err = w.Rotate(ctx, w.refreshable(t, w.login(t).RefreshToken), jot.Label("x"))
+	require.ErrorContains(t, err, "Label: a session keeps")
+}
+
 func TestSessions(t *testing.T) {
 	w := newWorld(t)
 	first := w.login(t)
@@ -640,7 +835,7 @@ func TestUnknownSessions(t *testing.T) {
 	w.refused(t, p, jot.ErrRevoked)
 	w.accepted(t, &jot.Pair{AccessToken: forge(t, ourHeader, with(`"sid":"4f1c0f7e-0000-4000-8000-000000000009"`)), RefreshToken: forge(t, ourHeader, `{`+sound+`}`)})
 	w.accepted(t, &jot.Pair{
-		AccessToken: access(t, w.Manager), RefreshToken: forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","exp":1893456900}`),
+		AccessToken: access(t, w.Manager), RefreshToken: forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","iat":1893456000,"exp":1893456900}`),
 	})
 	token, err := w.Verify(ctx, access(t, w.Manager))
 	require.NoError(t, err)
@@ -703,7 +898,7 @@ func TestRefreshHandler(t *testing.T) {
 func TestLogoutHandler(t *testing.T) {
 	silence(t)
 	for name, opt := range map[string]func() jot.Option{
-		"store": func() jot.Option { return jot.WithStore(jot.NewMemoryStore()) }, "blocklist": func() jot.Option { return jot.WithBlocklist(jot.NewMemoryStore()) },
+		"store": func() jot.Option { return jot.WithStore(memstore.New()) }, "blocklist": func() jot.Option { return jot.WithBlocklist(newBlocklist()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			instant := now
@@ -848,7 +1043,7 @@ func (downOnWrite) Revoke(context.Context, string, time.Time) (bool, error) { re
 
 // broken is a store that cannot answer at one of its methods.
 type broken struct {
-	jot.Store
+	session.Store
 
 	at string
 }
@@ -860,55 +1055,56 @@ func (b *broken) fails(method string) error {
 	return nil
 }
 
-func (b *broken) BeginSession(ctx context.Context, r jot.SessionRecord, limit int) (time.Time, error) {
-	start, err := b.Store.BeginSession(ctx, r, limit)
-	return start, errors.Join(err, b.fails("begin"))
+func (b *broken) Begin(ctx context.Context, r session.Record, limit int) error {
+	return errors.Join(b.Store.Begin(ctx, r, limit), b.fails("begin"))
 }
 
-func (b *broken) Check(ctx context.Context, q jot.Query) (jot.Status, error) {
+func (b *broken) Check(ctx context.Context, q session.Query) (session.Status, error) {
 	if err := b.fails("check"); err != nil {
-		return jot.Status{}, err
+		return session.Status{}, err
 	}
 	return b.Store.Check(ctx, q)
 }
 
-func (b *broken) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	if err := b.fails("rotate"); err != nil {
-		return jot.RotationResult{Outcome: jot.Rotated, Current: r.Next}, err
+func (b *broken) Rotate(ctx context.Context, r session.Rotation) (session.Result, error) {
+	switch b.at {
+	case "rotate":
+		return session.Result{Outcome: session.Rotated, Current: r.Next}, errDown
+	case "no id":
+		return session.Result{Outcome: session.Replayed, Current: "?"}, nil
+	case "no outcome":
+		return session.Result{Outcome: 99, Current: r.Next}, nil
 	}
-	if b.at == "nonsense" {
-		return jot.RotationResult{Outcome: jot.Replayed, Current: "?"}, nil
-	}
-	return b.Store.RotateSession(ctx, r)
+	return b.Store.Rotate(ctx, r)
 }
 
-func (b *broken) EndSession(ctx context.Context, subject, session string, now time.Time) (bool, error) {
+func (b *broken) End(ctx context.Context, e session.Ending) (bool, error) {
 	if err := b.fails("end"); err != nil {
 		return true, err
 	}
-	return b.Store.EndSession(ctx, subject, session, now)
+	return b.Store.End(ctx, e)
+}
+
+func (b *broken) RevokeToken(ctx context.Context, r session.Revocation) (bool, error) {
+	if err := b.fails("token"); err != nil {
+		return true, err
+	}
+	return b.Store.RevokeToken(ctx, r)
 }
 
 func (b *broken) RevokeSubject(context.Context, string, time.Time, time.Time) error {
 	return b.fails("subject")
 }
-func (b *broken) RevokeAll(context.Context, time.Time, time.Time) error { return b.fails("all") }
+func (b *broken) RevokeAll(context.Context, time.Time) error { return b.fails("all") }
 
-func (b *broken) Sessions(context.Context, string, time.Time) ([]jot.SessionRecord, error) {
-	return nil, b.fails("sessions")
-}
-
-func (b *broken) Revoke(ctx context.Context, id string, until time.Time) (bool, error) {
-	if err := b.fails("revoke"); err != nil {
-		return true, err
-	}
-	return b.Store.Revoke(ctx, id, until)
+func (b *broken) List(context.Context, string, time.Time) ([]session.Record, error) {
+	return nil, b.fails("list")
 }
 
 // Whatever a store cannot do is 503 with Retry-After, an event, and no handler.
 func TestStoreUnavailable(t *testing.T) {
 	silence(t)
-	store := &broken{Store: jot.NewMemoryStore()}
+	store := &broken{Store: memstore.New()}
 	w := newWorldOver(t, store, jot.WithRotationGrace(0))
 	p := w.login(t)
 	refresh := w.refreshable(t, p.RefreshToken)
@@ -917,17 +1113,18 @@ func TestStoreUnavailable(t *testing.T) {
 	old := w.login(t).RefreshToken
 	w.rotate(t, old)
 	for at, call := range map[string]func() error{
-		"begin":    func() error { _, err := w.CreatePair(ctx, "alice"); return err },
-		"begin ":   func() error { _, err := w.CreateRefreshToken(ctx, "alice"); return err },
-		"check":    func() error { _, err := w.Verify(ctx, p.AccessToken); return err },
-		"rotate":   func() error { _, err := w.Rotate(ctx, refresh); return err },
-		"nonsense": func() error { _, err := w.Rotate(ctx, refresh); return err },
-		"end":      func() error { return w.RevokeSession(ctx, accessToken) },
-		"end ":     func() error { _, err := w.Verify(ctx, old, jot.Refresh()); return err },
-		"subject":  func() error { return w.RevokeSubject(ctx, "alice") },
-		"all":      func() error { return w.RevokeAll(ctx) },
-		"sessions": func() error { _, err := w.Sessions(ctx, "alice"); return err },
-		"revoke":   func() error { return w.Revoke(ctx, accessToken) },
+		"begin":      func() error { _, err := w.CreatePair(ctx, "alice"); return err },
+		"begin ":     func() error { _, err := w.CreateRefreshToken(ctx, "alice"); return err },
+		"check":      func() error { _, err := w.Verify(ctx, p.AccessToken); return err },
+		"rotate":     func() error { _, err := w.Rotate(ctx, refresh); return err },
+		"no id":      func() error { _, err := w.Rotate(ctx, refresh); return err },
+		"no outcome": func() error { _, err := w.Rotate(ctx, refresh); return err },
+		"end":        func() error { return w.RevokeSession(ctx, accessToken) },
+		"end ":       func() error { _, err := w.Verify(ctx, old, jot.Refresh()); return err },
+		"subject":    func() error { return w.RevokeSubject(ctx, "alice") },
+		"all":        func() error { return w.RevokeAll(ctx) },
+		"list":       func() error { _, err := w.Sessions(ctx, "alice"); return err },
+		"token":      func() error { return w.Revoke(ctx, accessToken) },
 	} {
 		t.Run(at, func(t *testing.T) {
 			store.at = at
@@ -963,45 +1160,4 @@ func TestStoreUnavailable(t *testing.T) {
 	_, err = w.Verify(cancelled, p.AccessToken)
 	require.ErrorIs(t, err, jot.ErrUnavailable)
 	require.Equal(t, []jot.EventKind{jot.EventRefused}, w.kinds())
-}
-
-func TestMemoryStoreIsFull(t *testing.T) {
-	silence(t)
-	store := jot.NewMemoryStore(jot.MaxEntries(2))
-	w := newWorldOver(t, store, jot.WithMaxSessions(50))
-	first := w.login(t)
-	second := w.login(t)
-	_, err := w.CreatePair(ctx, "alice")
-	require.ErrorIs(t, err, jot.ErrUnavailable)
-	w.accepted(t, first)
-	w.accepted(t, second)
-	for range 2 {
-		token, err := w.Verify(ctx, access(t, w.Manager))
-		require.NoError(t, err)
-		require.NoError(t, w.Revoke(ctx, token))
-	}
-	token, err := w.Verify(ctx, access(t, w.Manager))
-	require.NoError(t, err)
-	require.ErrorIs(t, w.Revoke(ctx, token), jot.ErrUnavailable, "nothing is forgotten for it")
-	revoked, sessions := store.Len()
-	require.Equal(t, []int{2, 2}, []int{revoked, sessions})
-
-	token, err = w.Verify(ctx, first.AccessToken)
-	require.NoError(t, err)
-	require.NoError(t, w.RevokeSession(ctx, token))
-	w.login(t) // there is room again
-	require.PanicsWithValue(t, "jot: MaxEntries: 0 is less than 1", func() { jot.MaxEntries(0) })
-}
-
-// Who begins a session clears up after others: what has expired does not pile up.
-func TestMemoryStoreClearsUp(t *testing.T) {
-	store := jot.NewMemoryStore()
-	w := newWorldOver(t, store, jot.WithRefreshTTL(time.Hour), jot.WithAccessTTL(time.Minute))
-	for i := range 20_000 {
-		_, err := w.CreateRefreshToken(ctx, "user "+strconv.Itoa(i))
-		require.NoError(t, err)
-		w.now = w.now.Add(10 * time.Second)
-	}
-	_, sessions := store.Len()
-	require.Less(t, sessions, 2000, "some four hundred are alive")
 }

@@ -62,15 +62,33 @@ func (m *Manager) renewed(ctx context.Context, t *Token, raw string) ([]*http.Co
 	if err != nil {
 		return nil, err
 	}
-	if refresh.Type != typeRefresh || refresh.SessionID != t.SessionID || refresh.Subject != t.Subject || refresh.expiredAt(m.now()) {
+	if refresh.Type != typeRefresh || refresh.SessionID != t.SessionID || refresh.Subject != t.Subject {
 		return nil, errNoRefresh
 	}
-	refresh.verified = true // the guard has just asked the store about its session
+	if err := m.checkRenewal(ctx, t, refresh); err != nil {
+		return nil, err
+	}
 	access, err := m.CreateAccessToken(ctx, t.Subject, InSession(refresh))
 	if err != nil {
 		return nil, err
 	}
 	return m.cookiesOf(access, typeAccess, 0)
+}
+
+// checkRenewal asks the refresh token what a guard would ask of it. It is not used up, but one that was exchanged or
+// revoked before renews nothing: somebody else has its successor.
+func (m *Manager) checkRenewal(ctx context.Context, t, refresh *Token) error {
+	rt, now := &route{refresh: true, audience: t.Audience}, m.now()
+	refresh.Location = t.Location
+	err := m.checkClaims(refresh, rt, now, "")
+	if err == nil {
+		err = m.checkRoute(refresh, rt, now)
+	}
+	if err == nil {
+		err = m.checkRevocation(ctx, refresh, now)
+	}
+	refresh.verified = err == nil
+	return err
 }
 
 // takeBack takes a renewed cookie out of the answer to the request of ctx: what revokes must not hand out a token.

@@ -11,12 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 func TestSlidingSessions(t *testing.T) {
 	silence(t)
 	roles, fail := "admin", error(nil)
-	w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InCookie, jot.InHeader), jot.WithSlidingSessions(),
+	w := newWorldOver(t, memstore.New(memstore.Since(time.Time{})), jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InCookie, jot.InHeader), jot.WithSlidingSessions(),
 		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"roles": roles}, fail }))
 	began := w.now
 	b := newBrowser(t)
@@ -71,7 +72,7 @@ func TestSlidingSessions(t *testing.T) {
 		}},
 		"a token of no session": {change: func(r *http.Request) { swap(r, "__Host-access_token", aged(4*time.Minute)(t, w.Manager)) }},
 		"a token without iat": {change: func(r *http.Request) {
-			swap(r, "__Host-access_token", forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"access","exp":1893456700}`))
+			swap(r, "__Host-access_token", forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"access","exp":1893456700,"sid":"`+p.SessionID+`"}`))
 		}},
 		"the refresh token of another":     {change: func(r *http.Request) { swap(r, "__Host-refresh_token", other.RefreshToken) }, event: true},
 		"a bad refresh token":              {change: func(r *http.Request) { swap(r, "__Host-refresh_token", "x") }, event: true},
@@ -146,13 +147,69 @@ func TestSlidingSessions(t *testing.T) {
 
 	for text, opts := range map[string][]jot.Option{
 		"WithSlidingSessions needs WithStore":   options(jot.WithSlidingSessions(), jot.WithCookies(jot.CookieConfig{})),
-		"WithSlidingSessions needs WithCookies": options(jot.WithSlidingSessions(), jot.WithStore(jot.NewMemoryStore())),
-		"without a RefreshPath":                 options(jot.WithSlidingSessions(), jot.WithStore(jot.NewMemoryStore()), jot.WithCookies(jot.CookieConfig{RefreshPath: "/auth"})),
+		"WithSlidingSessions needs WithCookies": options(jot.WithSlidingSessions(), jot.WithStore(memstore.New())),
+		"without a RefreshPath":                 options(jot.WithSlidingSessions(), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{RefreshPath: "/auth"})),
 	} {
 		_, err := jot.New(jot.HS256(secret), opts...)
 		require.ErrorContains(t, err, text)
 	}
 }
+
+// The refresh token beside an access token is asked everything: a thief who holds a pair that was exchanged since gets
+// nothing new, and is found out.
+func TestSlidingByADeadToken(t *testing.T) {
+	silence(t)
+	for name, tc := range map[string]struct {
+		kill func(t *testing.T, w *world, p *jot.Pair)
+		want []jot.EventKind
+	}{
+		"rotated": {func(t *testing.T, w *world, p *jot.Pair) { w.rotate(t, p.RefreshToken) },
+			[]jot.EventKind{jot.EventReused, jot.EventRenewalFailed}},
+		"revoked": {func(t *testing.T, w *world, p *jot.Pair) {
+			require.NoError(t, w.Revoke(ctx, w.refreshable(t, p.RefreshToken)))
+		},
+			[]jot.EventKind{jot.EventRenewalFailed}},
+		"in the callback's list": {func(t *testing.T, _ *world, p *jot.Pair) { blocked[claimsOf(t, p.RefreshToken)["jti"].(string)] = true },
+			[]jot.EventKind{jot.EventRenewalFailed}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions(),
+				jot.WithTokenInBlocklist(func(_ context.Context, t *jot.Token) (bool, error) { return blocked[t.ID], nil }))
+			b := newBrowser(t)
+			p := w.login(t)
+			answer := httptest.NewRecorder()
+			require.NoError(t, w.SetCookies(answer, p))
+			b.keep(answer)
+			tc.kill(t, w, p)
+			w.kinds()
+			w.now = w.now.Add(11 * time.Minute)
+			got := httptest.NewRecorder()
+			w.Required()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(got, b.request("GET", "/"))
+			require.Equal(t, 200, got.Code, "the access token is good until it ends")
+			require.Empty(t, lines(got))
+			require.Equal(t, tc.want, w.kinds())
+			if name == "rotated" {
+				w.refused(t, &jot.Pair{AccessToken: p.AccessToken}, jot.ErrRevoked)
+			}
+		})
+	}
+
+	// A second tab that refreshed a moment ago is no thief.
+	w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions(), jot.WithAudience("app"))
+	b := newBrowser(t)
+	p := w.login(t)
+	answer := httptest.NewRecorder()
+	require.NoError(t, w.SetCookies(answer, p))
+	b.keep(answer)
+	w.now = w.now.Add(11 * time.Minute)
+	w.rotate(t, p.RefreshToken)
+	got := httptest.NewRecorder()
+	w.Required()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(got, b.request("GET", "/"))
+	require.Len(t, lines(got), 2)
+}
+
+// blocked are the ids that a callback refuses.
+var blocked = map[string]bool{}
 
 // keepOnly leaves one cookie of a request.
 func keepOnly(r *http.Request, name string) {

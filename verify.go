@@ -255,7 +255,7 @@ func (m *Manager) checkRoute(t *Token, rt *route, now time.Time) error {
 	return nil
 }
 
-// checkRevocation asks the callback, then the store.
+// checkRevocation asks the callback, then the ledger.
 func (m *Manager) checkRevocation(ctx context.Context, t *Token, now time.Time) error {
 	if m.inBlocklist != nil {
 		revoked, err := m.inBlocklist(ctx, t)
@@ -263,83 +263,22 @@ func (m *Manager) checkRevocation(ctx context.Context, t *Token, now time.Time) 
 			return err
 		}
 	}
-	if m.store != nil {
-		return m.checkSession(ctx, t, now)
-	}
-	if m.blocklist == nil {
-		return nil
-	}
-	ids := make([]string, 0, 2)
-	if t.ID != "" {
-		ids = append(ids, blockKey(kindToken, t.ID))
-	}
-	if t.SessionID != "" {
-		ids = append(ids, blockKey(kindSession, t.SessionID))
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	revoked, err := m.blocklist.Revoked(store, ids...)
-	if err != nil {
+	found, err := m.ledger.check(ctx, t, now, m.grace)
+	switch {
+	case err != nil:
 		return m.storeFailed(ctx, err, t)
-	}
-	if revoked {
-		return m.refuse(ErrRevoked, nil, t)
-	}
-	return nil
-}
-
-// checkSession asks the store about the token, its session, its subject and everyone. Marks are compared with the
-// session's start: compared with the token's own birth, what a thief mints after a log-out everywhere would outlive
-// it.
-func (m *Manager) checkSession(ctx context.Context, t *Token, now time.Time) error {
-	q := Query{Subject: m.subjectKey(t.Subject), Now: millisecond(now)}
-	if t.ID != "" {
-		q.Token = blockKey(kindToken, t.ID)
-	}
-	began, ours := bornAt(t.SessionID)
-	if ours {
-		q.Session = sessionKey(t.SessionID)
-	}
-	store, cancel := m.storeContext(ctx)
-	defer cancel()
-	status, err := m.store.Check(store, q)
-	if err != nil {
-		return m.storeFailed(ctx, err, t)
-	}
-	if !ours {
-		var known bool
-		if began, known = bornAt(t.ID); !known {
-			began = t.IssuedAt
+	case found.sentinel == nil:
+		return nil
+	case found.sentinel == ErrReused: //nolint:errorlint // a fact of the ledger's, not an error that somebody wrapped
+		ended, err := m.ledger.end(ctx, t.Subject, t.SessionID, now)
+		if err != nil {
+			return m.storeFailed(ctx, err, t)
+		}
+		if ended {
+			m.emit(ctx, EventReused, t)
 		}
 	}
-	switch {
-	case status.Revoked || began.Before(later(status.SubjectMark, status.Mark)):
-		return m.refuse(ErrRevoked, nil, t)
-	case ours && status.Session.Session == "":
-		return m.refuse(ErrRevoked, errOver, t)
-	case ours && t.Type == typeRefresh:
-		return m.checkRotation(ctx, t, status.Session, q.Now)
-	}
-	return nil
-}
-
-// checkRotation refuses a refresh token that was replaced, whether or not the handler rotates. One that was replaced
-// just now, or is newer than what the store knows, is left to Rotate.
-func (m *Manager) checkRotation(ctx context.Context, t *Token, r SessionRecord, now time.Time) error {
-	if t.ID >= r.Current || t.ID == r.Previous && now.Sub(r.RotatedAt) < m.grace {
-		return nil
-	}
-	ended, err := m.end(ctx, t.Subject, t.SessionID)
-	if err != nil {
-		return err
-	}
-	if ended {
-		m.emit(ctx, EventReused, t)
-	}
-	return m.refuse(ErrReused, nil, t)
+	return m.refuse(found.sentinel, found.cause, t)
 }
 
 // consume uses the token up.
@@ -347,12 +286,15 @@ func (m *Manager) consume(ctx context.Context, t *Token) error {
 	if t.ID == "" {
 		return m.refuse(ErrInvalid, errNoID, t)
 	}
-	first, err := m.block(ctx, blockKey(kindToken, t.ID), m.lastUse(t), t)
-	if err == nil && !first {
-		err = m.refuse(ErrRevoked, errUsed, t)
+	first, err := m.ledger.revoke(ctx, t, m.now())
+	switch {
+	case err != nil:
+		return m.storeFailed(ctx, err, t)
+	case !first:
+		return m.refuse(ErrRevoked, errUsed, t)
 	}
-	t.consumed = err == nil
-	return err
+	t.consumed = true
+	return nil
 }
 
 // checkCallbacks asks the application: its rules, the route's, and who the user is. A nested guard does not ask the

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // server is what the handlers share.
@@ -25,7 +26,7 @@ func newServer(cfg config) (http.Handler, error) {
 	}
 	auth, err := jot.New(jot.HS256(cfg.secret),
 		jot.WithAccessTTL(cfg.accessTTL),
-		jot.WithStore(jot.NewMemoryStore()), // of this one process: a restart logs everybody out
+		jot.WithStore(memstore.New()), // of this one process: a restart logs everybody out
 		jot.WithUserLookup(users.byToken),
 		jot.Options(cfg.options...))
 	if err != nil {

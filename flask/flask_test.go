@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/flask"
+	"github.com/go-jot/jot/memstore"
 )
 
 const secret = "a secret of Flask's, long enough for HS512: 0123456789abcdef0123"
@@ -102,7 +103,7 @@ func TestPairsAndLifetimes(t *testing.T) {
 	}
 	// It stays so when it is rotated, which Flask cannot do.
 	instant := now
-	stored := manager(t, c, jot.WithStore(jot.NewMemoryStore()), jot.WithClock(func() time.Time { return instant }))
+	stored := manager(t, c, jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return instant }))
 	p, err = stored.CreatePair(ctx, "alice")
 	require.NoError(t, err)
 	instant = instant.Add(80 * 24 * time.Hour)

@@ -1,5 +1,5 @@
-// Package jottest helps to test what is built on jot: [TestBlocklist] and [TestStore] prove an own store, [Request]
-// makes the requests that a handler's test sends.
+// Package jottest helps to test what is built on jot: [TestBlocklist] proves a blocklist of your own, [Request]
+// makes the requests that a handler's test sends. What proves a store is package sessiontest.
 package jottest
 
 import (

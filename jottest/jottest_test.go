@@ -22,10 +22,6 @@ import (
 	"github.com/go-jot/jot/jottest"
 )
 
-func TestMemoryStore(t *testing.T) {
-	jottest.TestStore(t, func(*testing.T) jot.Store { return jot.NewMemoryStore() })
-}
-
 // The ten lines that a user writes pass as well.
 func TestOwnBlocklist(t *testing.T) {
 	jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return &revocations{until: map[string]time.Time{}} })
@@ -96,25 +92,6 @@ var blocklists = map[string]struct {
 	"forgets all but the last":  {"a revoked id is found", func() jot.Blocklist { return &single{} }},
 }
 
-// stores are wrong, each in one way.
-var stores = map[string]struct {
-	fails string
-	make  func() jot.Store
-}{
-	"reads, then writes":           {"of many that rotate one wins", func() jot.Store { return &racy{Store: jot.NewMemoryStore()} }},
-	"gives each racer its own":     {"of many that rotate in time all get one successor", func() jot.Store { return forks{jot.NewMemoryStore()} }},
-	"replays at any depth":         {"an older token is reused at any time", func() jot.Store { return deep{jot.NewMemoryStore()} }},
-	"replays for ever":             {"the previous token is reused later", func() jot.Store { return patient{jot.NewMemoryStore()} }},
-	"replays without grace":        {"without grace nothing is replayed", func() jot.Store { return lenient{jot.NewMemoryStore()} }},
-	"forgets the subject's mark":   {"RevokeSubject ends the sessions of one subject", func() jot.Store { return markless{jot.NewMemoryStore()} }},
-	"begins before the mark":       {"a log-in after RevokeSubject lives, from a clock behind", func() jot.Store { return early{jot.NewMemoryStore()} }},
-	"marks by the clock alone":     {"RevokeSubject reaches a session from a clock ahead", func() jot.Store { return byClock{jot.NewMemoryStore()} }},
-	"knows no limit":               {"the oldest session ends", func() jot.Store { return limitless{jot.NewMemoryStore()} }},
-	"ends twice":                   {"a session ends once", func() jot.Store { return endsTwice{jot.NewMemoryStore()} }},
-	"forgets that everyone is out": {"RevokeAll ends all sessions", func() jot.Store { return noAll{jot.NewMemoryStore()} }},
-	"takes newer for reuse":        {"a newer token is not reused", func() jot.Store { return noRewind{jot.NewMemoryStore()} }},
-}
-
 const wanted = "JOTTEST_BROKEN"
 
 // TestBroken runs in a process of its own, and fails.
@@ -123,8 +100,6 @@ func TestBroken(t *testing.T) {
 	switch kind {
 	case "blocklist":
 		jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return blocklists[name].make() })
-	case "store":
-		jottest.TestStore(t, func(*testing.T) jot.Store { return stores[name].make() })
 	default:
 		t.Skip("only for the tests of the suites")
 	}
@@ -147,16 +122,10 @@ func TestSuitesFindMistakes(t *testing.T) {
 			fails(t, "blocklist/"+name, broken.fails)
 		})
 	}
-	for name, broken := range stores {
-		t.Run("a store that "+name, func(t *testing.T) {
-			t.Parallel()
-			fails(t, "store/"+name, broken.fails)
-		})
-	}
 }
 
 // NewMemory is the blocklist that the others spoil.
-func NewMemory() jot.Blocklist { return jot.NewMemoryStore() }
+func NewMemory() jot.Blocklist { return &revocations{until: map[string]time.Time{}} }
 
 type naive struct {
 	mu               sync.Mutex
@@ -350,130 +319,6 @@ func (b fussy) Revoke(ctx context.Context, id string, until time.Time) (bool, er
 		return false, fmt.Errorf("negative lifetime")
 	}
 	return b.Blocklist.Revoke(ctx, id, until)
-}
-
-// racy looks at the session before it decides.
-type racy struct {
-	jot.Store
-
-	mu sync.Mutex
-}
-
-func (s *racy) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	status, err := s.Check(ctx, jot.Query{Subject: r.Subject, Session: r.Session, Now: r.Now})
-	runtime.Gosched()
-	if err == nil && status.Session.Current == r.Presented {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, _ = s.Store.RotateSession(ctx, r)
-		return jot.RotationResult{Outcome: jot.Rotated, Current: r.Next}, nil
-	}
-	return s.Store.RotateSession(ctx, r)
-}
-
-type forks struct{ jot.Store }
-
-func (s forks) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	result, err := s.Store.RotateSession(ctx, r)
-	if result.Outcome == jot.Replayed {
-		result.Current = r.Next
-	}
-	return result, err
-}
-
-type deep struct{ jot.Store }
-
-func (s deep) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	status, err := s.Check(ctx, jot.Query{Subject: r.Subject, Session: r.Session, Now: r.Now})
-	if at := status.Session.RotatedAt; err == nil && !at.IsZero() && r.Presented < status.Session.Current && r.Now.Sub(at) < r.Grace {
-		return jot.RotationResult{Outcome: jot.Replayed, Current: status.Session.Current}, nil
-	}
-	return s.Store.RotateSession(ctx, r)
-}
-
-type patient struct{ jot.Store }
-
-func (s patient) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	if r.Grace > 0 {
-		r.Grace = time.Hour
-	}
-	return s.Store.RotateSession(ctx, r)
-}
-
-type lenient struct{ jot.Store }
-
-func (s lenient) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	r.Grace += time.Millisecond
-	return s.Store.RotateSession(ctx, r)
-}
-
-type markless struct{ jot.Store }
-
-func (s markless) Check(ctx context.Context, q jot.Query) (jot.Status, error) {
-	status, err := s.Store.Check(ctx, q)
-	status.SubjectMark = time.Time{}
-	return status, err
-}
-
-type early struct{ jot.Store }
-
-func (s early) BeginSession(ctx context.Context, r jot.SessionRecord, limit int) (time.Time, error) {
-	_, err := s.Store.BeginSession(ctx, r, limit)
-	return r.Start, err
-}
-
-// byClock keeps sessions that began behind now.
-type byClock struct{ jot.Store }
-
-func (s byClock) RevokeSubject(ctx context.Context, subject string, now, until time.Time) error {
-	records, err := s.Sessions(ctx, subject, now)
-	if err != nil {
-		return err
-	}
-	if err := s.Store.RevokeSubject(ctx, subject, now, until); err != nil {
-		return err
-	}
-	for _, r := range records {
-		if r.Start.After(now) {
-			if _, err := s.BeginSession(ctx, r, 0); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s byClock) Check(ctx context.Context, q jot.Query) (jot.Status, error) {
-	status, err := s.Store.Check(ctx, q)
-	status.SubjectMark = time.Time{}
-	return status, err
-}
-
-type limitless struct{ jot.Store }
-
-func (s limitless) BeginSession(ctx context.Context, r jot.SessionRecord, _ int) (time.Time, error) {
-	return s.Store.BeginSession(ctx, r, 0)
-}
-
-type endsTwice struct{ jot.Store }
-
-func (s endsTwice) EndSession(ctx context.Context, subject, session string, now time.Time) (bool, error) {
-	_, err := s.Store.EndSession(ctx, subject, session, now)
-	return true, err
-}
-
-type noAll struct{ jot.Store }
-
-func (noAll) RevokeAll(context.Context, time.Time, time.Time) error { return nil }
-
-type noRewind struct{ jot.Store }
-
-func (s noRewind) RotateSession(ctx context.Context, r jot.Rotation) (jot.RotationResult, error) {
-	result, err := s.Store.RotateSession(ctx, r)
-	if result.Outcome == jot.Rewound {
-		result.Outcome = jot.Reused
-	}
-	return result, err
 }
 
 func TestRequest(t *testing.T) {

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 func main() {
@@ -64,7 +65,7 @@ var page embed.FS
 // newHandler returns the page and what it calls.
 func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Handler, error) {
 	auth, err := jot.New(jot.HS256(jot.GenerateSecret()),
-		jot.WithStore(jot.NewMemoryStore()),
+		jot.WithStore(memstore.New()),
 		jot.WithCookies(jot.CookieConfig{Insecure: insecure}),
 		jot.WithAccessTTL(life),
 		jot.WithLeeway(0), // so that the countdown is to the second

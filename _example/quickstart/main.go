@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 func main() {
 	secret := jot.GenerateSecret() // one that you keep, for tokens that outlive a restart
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(jot.NewMemoryStore()))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,8 @@
 package expiry_test
 
 import (
-	"math/rand/v2"
+	"crypto/rand"
+	mathrand "math/rand/v2"
 	"runtime"
 	"slices"
 	"strconv"
@@ -17,43 +18,45 @@ import (
 
 func add(t testing.TB, s *expiry.Set, key string, until, now uint32) bool {
 	t.Helper()
-	first, ok := s.Add(key, until, now)
+	first, ok := s.Add(named(key), rand.Text(), until, now)
 	require.True(t, ok)
 	return first
 }
 
+func named(name string) expiry.Key { return expiry.Key{Owner: "alice", Name: name} }
+
 func TestSet(t *testing.T) {
 	s := expiry.New(100)
-	require.False(t, s.Has("a", 1))
+	require.False(t, s.Has(named("a"), 1))
 	require.True(t, add(t, s, "a", 10, 1))
 	require.False(t, add(t, s, "a", 5, 1), "known")
-	require.True(t, s.Has("a", 9), "and not shortened")
-	require.False(t, s.Has("a", 10))
+	require.True(t, s.Has(named("a"), 9), "and not shortened")
+	require.False(t, s.Has(named("a"), 10))
 	require.False(t, add(t, s, "a", 20, 9), "extended")
-	require.True(t, s.Has("a", 19))
+	require.True(t, s.Has(named("a"), 19))
 	require.True(t, add(t, s, "a", 30, 20), "new again")
-	require.True(t, s.Has("a", 29))
+	require.True(t, s.Has(named("a"), 29))
 	require.Equal(t, 1, s.Len())
 
 	require.True(t, add(t, s, "past", 5, 5))
-	require.False(t, s.Has("past", 5))
+	require.False(t, s.Has(named("past"), 5))
 	require.Equal(t, 1, s.Len(), "what has passed is not stored")
-	require.False(t, s.Has("A", 20))
-	require.False(t, s.Has("", 20))
+	require.False(t, s.Has(named("A"), 20))
+	require.False(t, s.Has(named(""), 20))
 	require.True(t, add(t, s, "", 30, 20))
-	require.True(t, s.Has("", 20))
+	require.True(t, s.Has(named(""), 20))
 }
 
 // A model beside the set, through many growths, expiries and extensions.
 func TestSetAgainstAMap(t *testing.T) {
 	s := expiry.New(1 << 30)
 	model := map[string]uint32{}
-	random := rand.New(rand.NewPCG(1, 2))
+	random := mathrand.New(mathrand.NewPCG(1, 2))
 	now := uint32(1000)
 	for step := range 80_000 {
 		key := strconv.Itoa(random.IntN(20_000))
 		if step%4 == 0 {
-			require.Equal(t, model[key] > now, s.Has(key, now))
+			require.Equal(t, model[key] > now, s.Has(named(key), now))
 			continue
 		}
 		until := now + random.Uint32N(300)
@@ -64,7 +67,7 @@ func TestSetAgainstAMap(t *testing.T) {
 		}
 	}
 	for key, until := range model {
-		require.Equal(t, until > now, s.Has(key, now))
+		require.Equal(t, until > now, s.Has(named(key), now))
 	}
 	require.Less(t, s.Len(), 20_001)
 }
@@ -84,26 +87,68 @@ func TestSetRefusesWhenFull(t *testing.T) {
 	for i := range 1000 {
 		add(t, s, strconv.Itoa(i), 10, 1)
 	}
-	first, ok := s.Add("one more", 10, 1)
+	first, ok := s.Add(named("one more"), "", 10, 1)
 	require.False(t, ok)
 	require.False(t, first)
 	require.False(t, add(t, s, "7", 20, 1), "a known one needs no room")
 	for i := range 1000 {
-		require.True(t, s.Has(strconv.Itoa(i), 9), "nothing was forgotten for it")
+		require.True(t, s.Has(named(strconv.Itoa(i)), 9), "nothing was forgotten for it")
 	}
-	// Where something has expired there is room again.
-	for i := range 900 {
-		_, ok := s.Add("next "+strconv.Itoa(i), 30, 10)
-		_ = ok
+	// What has expired makes room, wherever it stands, and as much as there is of it.
+	for i := range 999 {
+		require.True(t, add(t, s, "next "+strconv.Itoa(i), 30, 10))
 	}
-	room := 0
-	for i := range 900 {
-		if s.Has("next "+strconv.Itoa(i), 11) {
-			room++
-		}
+	_, ok = s.Add(named("one more"), "", 30, 10)
+	require.False(t, ok)
+	require.True(t, s.Has(named("7"), 11))
+	require.True(t, s.Has(named("next 0"), 11))
+}
+
+// Memory comes back without new keys.
+func TestSetTidies(t *testing.T) {
+	s := expiry.New(1 << 30)
+	for i := range 100_000 {
+		add(t, s, strconv.Itoa(i), 10, 1)
 	}
-	require.Positive(t, room)
-	require.True(t, s.Has("7", 11))
+	add(t, s, "stays", 100, 1)
+	for range 256 {
+		s.Tidy(16, 9)
+	}
+	require.Equal(t, 100_001, s.Len(), "not yet")
+	for range 256 {
+		s.Tidy(16, 10)
+	}
+	require.Equal(t, 1, s.Len())
+	require.True(t, s.Has(named("stays"), 10))
+}
+
+// A call that is repeated is first again, whatever happened to the key meanwhile; no other is.
+func TestSetKnowsItsCall(t *testing.T) {
+	s := expiry.New(100)
+	for _, tc := range []struct {
+		call       string
+		until, now uint32
+		first      bool
+	}{
+		{"a", 10, 1, true}, {"a", 10, 1, true}, {"b", 20, 1, false}, {"b", 20, 1, false},
+		{"a", 10, 19, true}, {"c", 30, 20, true}, {"a", 30, 20, false}, {"c", 30, 20, true},
+	} {
+		first, ok := s.Add(named("x"), tc.call, tc.until, tc.now)
+		require.True(t, ok)
+		require.Equal(t, tc.first, first, tc)
+	}
+	require.True(t, s.Has(named("x"), 29))
+}
+
+// Owners do not share names, however they are cut.
+func TestSetOfOwners(t *testing.T) {
+	s := expiry.New(100)
+	_, ok := s.Add(expiry.Key{Owner: "ab", Name: "c"}, "", 10, 1)
+	require.True(t, ok)
+	for _, other := range []expiry.Key{{"a", "bc"}, {"abc", ""}, {"", "abc"}, {"c", "ab"}, {"ab", "C"}} {
+		require.False(t, s.Has(other, 1), other)
+	}
+	require.True(t, s.Has(expiry.Key{Owner: "ab", Name: "c"}, 1))
 }
 
 // Of many who add one key at once exactly one is the first.
@@ -114,10 +159,10 @@ func TestSetIsAtomic(t *testing.T) {
 		var group sync.WaitGroup
 		for range 16 {
 			group.Go(func() {
-				if first, _ := s.Add(strconv.Itoa(round), 10, 1); first {
+				if first, _ := s.Add(named(strconv.Itoa(round)), rand.Text(), 10, 1); first {
 					firsts.Add(1)
 				}
-				s.Has(strconv.Itoa(round-1), 1)
+				s.Has(named(strconv.Itoa(round-1)), 1)
 			})
 		}
 		group.Wait()
@@ -143,7 +188,7 @@ func BenchmarkSet(b *testing.B) {
 		key = strconv.AppendInt(append(key[:0], "j:01b8dac5-b400-73e4-81e9-"...), int64(i), 10)
 		text := string(key)
 		began := time.Now()
-		s.Add(text, 1000, 1)
+		s.Add(expiry.Key{Owner: "1234567890123456789012", Name: text}, "call", 1000, 1)
 		if took := time.Since(began); took > 5*time.Microsecond {
 			slow = append(slow, took)
 		}
@@ -154,12 +199,12 @@ func BenchmarkSet(b *testing.B) {
 	collection := time.Since(began)
 	keys := make([]string, 1<<16)
 	for i := range keys {
-		keys[i] = "j:01b8dac5-b400-73e4-81e9-" + strconv.Itoa(rand.IntN(2*n))
+		keys[i] = "j:01b8dac5-b400-73e4-81e9-" + strconv.Itoa(mathrand.IntN(2*n))
 	}
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Has(keys[i&(len(keys)-1)], 1)
+		s.Has(named(keys[i&(len(keys)-1)]), 1)
 		i++
 	}
 	b.ReportMetric(perKey, "B/key")

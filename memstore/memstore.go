@@ -1,0 +1,272 @@
+// Package memstore keeps sessions in the memory of one process: a restart ends all of them, and a second process sees
+// none. It fits tests, and services that run as one process and may log everybody out when they are deployed. What has
+// to last belongs into package sqlstore.
+package memstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jot/jot/internal/expiry"
+	"github.com/go-jot/jot/session"
+)
+
+// Store is a [session.Store]. Make one with [New].
+//
+// It forgets nothing early, and what has expired makes room before anything is refused. Memory comes back while the
+// store is used: it starts no goroutine, and about once a second of its callers' clocks one call clears up a small
+// part of it. A revoked token takes some 27 bytes, a session some 400.
+type Store struct {
+	revoked *expiry.Set
+	seed    maphash.Seed
+	shards  [shardCount]shard // of subjects
+
+	limit    int64
+	sessions atomic.Int64 // that go on, or have expired unnoticed
+	marks    atomic.Int64
+	epoch    atomic.Uint64 // how often everyone was logged out
+	mark     atomic.Int64  // of all, in ms
+	started  atomic.Bool
+	tidied   atomic.Int64 // when, in ms
+	next     atomic.Uint32
+}
+
+var (
+	_ session.Store   = (*Store)(nil)
+	_ session.Starter = (*Store)(nil)
+)
+
+// never is before any instant, in ms.
+const never = math.MinInt64
+
+const defaultLimit = 10_000_000
+
+var errFull = errors.New("memstore: full")
+
+// New returns an empty store.
+func New(opts ...Option) *Store {
+	s := &Store{seed: maphash.MakeSeed(), limit: defaultLimit}
+	s.mark.Store(never)
+	for i := range s.shards {
+		s.shards[i].soonest.Store(math.MaxInt64)
+	}
+	for _, o := range opts {
+		o.apply(s)
+	}
+	s.revoked = expiry.New(int(s.limit))
+	return s
+}
+
+// Option is a setting of a [Store].
+type Option interface{ apply(s *Store) }
+
+type option func(*Store)
+
+func (f option) apply(s *Store) { f(s) }
+
+// MaxEntries sets how many sessions the store takes, how many revoked tokens, and how many subjects that were logged
+// out everywhere: ten million of each unless set. It refuses more, since forgetting one would bring back what was
+// revoked: logins and logouts are answered by 503 then. An n below 1 panics.
+func MaxEntries(n int) Option {
+	if n < 1 {
+		panic(fmt.Sprintf("memstore: MaxEntries: %d is less than 1", n))
+	}
+	return option(func(s *Store) { s.limit = int64(n) })
+}
+
+// Since takes the store's word for tokens of no session that were issued after t: nobody had revoked any of them
+// before the store was made. Unless set that is the moment at which the store is given to a jot.Manager. The zero
+// time takes all, which is right where another system's tokens have to stay good, and wrong after a restart: what
+// was revoked before, and every single-use link that was used, is good again.
+func Since(t time.Time) Option {
+	return option(func(s *Store) {
+		s.started.Store(true)
+		if !t.IsZero() {
+			s.mark.Store(t.UnixMilli())
+		}
+	})
+}
+
+// Start implements [session.Starter]. It panics if the store was not made by [New].
+func (s *Store) Start(now time.Time) {
+	if s.revoked == nil {
+		panic("memstore: make a Store by New")
+	}
+	if s.started.CompareAndSwap(false, true) {
+		raise(&s.mark, now.UnixMilli()-1) // a token of this very millisecond is one of the process
+	}
+}
+
+// raise moves a mark forward.
+func raise(mark *atomic.Int64, to int64) {
+	for {
+		known := mark.Load()
+		if known >= to || mark.CompareAndSwap(known, to) {
+			return
+		}
+	}
+}
+
+// Len returns how many revoked tokens and how many sessions the store holds, those included that have expired and not
+// made room yet.
+func (s *Store) Len() (revoked, sessions int) { return s.revoked.Len(), int(s.sessions.Load()) }
+
+// Begin implements [session.Store]. It fails when the store is full.
+func (s *Store) Begin(_ context.Context, r session.Record, limit int) error {
+	now := r.Start.UnixMilli()
+	s.tidy(now)
+	if !s.reserve(&s.sessions, now) {
+		return errFull
+	}
+	sh := s.shard(r.Subject)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	entry := sh.subject(r.Subject)
+	if entry.find(r.Session) != nil {
+		s.sessions.Add(-1)
+		return nil
+	}
+	epoch := s.epoch.Load()
+	s.drop(entry, func(r *record) bool { return r.over(now, epoch) })
+	if limit > 0 {
+		s.evict(entry, limit-1)
+	}
+	entry.sessions = append(entry.sessions, newRecord(r, epoch))
+	sh.expects(r.Expires.UnixMilli())
+	return nil
+}
+
+// Check implements [session.Store]. It never fails.
+func (s *Store) Check(_ context.Context, q session.Query) (session.Status, error) {
+	now := q.Now.UnixMilli()
+	s.tidy(now)
+	status := session.Status{
+		Revoked: q.Token != "" && s.revoked.Has(expiry.Key{Owner: q.Subject, Name: q.Token}, second(q.Now)),
+		Ended:   q.Session != "",
+	}
+	sh := s.shard(q.Subject)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	entry := sh.subjects[q.Subject]
+	if q.Session == "" {
+		mark := s.mark.Load()
+		if entry != nil {
+			mark = max(mark, entry.mark)
+		}
+		status.Revoked = status.Revoked || mark != never && (q.Issued.IsZero() || q.Issued.UnixMilli() <= mark)
+		return status, nil
+	}
+	if r := entry.find(q.Session); r != nil && r.live(now, s.epoch.Load()) {
+		status.Ended = false
+		if q.Record {
+			status.Record = r.export(q.Subject)
+		}
+	}
+	return status, nil
+}
+
+// Rotate implements [session.Store]. It never fails.
+func (s *Store) Rotate(_ context.Context, r session.Rotation) (session.Result, error) {
+	s.tidy(r.Now.UnixMilli())
+	revoked := s.revoked.Has(expiry.Key{Owner: r.Subject, Name: r.Token}, second(r.Now))
+	sh := s.shard(r.Subject)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	entry := sh.subjects[r.Subject]
+	known := entry.find(r.Session)
+	if known == nil || known.epoch != s.epoch.Load() {
+		return session.Result{}, nil
+	}
+	result, next := r.Apply(known.export(r.Subject), revoked)
+	s.replace(sh, entry, known, next)
+	return result, nil
+}
+
+// End implements [session.Store]. It never fails.
+func (s *Store) End(_ context.Context, e session.Ending) (ended bool, err error) {
+	s.tidy(e.Now.UnixMilli())
+	sh := s.shard(e.Subject)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	entry := sh.subjects[e.Subject]
+	known := entry.find(e.Session)
+	if known == nil || known.epoch != s.epoch.Load() {
+		return false, nil
+	}
+	ended, next := e.Apply(known.export(e.Subject))
+	s.replace(sh, entry, known, next)
+	return ended, nil
+}
+
+// RevokeToken implements [session.Store]. It fails when the store is full.
+func (s *Store) RevokeToken(_ context.Context, r session.Revocation) (first bool, err error) {
+	s.tidy(r.Now.UnixMilli())
+	until := second(r.Until.Add(time.Second - time.Millisecond)) // not before
+	first, ok := s.revoked.Add(expiry.Key{Owner: r.Subject, Name: r.Token}, r.Call, until, second(r.Now))
+	if !ok {
+		return false, errFull
+	}
+	return first, nil
+}
+
+// RevokeSubject implements [session.Store]. When the store is full it fails, and ends the sessions all the same.
+func (s *Store) RevokeSubject(_ context.Context, subject string, now, until time.Time) error {
+	at := now.UnixMilli()
+	s.tidy(at)
+	room := s.reserve(&s.marks, at)
+	sh := s.shard(subject)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	entry := sh.subject(subject)
+	s.drop(entry, func(*record) bool { return true })
+	if entry.mark == never && !room {
+		sh.expects(at) // what is left of it
+		return errFull
+	}
+	if entry.mark != never && room {
+		s.marks.Add(-1) // it has one
+	}
+	entry.mark = max(entry.mark, at)
+	entry.until = max(entry.until, until.UnixMilli())
+	sh.expects(entry.until)
+	return nil
+}
+
+// RevokeAll implements [session.Store]. It never fails.
+func (s *Store) RevokeAll(_ context.Context, now time.Time) error {
+	raise(&s.mark, now.UnixMilli())
+	s.started.Store(true)
+	s.epoch.Add(1)
+	for i := range s.shards { // what is over now makes room
+		s.shards[i].expects(never)
+	}
+	return nil
+}
+
+// List implements [session.Store]. It never fails.
+func (s *Store) List(_ context.Context, subject string, now time.Time) ([]session.Record, error) {
+	sh := s.shard(subject)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	entry, epoch := sh.subjects[subject], s.epoch.Load()
+	if entry == nil {
+		return nil, nil
+	}
+	var list []session.Record
+	for i := range entry.sessions {
+		if r := &entry.sessions[i]; r.live(now.UnixMilli(), epoch) {
+			list = append(list, r.export(subject))
+		}
+	}
+	return list, nil
+}
+
+// second cuts an instant to what the set of revoked tokens counts in. The last one stands for ever.
+func second(t time.Time) uint32 {
+	return uint32(min(max(0, t.Unix()), math.MaxUint32)) //nolint:gosec // bounded
+}
