@@ -3,15 +3,19 @@
 GOLANGCI_LINT := v2.15.0
 LINTER := $(CURDIR)/.bin/golangci-lint-$(GOLANGCI_LINT)
 
-# Directories of nested modules.
+# Directories of nested modules. Each is tested by its own go.mod, as those who use it will have it, without go.work.
 MODULES := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard '*/go.mod'))
+each_module = @for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && GOWORK=off $(1)) || exit 1; done
 
-# The example's directory begins with _, so that ./... and ./_example/... skip it: its packages are called by name.
-EXAMPLES := $(addprefix ./,$(filter-out $(MODULES),$(patsubst %/,%,$(sort $(dir $(wildcard _example/*.go _example/*/*.go))))))
-PACKAGES := ./... $(EXAMPLES)
-# The core: what its coverage is asked of.
-CORE := .,./internal/...
+# What is documented for users, and what its coverage is asked of.
+PUBLIC := . ./session ./session/sessiontest ./memstore ./jottest ./flask
+CORE := .,./internal/...,./memstore,./session
 MIN_COVERAGE := 95
+
+documentation := for package in $(PUBLIC); do go doc -all $$package; done; cd sqlstore && GOWORK=off go doc -all .
+
+# How many histories are simulated.
+HISTORIES ?= 1000000
 
 FUZZTIME ?= 1m
 BENCH ?= .
@@ -22,20 +26,20 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 .PHONY: test
-test: ## all tests, of every module, with the race detector
-	@.ci/need cc curl
-	@race=$$(.ci/race) && \
-	echo "go test $$race -shuffle=on $(PACKAGES)" && go test $$race -shuffle=on $(PACKAGES) && \
-	for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && go test $$race -shuffle=on ./...) || exit 1; done
+test: ## all tests, of every module and engine, with the race detector
+	@.ci/need cc curl postgres redis-server
+	@race=$$(.ci/race) && echo "go test $$race -shuffle=on ./..." && go test $$race -shuffle=on ./...
+	$(call each_module,go test $$($(CURDIR)/.ci/race) -shuffle=on ./...)
 	@[ -n "$$JOT_E2E" ] || echo "NOT TESTED here: the example in a real browser, which make e2e does"
 
 .PHONY: vet
 vet: ## go vet, of the examples too
-	@go vet $(PACKAGES)
+	@go vet ./...
+	$(call each_module,go vet ./...)
 
 .PHONY: test-386
 test-386:
-	@GOARCH=386 CGO_ENABLED=0 go test $(PACKAGES)
+	@GOARCH=386 CGO_ENABLED=0 go test ./...
 
 .PHONY: cover
 cover: ## fail if the tests reach less of the core than they should
@@ -46,8 +50,8 @@ cover: ## fail if the tests reach less of the core than they should
 
 .PHONY: lint
 lint: $(LINTER) ## golangci-lint, as .golangci.yml has it
-	@$(LINTER) run $(PACKAGES)
-	@for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && $(LINTER) run ./...) || exit 1; done
+	@$(LINTER) run ./...
+	$(call each_module,$(LINTER) run ./...)
 
 .PHONY: fmt
 fmt: $(LINTER) ## format all Go code
@@ -56,7 +60,7 @@ fmt: $(LINTER) ## format all Go code
 .PHONY: e2e
 e2e: ## the browser example in a real Chromium (PICTURES=directory keeps screenshots)
 	@.ci/need chromium
-	cd _example/browser/e2e && JOT_E2E=$(or $(PICTURES),1) go test -count=1 ./...
+	cd _example/browser/e2e && GOWORK=off JOT_E2E=$(or $(PICTURES),1) go test -count=1 ./...
 
 .PHONY: bench
 bench: ## benchmarks (BENCH=pattern COUNT=n)
@@ -71,17 +75,21 @@ fuzz: ## every fuzz test for FUZZTIME (1m)
 		done; \
 	done
 
+.PHONY: simulate
+simulate: ## a million histories of clocks apart, lost answers and thieves (HISTORIES=n)
+	go test -count=1 -timeout 0 -v -run TestHistories ./internal/simulation -args -histories $(HISTORIES)
+
 .PHONY: mutation
 mutation: ## change the code of PACKAGE (.) and see which changes no test notices; takes long
 	go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --timeout-coefficient 20 $(or $(PACKAGE),.)
 
 .PHONY: api
 api: ## write api.txt, so that a change of the API shows in review
-	@go doc -all . > api.txt
+	@{ $(documentation); } > api.txt
 
 .PHONY: api-check
 api-check: ## fail if api.txt is not what the code says
-	@go doc -all . | diff -u api.txt - || { echo "run make api"; exit 1; }
+	@{ $(documentation); } | diff -u api.txt - || { echo "run make api"; exit 1; }
 
 .PHONY: tools
 tools: $(LINTER) ## install the linter into .bin

@@ -39,13 +39,20 @@ type ledger struct {
 // any reports whether there is anything to ask.
 func (l *ledger) any() bool { return l.store != nil || l.blocklist != nil }
 
-// finding is what the ledger knows against a token: a sentinel and its cause, neither if there is nothing.
-type finding struct{ sentinel, cause error }
+// finding is what the ledger knows of a token.
+type finding struct {
+	// sentinel says what speaks against it, and cause why; neither if nothing does.
+	sentinel, cause error
+	// session is the record of a refresh token's session.
+	session session.Record
+}
 
 // The causes of a finding, for the operator.
 var (
-	errUnknownSession = errors.New("the store knows no such session: it has ended, or the store is new, or the memory of another process")
-	errTooOld         = errors.New("it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
+	errUnknownSession = errors.New(
+		"the store knows no such session: it has ended, or the store is new, or the memory of another process")
+	errTooOld = errors.New(
+		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
 )
 
 // margin is how long what was revoked is remembered beyond the end of a token: any node may grant the greatest leeway
@@ -78,7 +85,7 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) (finding, error) 
 	defer cancel()
 	revoked, err := l.blocklist.Revoked(ctx, ids...)
 	if err == nil && revoked {
-		return finding{ErrRevoked, nil}, nil
+		return finding{sentinel: ErrRevoked}, nil
 	}
 	return finding{}, err
 }
@@ -87,13 +94,14 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) (finding, error) 
 // turn as well, whether or not the handler rotates: one that was exchanged before is somebody else's.
 func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time, grace time.Duration) (finding, error) {
 	q := session.Query{
-		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Issued: issued(t), Expires: t.ExpiresAt, Now: millisecond(now),
+		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Issued: issued(t), Expires: t.ExpiresAt,
+		Now: millisecond(now),
 	}
 	ours := l.owns(t)
 	if ours {
 		q.Session, q.Record = t.SessionID, t.Type == typeRefresh
 	} else if !t.ExpiresAt.IsZero() && now.Sub(q.Issued) > session.MaxTokenLife {
-		return finding{ErrRevoked, errTooOld}, nil
+		return finding{sentinel: ErrRevoked, cause: errTooOld}, nil
 	}
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
@@ -102,21 +110,21 @@ func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time, grace 
 	case err != nil:
 		return finding{}, err
 	case status.Revoked:
-		return finding{ErrRevoked, nil}, nil
+		return finding{sentinel: ErrRevoked}, nil
 	case status.Ended:
-		return finding{ErrRevoked, errUnknownSession}, nil
+		return finding{sentinel: ErrRevoked, cause: errUnknownSession}, nil
 	case !q.Record:
 		return finding{}, nil
 	}
 	turn, _ := session.Rotation{Presented: t.ID, Now: q.Now, Grace: grace}.Apply(status.Record, false)
 	switch turn.Outcome {
 	case session.Rotated, session.Replayed, session.Rewound:
-		return finding{}, nil
+		return finding{session: status.Record}, nil
 	case session.Reused:
-		return finding{ErrReused, nil}, nil
+		return finding{sentinel: ErrReused}, nil
 	case session.Unknown, session.Revoked:
 	}
-	return finding{ErrRevoked, errUnknownSession}, nil
+	return finding{sentinel: ErrRevoked, cause: errUnknownSession}, nil
 }
 
 // owns reports whether the token's session is one that the store must know: ours, and by its form one that we begin.
@@ -170,7 +178,9 @@ func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) (first boo
 func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (ended bool, err error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	return l.store.End(ctx, session.Ending{Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now)})
+	return l.store.End(ctx, session.Ending{
+		Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now),
+	})
 }
 
 // block ends any session, where there is a blocklist alone.

@@ -20,7 +20,8 @@
 //
 // # Sessions
 //
-// A log-in begins a session, which its tokens name (sid). With a [Store] a refresh token works once
+// A login begins a session, which its tokens name (sid). With a [session.Store], package memstore's or package
+// sqlstore's, a refresh token works once
 // ([Manager.Rotate]), and a token, a session, a user or everyone can be logged out ([Manager.Revoke] and its like).
 // With a [Blocklist] alone the first two can. With neither, a token lives until it expires.
 //

@@ -211,6 +211,8 @@ func (d *draft) join(m *Manager, subject string) {
 		d.wrong("InSession", "the token belongs to no session")
 	case t.Subject != subject:
 		d.wrong("InSession", "the session belongs to another subject")
+	case m.ledger.store != nil && !m.ledger.owns(t):
+		d.wrong("InSession", "the session is another issuer's")
 	}
 	if len(d.scopes) == 0 {
 		d.scopes = t.Scopes

@@ -65,7 +65,9 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 		return nil, err
 	}
 	scope := strings.Join(d.scopes, " ")
-	result, err := m.ledger.rotate(ctx, refresh, session.Rotation{Next: rq.refreshID, Scope: scope, Now: rq.now, Expires: expires, Grace: m.grace})
+	result, err := m.ledger.rotate(ctx, refresh, session.Rotation{
+		Next: rq.refreshID, Scope: scope, Now: rq.now, Expires: expires, Grace: m.grace,
+	})
 	if err != nil {
 		return nil, m.storeFailed(ctx, err, refresh)
 	}
@@ -109,7 +111,7 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	}
 	start, ok := bornAt(refresh.SessionID)
 	presented, known := bornAt(refresh.ID)
-	if !ok || !known {
+	if !ok || !known || !m.ledger.owns(refresh) {
 		return nil, rq, m.refuse(ErrInvalid, errNoRotation, refresh)
 	}
 	d = newDraft(opts)
@@ -118,7 +120,7 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	d.refuse(d.session != nil, "InSession", "Rotate takes the session of its token")
 	d.refuse(d.label != "", "Label", "a session keeps the one that it began with")
 	for _, scope := range d.scopes {
-		if !refresh.HasScope(scope) {
+		if !slices.Contains(refresh.claimed, scope) {
 			e := m.refuse(ErrScope, errors.New("a refreshed token has no more scopes than the one before"), refresh)
 			e.Scopes = slices.Clone(d.scopes)
 			return nil, rq, e
@@ -126,6 +128,7 @@ func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq re
 	}
 	d.session = refresh
 	d.join(m, refresh.Subject)
+	d.scopes = both(d.scopes, refresh.Scopes)
 	if d.refreshExpiresIn == 0 && !refresh.IssuedAt.IsZero() && !refresh.ExpiresAt.IsZero() {
 		d.refreshExpiresIn = refresh.ExpiresAt.Sub(refresh.IssuedAt)
 	}
@@ -156,7 +159,8 @@ func (m *Manager) enter(ctx context.Context, d *draft, rq request, expires time.
 		return nil
 	}
 	err := m.ledger.begin(ctx, rq.subject, session.Record{
-		Session: rq.session, Label: d.label, Scope: strings.Join(d.scopes, " "), Current: rq.refreshID, Start: rq.now, Expires: expires,
+		Session: rq.session, Label: d.label, Scope: strings.Join(d.scopes, " "), Current: rq.refreshID,
+		Start: rq.now, Expires: expires,
 	}, m.maxSessions)
 	if err != nil {
 		return m.storeFailed(ctx, err, nil)
@@ -292,7 +296,9 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, erro
 	}
 	sessions := make([]Session, len(records))
 	for i, r := range records {
-		sessions[i] = Session{ID: r.Session, Label: r.Label, StartedAt: r.Start, RefreshedAt: r.RotatedAt, ExpiresAt: r.Expires}
+		sessions[i] = Session{
+			ID: r.Session, Label: r.Label, StartedAt: r.Start, RefreshedAt: r.RotatedAt, ExpiresAt: r.Expires,
+		}
 	}
 	slices.SortStableFunc(sessions, func(a, b Session) int { return b.StartedAt.Compare(a.StartedAt) })
 	return sessions, nil

@@ -175,6 +175,29 @@ func TestReplayKeepsScopesNarrow(t *testing.T) {
 	}
 }
 
+// A handler that makes its own tokens gets no more than the session has, either.
+func TestGuardKnowsWhatTheSessionHas(t *testing.T) {
+	w := newWorld(t)
+	p := w.login(t, jot.Scopes("a", "b"))
+	wide := w.rotate(t, p.RefreshToken)
+	w.rotate(t, p.RefreshToken, jot.Scopes("a"))
+	token := w.refreshable(t, wide.RefreshToken)
+	require.Equal(t, []string{"a"}, token.Scopes)
+	require.Equal(t, "a", claimsOf(t, access(t, w.Manager, jot.InSession(token)))["scope"])
+	_, err := w.Verify(ctx, wide.RefreshToken, jot.Refresh(), jot.SkipRevocation())
+	require.NoError(t, err)
+	got := send(func(h http.Handler) http.Handler {
+		return w.Required(jot.Refresh(), jot.SkipRevocation())(w.Required(jot.Refresh())(h))
+	}, bearer(wide.RefreshToken))
+	require.Equal(t, []string{"a"}, got.token.Scopes)
+
+	unasked, err := w.Verify(ctx, wide.RefreshToken, jot.Refresh(), jot.SkipRevocation())
+	require.NoError(t, err)
+	next, err := w.Rotate(ctx, unasked, jot.Scopes("a", "b"))
+	require.NoError(t, err)
+	require.Equal(t, "a", claimsOf(t, next.AccessToken)["scope"], "whoever asks for it")
+}
+
 func tokenOptions(opts ...jot.TokenOption) []jot.TokenOption { return opts }
 
 func TestRotateOptions(t *testing.T) {

@@ -7,14 +7,19 @@ import (
 	"slices"
 )
 
-// WithSlidingSessions renews the access token of a browser that is at work, so that its pages need no script for it: within the
-// last third of its life a guarded request is answered with a new cookie as well. It has what [InSession] of the refresh token gives, which
-// must be in the browser too: claims, scopes and the CSRF value stay, [WithAdditionalClaims] is asked anew, and it is not fresh. The refresh
-// token itself is not touched, so a session that only slides ends with it ([WithRefreshTTL]); refresh now and then if it should last longer.
+// WithSlidingSessions renews the access token of a browser that is at work, so that its pages need no script for it:
+// within the last third of its life a guarded request is answered with a new cookie as well. It has what [InSession]
+// of the refresh token gives, which must be in the browser too: claims, scopes and the CSRF value stay,
+// [WithAdditionalClaims] is asked anew, and it is not fresh.
 //
-// The cookie is set before the handler runs, and taken back by whatever sets, clears or revokes afterwards. That it cannot be made is an
-// event, and never fails a request. It wants [WithCookies] without a RefreshPath, and [WithStore]: a session that has ended must not go on.
-// Routes with [SkipRevocation] renew nothing. Unless given, nothing is renewed.
+// The refresh token is asked what a guard would ask of it, and is not used up: one that was exchanged before means a
+// thief, so it ends the session. A session that only slides ends with its refresh token ([WithRefreshTTL]); refresh
+// now and then if it should last longer.
+//
+// The cookie is set before the handler runs, and taken back by whatever sets, clears or revokes afterwards. That it
+// cannot be made is an event, and never fails a request. It wants [WithCookies] without a RefreshPath, and
+// [WithStore]: a session that has ended must not go on. Routes with [SkipRevocation] renew nothing. Unless given,
+// nothing is renewed.
 func WithSlidingSessions() Option {
 	return set("WithSlidingSessions", "", func(c *config) { c.sliding = true })
 }

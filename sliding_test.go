@@ -163,14 +163,20 @@ func TestSlidingByADeadToken(t *testing.T) {
 		kill func(t *testing.T, w *world, p *jot.Pair)
 		want []jot.EventKind
 	}{
-		"rotated": {func(t *testing.T, w *world, p *jot.Pair) { w.rotate(t, p.RefreshToken) },
-			[]jot.EventKind{jot.EventReused, jot.EventRenewalFailed}},
-		"revoked": {func(t *testing.T, w *world, p *jot.Pair) {
-			require.NoError(t, w.Revoke(ctx, w.refreshable(t, p.RefreshToken)))
+		"rotated": {
+			func(t *testing.T, w *world, p *jot.Pair) { w.rotate(t, p.RefreshToken) },
+			[]jot.EventKind{jot.EventReused, jot.EventRenewalFailed},
 		},
-			[]jot.EventKind{jot.EventRenewalFailed}},
-		"in the callback's list": {func(t *testing.T, _ *world, p *jot.Pair) { blocked[claimsOf(t, p.RefreshToken)["jti"].(string)] = true },
-			[]jot.EventKind{jot.EventRenewalFailed}},
+		"revoked": {
+			func(t *testing.T, w *world, p *jot.Pair) {
+				require.NoError(t, w.Revoke(ctx, w.refreshable(t, p.RefreshToken)))
+			},
+			[]jot.EventKind{jot.EventRenewalFailed},
+		},
+		"in the callback's list": {
+			func(t *testing.T, _ *world, p *jot.Pair) { blocked[claimsOf(t, p.RefreshToken)["jti"].(string)] = true },
+			[]jot.EventKind{jot.EventRenewalFailed},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions(),

@@ -40,7 +40,7 @@ type Token struct {
 	Issuer string
 	// Audience is for whom it is meant (aud).
 	Audience []string
-	// Scopes is what it allows (scope, RFC 9068 section 2.2.3).
+	// Scopes is what it allows (scope, RFC 9068 section 2.2.3); of a refresh token, what its session still does.
 	Scopes []string
 	// IssuedAt (iat), NotBefore (nbf) and ExpiresAt (exp) bound its life, in whole seconds; zero where the token says
 	// nothing.
@@ -53,6 +53,7 @@ type Token struct {
 
 	header, payload string // their JSON texts
 	csrf            string
+	claimed         []string // the scopes in its text
 	fresh           bool
 	freshUntil      time.Time
 	manager         *Manager // whose keys signed it

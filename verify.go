@@ -155,7 +155,7 @@ func (m *Manager) keyOf(segment, text string) (*key, error) {
 func (m *Manager) newToken(c *wire.Claims, header, payload string) *Token {
 	return &Token{
 		ID: c.ID, Type: c.Type, Subject: c.Subject, SessionID: c.SessionID, Issuer: c.Issuer,
-		Audience: c.Audience, Scopes: c.Scopes, csrf: c.CSRF,
+		Audience: c.Audience, Scopes: c.Scopes, claimed: c.Scopes, csrf: c.CSRF,
 		IssuedAt: instant(c.IssuedAt), NotBefore: instant(c.NotBefore), ExpiresAt: instant(c.Expires), AuthTime: instant(c.AuthTime),
 		header: header, payload: payload, fresh: c.Fresh, freshUntil: instant(c.FreshUntil), manager: m,
 	}
@@ -267,6 +267,9 @@ func (m *Manager) checkRevocation(ctx context.Context, t *Token, now time.Time) 
 	switch {
 	case err != nil:
 		return m.storeFailed(ctx, err, t)
+	case found.sentinel == nil && found.session.Session != "":
+		t.Scopes = both(t.claimed, strings.Fields(found.session.Scope))
+		return nil
 	case found.sentinel == nil:
 		return nil
 	case found.sentinel == ErrReused: //nolint:errorlint // a fact of the ledger's, not an error that somebody wrapped
@@ -279,6 +282,11 @@ func (m *Manager) checkRevocation(ctx context.Context, t *Token, now time.Time) 
 		}
 	}
 	return m.refuse(found.sentinel, found.cause, t)
+}
+
+// both returns those scopes that are among the others as well.
+func both(scopes, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(others, s) })
 }
 
 // consume uses the token up.

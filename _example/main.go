@@ -1,13 +1,19 @@
-// Command _example is a small service with log-in: run it by
+// Command _example is a small service with login: run it by
 //
 //	go run ./_example
 //
-// and do what it prints. It takes its secret from JWT_SECRET_KEY and the life of its access tokens from JWT_ACCESS_TOKEN_EXPIRES,
-// in whole seconds or as a Go duration such as 15m.
+// and do what it prints. It takes its secret from JWT_SECRET_KEY and the life of its access tokens from
+// JWT_ACCESS_TOKEN_EXPIRES, in whole seconds or as a Go duration such as 15m. It keeps sessions in memory, so that a
+// restart logs everybody out; with
+//
+//	go run ./_example -store sessions.db
+//
+// it keeps them in an SQLite file, and everybody stays logged in.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,12 +30,13 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 picks a free one")
+	store := flag.String("store", "", "an SQLite `file` that keeps sessions over a restart, made if there is none; memory unless set")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 
-	cfg, err := configFrom(os.Getenv)
+	cfg, err := configFrom(os.Getenv, *store)
 	cfg.addr = *addr
 	if err == nil {
 		err = run(ctx, cfg, os.Stdout)
@@ -43,17 +50,27 @@ func main() {
 // config is what the environment and the flags say.
 type config struct {
 	addr      string
+	store     string // an SQLite file, or empty for memory
 	secret    []byte
-	generated bool // the secret was, so it ends with the process
+	secretIn  string // the file that keeps the secret, if one does
+	generated bool   // the secret was, so it ends with the process
 	accessTTL time.Duration
 	rounds    int          // of PBKDF2; tests take fewer
 	options   []jot.Option // further settings; tests set the clock
 }
 
 // configFrom reads the environment. What is empty there counts as not set.
-func configFrom(getenv func(name string) string) (config, error) {
-	cfg := config{secret: []byte(getenv("JWT_SECRET_KEY")), accessTTL: 15 * time.Minute, rounds: 600_000}
-	if len(cfg.secret) == 0 {
+func configFrom(getenv func(name string) string, store string) (config, error) {
+	cfg := config{store: store, secret: []byte(getenv("JWT_SECRET_KEY")), accessTTL: 15 * time.Minute, rounds: 600_000}
+	switch {
+	case len(cfg.secret) > 0:
+	case store != "":
+		var err error
+		cfg.secretIn = store + ".secret"
+		if cfg.secret, err = keptSecret(cfg.secretIn); err != nil {
+			return cfg, err
+		}
+	default:
 		cfg.secret, cfg.generated = jot.GenerateSecret(), true
 	}
 	if text := getenv("JWT_ACCESS_TOKEN_EXPIRES"); text != "" {
@@ -69,8 +86,13 @@ func configFrom(getenv func(name string) string) (config, error) {
 }
 
 // run serves until ctx ends, and then lets the requests under way finish.
-func run(ctx context.Context, cfg config, out io.Writer) error {
-	handler, err := newServer(cfg)
+func run(ctx context.Context, cfg config, out io.Writer) (err error) {
+	store, closeStore, err := openStore(ctx, cfg.store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+	handler, err := newServer(cfg, store)
 	if err != nil {
 		return err
 	}
@@ -79,8 +101,11 @@ func run(ctx context.Context, cfg config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if cfg.generated {
+	switch {
+	case cfg.generated:
 		_, _ = fmt.Fprintln(out, "JWT_SECRET_KEY is not set: the secret is a new one, and all tokens end with this process.")
+	case cfg.secretIn != "":
+		_, _ = fmt.Fprintf(out, "JWT_SECRET_KEY is not set: the secret is kept in %s, for everybody who can read it.\n", cfg.secretIn)
 	}
 	_, _ = fmt.Fprintf(out, welcome, "http://"+listener.Addr().String())
 

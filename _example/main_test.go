@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // service is the example with a clock that is moved by hand.
@@ -30,7 +31,7 @@ func newService(t *testing.T) *service {
 	var err error
 	s.Handler, err = newServer(config{
 		secret: jot.GenerateSecret(), accessTTL: time.Hour, rounds: 2, options: []jot.Option{jot.WithClock(func() time.Time { return s.now })},
-	})
+	}, memstore.New())
 	require.NoError(t, err)
 	return s
 }
@@ -199,7 +200,7 @@ func TestConfig(t *testing.T) {
 	} {
 		cfg, err := configFrom(func(name string) string {
 			return map[string]string{"JWT_SECRET_KEY": tc.secret, "JWT_ACCESS_TOKEN_EXPIRES": tc.expires}[name]
-		})
+		}, "")
 		if tc.wrong != "" {
 			require.ErrorContains(t, err, tc.wrong)
 			continue

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
-	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/session"
 )
 
 // server is what the handlers share.
@@ -19,14 +19,14 @@ type server struct {
 }
 
 // newServer returns the whole service. A bad secret or lifetime is an error here, at start-up, and none later.
-func newServer(cfg config) (http.Handler, error) {
+func newServer(cfg config, store session.Store) (http.Handler, error) {
 	users, err := newUsers(cfg.rounds)
 	if err != nil {
 		return nil, err
 	}
 	auth, err := jot.New(jot.HS256(cfg.secret),
 		jot.WithAccessTTL(cfg.accessTTL),
-		jot.WithStore(memstore.New()), // of this one process: a restart logs everybody out
+		jot.WithStore(store),
 		jot.WithUserLookup(users.byToken),
 		jot.Options(cfg.options...))
 	if err != nil {

@@ -28,7 +28,9 @@ func begin(t testing.TB, s *memstore.Store, subject string, at, expires time.Tim
 }
 
 func revoke(s *memstore.Store, token string, at, until time.Time) error {
-	_, err := s.RevokeToken(ctx, session.Revocation{Subject: "alice", Token: token, Call: rand.Text(), Now: at, Until: until})
+	_, err := s.RevokeToken(ctx, session.Revocation{
+		Subject: "alice", Token: token, Call: rand.Text(), Now: at, Until: until,
+	})
 	return err
 }
 
@@ -173,9 +175,13 @@ func TestKeepsNoTexts(t *testing.T) {
 	for i := range 1000 {
 		text := string(make([]byte, 100_000)) + rand.Text()
 		part := text[100_000:]
-		r := session.Record{Subject: part, Session: part, Label: part, Scope: part, Current: part, Start: now, Expires: now.Add(time.Hour)}
+		r := session.Record{
+			Subject: part, Session: part, Label: part, Scope: part, Current: part, Start: now, Expires: now.Add(time.Hour),
+		}
 		require.NoError(t, s.Begin(ctx, r, 0))
-		_, err := s.Rotate(ctx, session.Rotation{Subject: part, Session: part, Presented: part, Token: part, Next: part + "x", Now: now})
+		_, err := s.Rotate(ctx, session.Rotation{
+			Subject: part, Session: part, Presented: part, Token: part, Next: part + "x", Now: now,
+		})
 		require.NoError(t, err)
 		require.NoError(t, s.RevokeSubject(ctx, text[99_999:], now, now.Add(time.Hour)), i)
 	}
@@ -226,11 +232,11 @@ func TestManyAtOnce(t *testing.T) {
 		group.Go(func() {
 			for i := range 2000 {
 				at := now.Add(time.Duration(i) * time.Second)
-				subject := strconv.Itoa((i*7 + worker) % 50)
+				subject, id := strconv.Itoa((i*7+worker)%50), strconv.Itoa(worker)+"/"+strconv.Itoa(i)
 				_ = s.Begin(ctx, session.Record{
-					Subject: subject, Session: strconv.Itoa(worker) + "/" + strconv.Itoa(i), Current: "1", Start: at, Expires: at.Add(time.Minute),
+					Subject: subject, Session: id, Current: "1", Start: at, Expires: at.Add(time.Minute),
 				}, 3)
-				_, _ = s.Rotate(ctx, session.Rotation{Subject: subject, Session: strconv.Itoa(worker) + "/" + strconv.Itoa(i), Presented: "1", Next: "2", Now: at})
+				_, _ = s.Rotate(ctx, session.Rotation{Subject: subject, Session: id, Presented: "1", Next: "2", Now: at})
 				_ = revoke(s, strconv.Itoa(i), at, at.Add(time.Minute))
 				_, _ = s.List(ctx, subject, at)
 				_, _ = s.Check(ctx, session.Query{Subject: subject, Session: "x", Token: "7", Now: at, Record: true})
@@ -259,7 +265,8 @@ func BenchmarkStore(b *testing.B) {
 	for i := range n {
 		ids[i] = "01b8dac5-b400-73e4-81e9-" + strconv.Itoa(100_000_000_000+i)
 		err := s.Begin(ctx, session.Record{
-			Subject: "12345678901234" + strconv.Itoa(10_000_000+i), Session: ids[i], Current: ids[i], Start: now, Expires: now.Add(time.Hour),
+			Subject: "12345678901234" + strconv.Itoa(10_000_000+i), Session: ids[i], Current: ids[i],
+			Start: now, Expires: now.Add(time.Hour),
 		}, 100)
 		require.NoError(b, err)
 	}

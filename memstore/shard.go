@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"hash/maphash"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -247,9 +248,7 @@ func (s *Store) clear(sh *shard, now int64) bool {
 	}
 	if len(sh.subjects) < sh.most/4 { // a map does not shrink by itself
 		smaller := make(map[string]*subject, len(sh.subjects))
-		for name, entry := range sh.subjects {
-			smaller[name] = entry
-		}
+		maps.Copy(smaller, sh.subjects)
 		sh.subjects, sh.most = smaller, len(smaller)
 	}
 	return cleared

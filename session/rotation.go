@@ -113,5 +113,6 @@ func narrow(had, asked string) string {
 		return asked
 	}
 	have := strings.Fields(had)
-	return strings.Join(slices.DeleteFunc(strings.Fields(asked), func(scope string) bool { return !slices.Contains(have, scope) }), " ")
+	missing := func(scope string) bool { return !slices.Contains(have, scope) }
+	return strings.Join(slices.DeleteFunc(strings.Fields(asked), missing), " ")
 }

@@ -61,7 +61,7 @@ type Store interface {
 
 // Starter is a [Store] that begins empty with its process. jot.New calls Start with its clock when the store is given
 // to it: tokens of no session that were issued before are refused, since what was revoked of them is not known any
-// more. Only the first call counts.
+// more. Only the first call counts. What lives in memory answers at once, so its calls get no deadline.
 type Starter interface{ Start(now time.Time) }
 
 // MaxTokenLife is how long a token of no session may live: the marks that log a subject out are kept so long.

@@ -130,8 +130,14 @@ func TestSetKnowsItsCall(t *testing.T) {
 		until, now uint32
 		first      bool
 	}{
-		{"a", 10, 1, true}, {"a", 10, 1, true}, {"b", 20, 1, false}, {"b", 20, 1, false},
-		{"a", 10, 19, true}, {"c", 30, 20, true}, {"a", 30, 20, false}, {"c", 30, 20, true},
+		{"a", 10, 1, true},
+		{"a", 10, 1, true},
+		{"b", 20, 1, false},
+		{"b", 20, 1, false},
+		{"a", 10, 19, true},
+		{"c", 30, 20, true},
+		{"a", 30, 20, false},
+		{"c", 30, 20, true},
 	} {
 		first, ok := s.Add(named("x"), tc.call, tc.until, tc.now)
 		require.True(t, ok)

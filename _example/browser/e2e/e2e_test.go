@@ -40,8 +40,8 @@ func chromium(t *testing.T) string {
 func serve(t *testing.T, life time.Duration) (url string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "browser")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./_example/browser")
-	build.Dir = "../../.."
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./browser")
+	build.Dir = "../.."
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, string(output))
 	server := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0", "-access", life.String())

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver of the name sqlite, in pure Go
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/session"
+	"github.com/go-jot/jot/sqlstore"
+)
+
+// openStore returns where sessions are kept: in memory, unless a file is named. close ends its use.
+func openStore(ctx context.Context, file string) (store session.Store, closeStore func() error, err error) {
+	if file == "" {
+		return memstore.New(), func() error { return nil }, nil
+	}
+	// A write waits for another one for a while, and is on the disk before it is answered: a logout that is lost at a
+	// power cut would bring tokens back to life.
+	settings := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: settings.Encode()}).String())
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err = sqlstore.New(ctx, db, sqlstore.SQLite)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("-store %s: %w", file, err), db.Close())
+	}
+	return store, db.Close, nil
+}
+
+// keptSecret returns the secret in a file, which it makes if there is none: tokens that outlive a restart need one
+// that does. A service in earnest has it from wherever its secrets are kept, as JWT_SECRET_KEY does here.
+func keptSecret(file string) ([]byte, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the name comes from whoever starts the program
+	if errors.Is(err, fs.ErrNotExist) {
+		secret := jot.GenerateSecret()
+		return secret, os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)+"\n"), 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: it is not base64: %w", file, err)
+	}
+	return secret, nil
+}

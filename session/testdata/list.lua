@@ -1,0 +1,12 @@
+-- ARGV: now.
+local list, all = {}, redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 2) == 's:' then
+    local r = known(string.sub(all[i], 3))
+    if live(r, ARGV[1]) then
+      r.session = string.sub(all[i], 3)
+      list[#list + 1] = cjson.encode(r)
+    end
+  end
+end
+return list

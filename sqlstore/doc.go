@@ -1,0 +1,28 @@
+// Package sqlstore keeps jot's sessions in a database, so that they outlive the process and are shared by many:
+// SQLite for one machine, with one file and no server, or PostgreSQL for any number of them.
+//
+// Open the database with whatever driver of [database/sql] you like, give it to [New], and the store to
+// jot.WithStore. New makes the tables; nothing else has to be set up. This package imports no driver.
+//
+// # SQLite
+//
+// With modernc.org/sqlite, which needs no C compiler:
+//
+//	file:sessions.db?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)
+//
+// Several processes may use one file. New sets journal_mode=WAL, which stays with the file, so that look-ups wait for
+// nobody; writes wait for each other. synchronous=FULL lets no acknowledged logout be lost at a power cut: it would
+// bring tokens back to life. An in-memory database is refused where each connection would have one of its own; package
+// memstore is for that.
+//
+// # PostgreSQL
+//
+// With github.com/jackc/pgx/v5/stdlib or any other driver. Leave synchronous_commit on, and look up on the primary: a
+// replica that lags does not know of the latest logouts. Any default isolation will do.
+//
+// # What it costs
+//
+// A look-up is one statement. A login, a refresh and a logout are each a short transaction that locks what belongs to
+// one subject; a revoked token is one statement. What has expired is deleted by the way, a few hundred rows at a time;
+// [Store.Purge] does all of it.
+package sqlstore
