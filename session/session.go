@@ -24,7 +24,7 @@ import (
 //
 // A method that fails may have been carried out or not: an error means "cannot tell", and is never taken for an
 // answer. A driver that repeats a call because it heard no answer does no harm: the repeated call changes nothing
-// and is answered as the first one was.
+// and is answered as the first one was, but for a rotation that was Rewound, which is Rotated then.
 //
 // Subjects, sessions, tokens and calls are opaque keys made by the caller, of 1 to 64 bytes of ASCII, compared byte
 // for byte. Sessions and tokens are unique within their subject only.

@@ -31,6 +31,7 @@ type dialect struct {
 	prepare   func(ctx context.Context, db *sql.DB) error
 	begin     func(ctx context.Context, db *sql.DB) (transaction, error)
 	lock      string // keeps other processes from making tables, within a transaction
+	oneWriter bool   // a second one is sent away, to come again later
 }
 
 var parameter = regexp.MustCompile(`\$(\d+)`)
@@ -39,11 +40,12 @@ var dialects = map[Dialect]dialect{
 	SQLite: {
 		bytes: "BLOB", greatest: "MAX", some: "rowid IN (SELECT rowid FROM %s WHERE %s LIMIT %d)",
 		rewrite: func(sql string) string { return parameter.ReplaceAllString(sql, "?$1") },
-		prepare: prepareSQLite, begin: beginImmediate,
+		prepare: prepareSQLite, begin: beginImmediate, oneWriter: true,
 	},
 	PostgreSQL: {
 		bytes: "bytea", greatest: "GREATEST", forUpdate: " FOR UPDATE OF s",
-		some:    "ctid = ANY(ARRAY(SELECT ctid FROM %s WHERE %s LIMIT %d))",
+		// It passes over what others hold, so that it waits for nobody and no deadlock comes of it.
+		some:    "ctid = ANY(ARRAY(SELECT ctid FROM %s WHERE %s LIMIT %d FOR UPDATE SKIP LOCKED))",
 		rewrite: func(sql string) string { return sql },
 		prepare: func(context.Context, *sql.DB) error { return nil },
 		begin:   beginReadCommitted, lock: "SELECT pg_advisory_xact_lock(7382146320)",

@@ -65,7 +65,7 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 		if version > len(migrations) {
-			return fmt.Errorf("the tables have version %d, and this package knows %d: it is too old for them", version, len(migrations))
+			return fmt.Errorf("they have version %d, and this package knows %d: it is too old for them", version, len(migrations))
 		}
 		for ; version < len(migrations); version++ {
 			if err := s.advance(ctx, q, version); err != nil {

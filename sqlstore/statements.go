@@ -22,7 +22,7 @@ const isRevoked = "EXISTS (SELECT 1 FROM jot_tokens t WHERE t.subject = $1 AND t
 
 func newStatements(d dialect) statements {
 	in := func(text string) string {
-		return d.rewrite(strings.NewReplacer("GREATEST", d.greatest, "FOR UPDATE", d.forUpdate).Replace(text))
+		return d.rewrite(strings.NewReplacer("GREATEST", d.greatest, " LOCKED ROW", d.forUpdate).Replace(text))
 	}
 	s := statements{
 		// The subject's row is made, and locked; its mark and its end only move forward.
@@ -46,7 +46,7 @@ func newStatements(d dialect) statements {
 			WHERE a.id = 1`),
 		lock: in(`SELECT ` + isRevoked + `, ` + columns + `
 			FROM jot_sessions s JOIN jot_state a ON a.id = 1 AND a.epoch = s.epoch
-			WHERE s.subject = $1 AND s.session = $2 FOR UPDATE`),
+			WHERE s.subject = $1 AND s.session = $2 LOCKED ROW`),
 		change: in(`UPDATE jot_sessions SET label = $3, scope = $4, current_id = $5, previous_id = $6, rotated = $7, expires = $8
 			WHERE subject = $1 AND session = $2`),
 		// Of several that revoke a token the first stays its revoker, until that is over.

@@ -18,6 +18,7 @@ type Store struct {
 	statements statements
 	since      time.Time
 	writes     atomic.Uint64
+	turn       chan struct{} // of the one writer; nil where there may be many
 }
 
 var _ session.Store = (*Store)(nil)
@@ -34,6 +35,9 @@ func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, er
 	s := &Store{db: db, dialect: known, since: time.Now()}
 	for _, o := range opts {
 		o.apply(s)
+	}
+	if known.oneWriter {
+		s.turn = make(chan struct{}, 1)
 	}
 	s.statements = newStatements(known)
 	if err := s.migrate(ctx); err != nil {
@@ -161,7 +165,7 @@ func (s *Store) change(
 // RevokeToken implements [session.Store], by one statement.
 func (s *Store) RevokeToken(ctx context.Context, r session.Revocation) (first bool, err error) {
 	var call []byte
-	err = retry(ctx, func() error {
+	err = s.write(ctx, func() error {
 		return s.db.QueryRowContext(ctx, s.statements.revoke,
 			[]byte(r.Subject), []byte(r.Token), []byte(r.Call), millis(r.Until), millis(r.Now)).Scan(&call)
 	})
@@ -185,7 +189,7 @@ func (s *Store) RevokeSubject(ctx context.Context, subject string, now, until ti
 
 // RevokeAll implements [session.Store].
 func (s *Store) RevokeAll(ctx context.Context, now time.Time) error {
-	err := retry(ctx, func() error {
+	err := s.write(ctx, func() error {
 		_, err := s.db.ExecContext(ctx, s.statements.revokeAll, millis(now))
 		return err
 	})

@@ -11,7 +11,7 @@ import (
 
 // transact runs f in a transaction, again if it was in the way of another one.
 func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
-	return retry(ctx, func() (err error) {
+	return s.write(ctx, func() (err error) {
 		t, err := s.dialect.begin(ctx, s.db)
 		if err != nil {
 			return err
@@ -28,6 +28,20 @@ func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
 		done = true
 		return t.Commit()
 	})
+}
+
+// write runs f when it is its turn, and again if it was in the way of another process. Writers of one process wait in
+// line: where a database takes one at a time, it would send the others away, and some of them again and again.
+func (s *Store) write(ctx context.Context, f func() error) error {
+	if s.turn != nil {
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return retry(ctx, f)
 }
 
 // attempts is how often what was in the way of another transaction is tried. With the waits between, the last comes
@@ -108,7 +122,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (rows int64, err error
 // purge deletes one batch of each table.
 func (s *Store) purge(ctx context.Context, now time.Time) (rows int64, err error) {
 	for _, statement := range s.statements.purge {
-		err := retry(ctx, func() error {
+		err := s.write(ctx, func() error {
 			result, err := s.db.ExecContext(ctx, statement, millis(now))
 			if err != nil {
 				return err

@@ -1,0 +1,166 @@
+package sqlstore_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot/session"
+	"github.com/go-jot/jot/sqlstore"
+)
+
+const (
+	writerFile = "SQLSTORE_WRITER_FILE"
+	writerName = "SQLSTORE_WRITER_NAME"
+)
+
+// TestWriter is a process of its own: it logs in, rotates and logs out without end, and says what was acknowledged.
+func TestWriter(t *testing.T) {
+	file, name := os.Getenv(writerFile), os.Getenv(writerName)
+	if file == "" {
+		t.Skip("only as a process of another test's")
+	}
+	s, err := sqlstore.New(ctx, open(t, "sqlite", sqliteDSN(file)), sqlstore.SQLite)
+	require.NoError(t, err)
+	for i := 0; ; i++ {
+		id := name + strconv.Itoa(i)
+		require.NoError(t, s.Begin(ctx, record(name, id), 0))
+		fmt.Println("begun", id)
+		result, err := s.Rotate(ctx, session.Rotation{Subject: name, Session: id, Presented: "1", Next: "2", Token: "t", Now: now})
+		require.NoError(t, err)
+		require.Equal(t, session.Rotated, result.Outcome)
+		fmt.Println("rotated", id)
+		if i%2 == 0 {
+			ended, err := s.End(ctx, session.Ending{Subject: name, Session: id, Call: "c", Now: now})
+			require.NoError(t, err)
+			require.True(t, ended)
+			fmt.Println("ended", id)
+		}
+		first, err := s.RevokeToken(ctx, session.Revocation{Subject: name, Token: id, Call: "c", Now: now, Until: now.Add(time.Hour)})
+		require.NoError(t, err)
+		require.True(t, first)
+		fmt.Println("revoked", id)
+	}
+}
+
+// Two processes write to one file, and are killed in the middle of it: all that was acknowledged is there.
+func TestKilledProcesses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	var mu sync.Mutex
+	said := map[string]string{} // the last word on a session, and on its token
+	var group sync.WaitGroup
+	for _, name := range []string{"a", "b"} {
+		writer := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriter$", "-test.v")
+		writer.Env = append(os.Environ(), writerFile+"="+file, writerName+"="+name)
+		out, err := writer.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, writer.Start())
+		group.Go(func() {
+			lines := bufio.NewScanner(out)
+			for n := 0; lines.Scan(); n++ {
+				if word, id, ok := strings.Cut(lines.Text(), " "); ok && strings.HasPrefix(id, name) {
+					mu.Lock()
+					if word == "revoked" {
+						said["token "+id] = word
+					} else {
+						said[id] = word
+					}
+					mu.Unlock()
+				}
+				if n == 400 {
+					_ = writer.Process.Kill()
+				}
+			}
+			_ = writer.Wait()
+		})
+	}
+	group.Wait()
+	require.Greater(t, len(said), 300)
+	s, err := sqlstore.New(ctx, open(t, "sqlite", sqliteDSN(file)), sqlstore.SQLite)
+	require.NoError(t, err)
+	for id, word := range said {
+		id, token := strings.CutPrefix(id, "token ")
+		status, err := s.Check(ctx, session.Query{Subject: id[:1], Session: id, Token: id, Now: now, Record: true})
+		require.NoError(t, err)
+		switch {
+		case token:
+			require.True(t, status.Revoked, id)
+		case word == "ended":
+			require.True(t, status.Ended, id)
+		case word == "rotated" && !status.Ended: // the call that ended it may have been on its way
+			require.Equal(t, "2", status.Record.Current, id)
+		case word == "begun" && !status.Ended:
+			require.Contains(t, []string{"1", "2"}, status.Record.Current, id)
+		}
+	}
+}
+
+// A server that drops its connections gives errors, never a wrong answer, and is used again when it is back.
+func TestDroppedConnections(t *testing.T) {
+	pool := postgres(t, "read committed")
+	db, admin := pool(t), pool(t)
+	s, err := sqlstore.New(ctx, db, sqlstore.PostgreSQL)
+	require.NoError(t, err)
+	_, err = s.RevokeToken(ctx, session.Revocation{Subject: "alice", Token: "t", Call: "c", Now: now, Until: now.Add(time.Hour)})
+	require.NoError(t, err)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	var wrong, right, failed [8]int
+	for worker := range wrong {
+		group.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				subject := fmt.Sprint(worker, "/", i)
+				err := s.Begin(ctx, record(subject, "s"), 1)
+				var result session.Result
+				if err == nil {
+					result, err = s.Rotate(ctx, session.Rotation{Subject: subject, Session: "s", Presented: "1", Next: "2", Token: "t", Now: now})
+				}
+				var status session.Status
+				if err == nil {
+					status, err = s.Check(ctx, session.Query{Subject: "alice", Session: "none", Token: "t", Now: now})
+				}
+				switch {
+				case err != nil:
+					failed[worker]++
+				case result.Outcome != session.Rotated || !status.Revoked:
+					wrong[worker]++
+				default:
+					right[worker]++
+				}
+			}
+		})
+	}
+	for range 20 {
+		_, err := admin.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		require.NoError(t, err)
+		<-time.After(20 * time.Millisecond)
+	}
+	close(stop)
+	group.Wait()
+	sum := func(list [8]int) (n int) {
+		for _, each := range list {
+			n += each
+		}
+		return n
+	}
+	require.Zero(t, sum(wrong))
+	require.Positive(t, sum(right))
+	require.Positive(t, sum(failed), "some were dropped in the middle")
+	require.NoError(t, s.Begin(ctx, record("afterwards", "s"), 1))
+	require.Zero(t, db.Stats().InUse)
+}
