@@ -38,7 +38,7 @@ func dense(code string) string { return strings.Join(strings.Fields(code), " ") 
 // All Go code of the README and the guides stands in a file that compiles.
 func TestReadmeCode(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go"} {
+	for _, pattern := range []string{"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go", "sqlstore/*.go"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		files = append(files, found...)
@@ -52,7 +52,9 @@ func TestReadmeCode(t *testing.T) {
 		require.NoError(t, err)
 		all.WriteString(dense(string(text)) + "\n")
 	}
-	for _, block := range append(blocks(t, "go"), blocksOf(t, "docs/from-flask.md", "go")...) {
+	for _, block := range slices.Concat(
+		blocks(t, "go"), blocksOf(t, "docs/from-flask.md", "go"), blocksOf(t, "sqlstore/README.md", "go"),
+	) {
 		stands := strings.Contains(all.String(), dense(block))
 		require.True(t, stands, "it stands nowhere:\n%s", block)
 	}

@@ -34,23 +34,26 @@ func TestWriter(t *testing.T) {
 	for i := 0; ; i++ {
 		id := name + strconv.Itoa(i)
 		require.NoError(t, s.Begin(ctx, record(name, id), 0))
-		fmt.Println("begun", id)
+		say("begun", id)
 		result, err := s.Rotate(ctx, session.Rotation{Subject: name, Session: id, Presented: "1", Next: "2", Token: "t", Now: now})
 		require.NoError(t, err)
 		require.Equal(t, session.Rotated, result.Outcome)
-		fmt.Println("rotated", id)
+		say("rotated", id)
 		if i%2 == 0 {
 			ended, err := s.End(ctx, session.Ending{Subject: name, Session: id, Call: "c", Now: now})
 			require.NoError(t, err)
 			require.True(t, ended)
-			fmt.Println("ended", id)
+			say("ended", id)
 		}
 		first, err := s.RevokeToken(ctx, session.Revocation{Subject: name, Token: id, Call: "c", Now: now, Until: now.Add(time.Hour)})
 		require.NoError(t, err)
 		require.True(t, first)
-		fmt.Println("revoked", id)
+		say("revoked", id)
 	}
 }
+
+// say is heard by the test that started the process.
+func say(word, id string) { _, _ = fmt.Fprintln(os.Stdout, word, id) }
 
 // Two processes write to one file, and are killed in the middle of it: all that was acknowledged is there.
 func TestKilledProcesses(t *testing.T) {

@@ -86,8 +86,10 @@ func beginImmediate(ctx context.Context, db *sql.DB) (transaction, error) {
 	return immediate{conn}, nil
 }
 
+// Commit keeps what was done.
 func (t immediate) Commit() error { return t.end("COMMIT") }
 
+// Rollback undoes it.
 func (t immediate) Rollback() error { return t.end("ROLLBACK") }
 
 // end ends the transaction whatever became of the caller: an open one would keep all others from writing. A

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-jot/jot/session"
@@ -39,7 +40,7 @@ func newStatements(d dialect) statements {
 				(subject, session, entered, epoch, label, scope, current_id, previous_id, started, rotated, expires)
 			VALUES ($1, $2, (SELECT COALESCE(MAX(s.entered), 0) + 1 FROM jot_sessions s WHERE s.subject = $1),
 				(SELECT a.epoch FROM jot_state a WHERE a.id = 1), $3, $4, $5, $6, $7, $8, $9)`),
-		check: in(`SELECT ` + isRevoked + `, a.mark, COALESCE(u.mark, ` + fmt.Sprint(int64(never)) + `), ` + columns + `
+		check: in(`SELECT ` + isRevoked + `, a.mark, COALESCE(u.mark, ` + strconv.FormatInt(never, 10) + `), ` + columns + `
 			FROM jot_state a
 			LEFT JOIN jot_subjects u ON u.subject = $1
 			LEFT JOIN jot_sessions s ON s.subject = $1 AND s.session = $2 AND s.epoch = a.epoch

@@ -180,8 +180,8 @@ func (s *suite) promise() {
 	for i, clocks := range [][2]time.Duration{{0, apart}, {apart, 0}, {-apart / 2, apart / 2}, {0, 0}} {
 		r := s.begin(1)
 		for turn := range 6 {
-			real := s.at(time.Duration(turn) * time.Minute)
-			one, other := real.at(clocks[turn%2]), real.at(clocks[1-turn%2])
+			then := s.at(time.Duration(turn) * time.Minute)
+			one, other := then.at(clocks[turn%2]), then.at(clocks[1-turn%2])
 			presented := r.Current
 			r = one.rotated(r)
 			for _, late := range []time.Duration{0, delay} {
