@@ -33,7 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 			for _, test := range slices.Concat(sessionTests, rotationTests, tokenTests, raceTests, everyoneTests) {
 				t.Run(test.name, func(t *testing.T) {
 					s := open(t)
-					now := time.UnixMilli(time.Now().UnixMilli()).UTC().Add(time.Second) // after the mark of a store that is new
+					now := instant()
 					if starter, ok := s.(session.Starter); ok {
 						starter.Start(now.Add(-time.Minute))
 					}
@@ -42,6 +42,14 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 			}
 		})
 	}
+}
+
+// instant is when a case plays: after the mark of a store that is new, and after all cases before it.
+func instant() time.Time {
+	ids.Lock()
+	defer ids.Unlock()
+	ids.played = max(ids.played+10, time.Now().Add(time.Second).UnixMilli())
+	return time.UnixMilli(ids.played).UTC()
 }
 
 // suite is one case: a store, a subject of its own, and a caller's clock.
@@ -97,7 +105,7 @@ func (s *suite) uuid() string {
 var ids struct {
 	sync.Mutex
 
-	last int64
+	last, played int64 // in ms
 }
 
 // record is a session that begins now and lasts an hour.
