@@ -46,10 +46,14 @@ var migrations = []string{
 	CREATE INDEX jot_tokens_until ON jot_tokens (until)`,
 }
 
-// migrate brings the tables to the newest version. Of several processes one does it, and the others wait.
+// migrate brings the tables to the newest version. Of several processes one does it, and the others wait. Where it is
+// done already, nobody needs the right to do it.
 func (s *Store) migrate(ctx context.Context) error {
 	if err := s.dialect.prepare(ctx, s.db); err != nil {
 		return err
+	}
+	if version, err := versionOf(ctx, s.db); err == nil && version == len(migrations) {
+		return nil
 	}
 	return s.transact(ctx, func(q querier) error {
 		if s.dialect.lock != "" {
@@ -60,8 +64,8 @@ func (s *Store) migrate(ctx context.Context) error {
 		if _, err := q.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS jot_schema (version integer NOT NULL)"); err != nil {
 			return err
 		}
-		var version int
-		if err := q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM jot_schema").Scan(&version); err != nil {
+		version, err := versionOf(ctx, q)
+		if err != nil {
 			return err
 		}
 		if version > len(migrations) {
@@ -74,6 +78,11 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+func versionOf(ctx context.Context, q querier) (version int, err error) {
+	err = q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM jot_schema").Scan(&version)
+	return version, err
 }
 
 // advance makes version+1 of version.

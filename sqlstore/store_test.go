@@ -93,6 +93,35 @@ func TestTablesAreMadeOnce(t *testing.T) {
 	})
 }
 
+// A service that may not make tables uses those that somebody else has made.
+func TestTablesOfAnother(t *testing.T) {
+	pool := postgres(t, "read committed")
+	owner := pool(t)
+	d := databases[1]
+	newStore(t, owner, d)
+	for _, statement := range []string{
+		"DO $$ BEGIN CREATE ROLE service LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
+		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+		"GRANT SELECT ON jot_schema, jot_state TO service", "GRANT UPDATE ON jot_state TO service",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON jot_subjects, jot_sessions, jot_tokens TO service",
+	} {
+		_, err := owner.ExecContext(ctx, statement)
+		require.NoError(t, err, statement)
+	}
+	service := pool(t)
+	service.SetMaxOpenConns(1)
+	_, err := service.ExecContext(ctx, "SET ROLE service")
+	require.NoError(t, err)
+	_, err = service.ExecContext(ctx, "CREATE TABLE mine (x int)")
+	require.Error(t, err)
+	s := newStore(t, service, d)
+	require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
+	require.NoError(t, s.RevokeSubject(ctx, "alice", now, now.Add(time.Hour)))
+	require.NoError(t, s.RevokeAll(ctx, now))
+	_, err = s.Purge(ctx, now.Add(2*time.Hour))
+	require.NoError(t, err)
+}
+
 func TestNewRefuses(t *testing.T) {
 	_, err := sqlstore.New(ctx, nil, sqlstore.SQLite)
 	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite or PostgreSQL")

@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,34 +11,52 @@ import (
 
 // Conn is a connection to a Redis server, for one goroutine at a time.
 type Conn struct {
-	net.Conn
-
-	in *bufio.Reader
+	conn net.Conn
+	in   *bufio.Reader
 }
+
+// Error is what a server answers to a command that it refuses.
+type Error string
+
+func (e Error) Error() string { return string(e) }
+
+// patience is how long a server may take for one command.
+const patience = 10 * time.Second
 
 // Dial connects to the server at an address.
 func Dial(addr string) (*Conn, error) {
-	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", addr, patience) //nolint:noctx // it has a limit
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{c, bufio.NewReader(c)}, nil
+	return &Conn{conn, bufio.NewReader(conn)}, nil
 }
 
-// Do sends a command and returns its answer: nil, an int64, a string, or a []any of them. What the server refuses is
-// an error.
+// Close ends the connection.
+func (c *Conn) Close() error { return c.conn.Close() }
+
+// Do sends a command and returns its answer: nil for null, an int64, a string, or a []any of them. A refusal is an
+// [Error]; within a []any it is an element. After any other error the connection is of no use any more.
 func (c *Conn) Do(args ...string) (any, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
 	text := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, arg := range args {
 		text = fmt.Appendf(text, "$%d\r\n%s\r\n", len(arg), arg)
 	}
-	if _, err := c.Write(text); err != nil {
+	if _, err := c.conn.Write(text); err != nil {
 		return nil, err
 	}
-	return c.answer()
+	answer, err := c.read()
+	if refusal, ok := answer.(Error); ok {
+		return nil, refusal
+	}
+	return answer, err
 }
 
-func (c *Conn) answer() (any, error) {
+// read reads one answer of RESP2, the protocol of Redis.
+func (c *Conn) read() (any, error) {
 	line, err := c.in.ReadString('\n')
 	if err != nil {
 		return nil, err
@@ -52,28 +69,32 @@ func (c *Conn) answer() (any, error) {
 	case '+':
 		return rest, nil
 	case '-':
-		return nil, errors.New(rest)
+		return Error(rest), nil
 	}
 	n, err := strconv.ParseInt(rest, 10, 64)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("enginetest: an answer of %q", line)
 	case kind == ':':
 		return n, nil
 	case n < 0:
 		return nil, nil //nolint:nilnil // the server's null
 	case kind == '$':
 		text := make([]byte, n+2)
-		_, err := io.ReadFull(c.in, text)
+		_, err = io.ReadFull(c.in, text)
 		return string(text[:n]), err
 	case kind == '*':
-		list := make([]any, n)
-		for i := range list {
-			if list[i], err = c.answer(); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
+		return c.readList(int(n))
 	}
 	return nil, fmt.Errorf("enginetest: an answer of %q", line)
+}
+
+func (c *Conn) readList(n int) (list []any, err error) {
+	list = make([]any, n)
+	for i := range list {
+		if list[i], err = c.read(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }

@@ -1,0 +1,12 @@
+package enginetest
+
+// StartRedis and StartPostgres start an engine on a port that may be taken.
+func StartRedis(port int) (err error) {
+	_, _, err = startRedis(port)
+	return err
+}
+
+func StartPostgres(port int) (err error) {
+	_, _, err = startPostgres(port)
+	return err
+}
