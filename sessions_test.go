@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/memstore"
 	"github.com/go-jot/jot/session"
 )
@@ -745,6 +746,29 @@ func TestTokensOfNoSessionEnd(t *testing.T) {
 	require.ErrorIs(t, err, jot.ErrRevoked)
 }
 
+// Where tokens never end, neither does a logout.
+func TestLogoutOfEndlessTokens(t *testing.T) {
+	w := newWorld(t, profile(t, wire.Profile{NoExpiry: []string{"access"}}))
+	before := access(t, w.Manager)
+	require.NotContains(t, claimsOf(t, before), "exp")
+	single, err := w.Verify(ctx, access(t, w.Manager))
+	require.NoError(t, err)
+	require.NoError(t, w.RevokeSubject(ctx, "alice"))
+	w.now = w.now.Add(time.Second)
+	after := access(t, w.Manager)
+	used := access(t, w.Manager)
+	single, err = w.Verify(ctx, used)
+	require.NoError(t, err)
+	require.NoError(t, w.Revoke(ctx, single))
+	w.now = w.now.Add(10 * session.MaxTokenLife)
+	for range 600 { // memory is cleared up meanwhile
+		w.now = w.now.Add(time.Second)
+		_, err = w.Verify(ctx, after)
+		require.NoError(t, err)
+	}
+	w.refused(t, &jot.Pair{AccessToken: before, RefreshToken: used}, jot.ErrRevoked)
+}
+
 // A store that is new knows nothing of what was revoked or used before.
 func TestNewStoreTakesNothingFromBefore(t *testing.T) {
 	before := newWorld(t)
@@ -787,6 +811,14 @@ func TestSessionsOfOtherIssuers(t *testing.T) {
 	open := newWorldOver(t, store)
 	_, err := open.Verify(ctx, foreign)
 	require.ErrorIs(t, err, jot.ErrRevoked, "it may be ours")
+	lists := newWorldOver(t, store, profile(t, wire.Profile{Issuers: []string{"us", "them"}, Minting: &wire.Minting{Issuer: "us"}}))
+	token, err := lists.Verify(ctx, foreign)
+	require.NoError(t, err, "it is none of ours, whatever its sid")
+	_, err = lists.CreateAccessToken(ctx, "alice", jot.InSession(token))
+	require.ErrorContains(t, err, "InSession: the session is another issuer's")
+	require.NoError(t, lists.RevokeSession(ctx, token))
+	_, err = lists.Verify(ctx, foreign)
+	require.ErrorIs(t, err, jot.ErrRevoked)
 	require.NoError(t, open.RevokeSubject(ctx, "alice"))
 	_, err = us.Verify(ctx, us.login(t).AccessToken)
 	require.NoError(t, err, "the same name, of another issuer")

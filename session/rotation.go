@@ -99,7 +99,7 @@ func (r Rotation) meets(known Record, revoked bool) Outcome {
 		return Revoked
 	case r.Next == known.Current, r.Presented == known.Current:
 		return Rotated
-	case r.Presented == known.Previous && r.Grace > 0 && r.Now.Sub(known.RotatedAt).Abs() < r.Grace:
+	case r.Presented == known.Previous && r.Now.Sub(known.RotatedAt).Abs() < r.Grace:
 		return Replayed
 	case r.Presented > known.Current:
 		return Rewound
