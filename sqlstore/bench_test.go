@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -9,13 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot/session"
+	"github.com/go-jot/jot/sqlstore"
 )
 
 // BenchmarkStore is what a look-up, a refresh, a login and a revoked token cost, among as many sessions as fit a
 // minute's preparation. PostgreSQL does not wait for the disk here, SQLite does.
 func BenchmarkStore(b *testing.B) {
 	for _, d := range databases[:2] {
-		s := newStore(b, d.open(b)(b), d)
+		db := d.open(b)(b)
+		if d.dialect == sqlstore.SQLite {
+			db = open(b, "sqlite", "file:"+filepath.Join(b.TempDir(), "sessions.db")+"?_pragma=synchronous(FULL)")
+		}
+		s := newStore(b, db, d)
 		const n = 5000
 		together(16, func(worker int) {
 			for i := worker; i < n; i += 16 {
