@@ -138,7 +138,7 @@ func issued(t *Token) time.Time {
 	if at, ok := bornAt(t.ID); ok {
 		return at
 	}
-	return t.IssuedAt
+	return t.issued
 }
 
 // begin enters a session.
@@ -183,11 +183,19 @@ func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (en
 	})
 }
 
-// block ends any session, where there is a blocklist alone.
-func (l *ledger) block(ctx context.Context, id string, until time.Time) error {
+// block ends the session of t, where there is a blocklist alone, for as long as a session lasts from now.
+func (l *ledger) block(ctx context.Context, t *Token, now time.Time, sessionTTL time.Duration) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	_, err := l.blocklist.Revoke(ctx, blockKey(kindSession, id), until)
+	until := now.Add(sessionTTL)
+	if t.ExpiresAt.After(until) { // of a manager whose sessions last longer
+		until = t.ExpiresAt
+	}
+	until = until.Add(margin)
+	if l.endless || t.ExpiresAt.IsZero() {
+		until = instant(wire.MaxDate)
+	}
+	_, err := l.blocklist.Revoke(ctx, blockKey(kindSession, t.SessionID), until)
 	return err
 }
 

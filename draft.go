@@ -184,7 +184,8 @@ func Label(text string) TokenOption {
 
 // InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless
 // options say otherwise, its scopes and audience; from a refresh token also the claims that were given at log-in. It
-// ends with the session at the latest ([WithSessionTTL]). t is a token that this Manager has verified, of the same
+// ends with the session at the latest ([WithSessionTTL]), and is refused when the session's refresh token has ended
+// before that. t is a token that this Manager has verified, of the same
 // subject. With [Fresh] it is a step-up: the password was asked again, and auth_time is now. It is for access tokens
 // and those of a [Type]; a pair or a refresh token begins a session of its own.
 func InSession(t *Token) TokenOption {

@@ -256,6 +256,8 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 	d.join(m, subject)
 	rq := request{now: m.now(), subject: subject}
 	if d.session != nil {
+		d.refuse(m.ledger.store != nil && !d.session.checked, "InSession",
+			"nobody has asked whether the session goes on: take the token of a route without SkipRevocation")
 		rq.session, rq.authTime = d.session.SessionID, d.session.AuthTime
 		if start, ok := bornAt(rq.session); ok {
 			rq.end = start.Add(m.sessionTTL)

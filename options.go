@@ -203,7 +203,8 @@ func WithBlocklist(b Blocklist) Option {
 // memstore.New is one process's memory: a restart logs everybody out. sqlstore.New is SQLite or PostgreSQL, and lasts.
 // There is no store unless set: a hidden one would log everybody out at each start.
 //
-// Every Manager that shares keys wants the same store: a session that the store does not know has ended, so its
+// Every Manager that shares keys wants the same store, and the same issuer, by which the store tells users apart: a
+// session that the store does not know has ended, so its
 // tokens are refused. Tokens of no session, those of [Manager.CreateAccessToken] without [InSession], are refused if
 // they were issued before the store was made, because what was revoked then is not known; with one in memory, before
 // the Manager was made. None of them lives longer than [session.MaxTokenLife], 400 days.

@@ -53,6 +53,7 @@ func newRoute(opts []RouteOption) (*route, error) {
 		{rt.refresh && rt.maxAge > 0, "Refresh and MaxAge: the age is asked where access is given"},
 		{rt.refresh && len(rt.locations) == 1 && rt.locations[0] == InQuery, "Refresh and Locations(InQuery): a refresh token is not taken from a URL"},
 		{rt.singleUse && rt.skipRevocation, "SingleUse and SkipRevocation: a used token is a revoked one"},
+		{rt.singleUse && rt.refresh, "SingleUse and Refresh: it is Rotate that uses a refresh token up"},
 		{rt.singleUse && rt.optional, "SingleUse and Optional: without a token nothing is used"},
 		{rt.singleUse && rt.anyType, "SingleUse and AnyType: a log-in's tokens are used many times"},
 	} {

@@ -40,12 +40,14 @@ func unsupported(method, option string) error {
 // Rotate exchanges a refresh token that this Manager has verified for the next pair of its session (RFC 9700 section
 // 4.14.2). A refresh token works once. The answer to a client must not be lost for that: whoever presents the same
 // token again within [WithRotationGrace], a second tab or a client that repeats its request, receives the same
-// successor. Later than that one of its two holders is a thief: the session ends, and the error is [ErrReused]. All
+// successor, unless that has been exchanged itself meanwhile. Later than that one of its two holders is a thief: the
+// session ends, and the error is [ErrReused]. All
 // that can fail by itself is done before the token counts as used.
 //
 // The pair keeps what was given at log-in: claims, scopes, audience, auth_time, and the refresh token's lifetime, up
 // to the end of the session ([WithSessionTTL]). [WithAdditionalClaims] is asked anew. Its access token is not fresh.
-// Of opts, [Scopes] may only take scopes away, which is for good; [Fresh], [FreshFor], [Type] and [InSession] are
+// Of opts, [Scopes] may only take scopes away, which is for good: access tokens that were made before keep theirs until
+// they expire. [Fresh], [FreshFor], [Type] and [InSession] are
 // errors.
 //
 // A session that has ended is [ErrRevoked]. Without [WithStore] the error wraps [errors.ErrUnsupported].
@@ -172,7 +174,8 @@ func (m *Manager) enter(ctx context.Context, d *draft, rq request, expires time.
 // Revoke revokes one token, so that every guard of every process on the same [Blocklist] or [Store] refuses it as
 // [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one
 // is nothing to revoke, and no error. Other tokens of the same log-in are not touched: [Manager.RevokeSession] ends
-// them all.
+// them all. Like its sisters it takes back what [WithSlidingSessions] has put into the answer to a request, if ctx is
+// that request's.
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
@@ -184,7 +187,7 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 		return errNotOurs
 	}
 	if t.ID == "" {
-		return errors.New("jot: a token without an id cannot be revoked")
+		return m.refuse(ErrInvalid, errors.New("a token without an id cannot be revoked"), t)
 	}
 	m.takeBack(ctx)
 	if _, err := m.ledger.revoke(ctx, t, m.now()); err != nil {
@@ -217,11 +220,7 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 		return m.Revoke(ctx, t)
 	}
 	m.takeBack(ctx)
-	start, ok := bornAt(t.SessionID)
-	if !ok {
-		start = m.now()
-	}
-	if err := m.ledger.block(ctx, t.SessionID, start.Add(m.sessionTTL+margin)); err != nil {
+	if err := m.ledger.block(ctx, t, m.now(), m.sessionTTL); err != nil {
 		return m.storeFailed(ctx, err, t)
 	}
 	m.event(ctx, Event{Kind: EventRevoked, Subject: t.Subject, SessionID: t.SessionID})

@@ -194,6 +194,8 @@ func TestGuardKnowsWhatTheSessionHas(t *testing.T) {
 
 	unasked, err := w.Verify(ctx, wide.RefreshToken, jot.Refresh(), jot.SkipRevocation())
 	require.NoError(t, err)
+	_, err = w.CreateAccessToken(ctx, "alice", jot.InSession(unasked))
+	require.ErrorContains(t, err, "InSession: nobody has asked whether the session goes on: take the token")
 	next, err := w.Rotate(ctx, unasked, jot.Scopes("a", "b"))
 	require.NoError(t, err)
 	require.Equal(t, "a", claimsOf(t, next.AccessToken)["scope"], "whoever asks for it")
@@ -767,6 +769,58 @@ func TestLogoutOfEndlessTokens(t *testing.T) {
 	w.refused(t, &jot.Pair{AccessToken: before, RefreshToken: used}, jot.ErrRevoked)
 }
 
+// Whatever is part of a second: what was issued before a logout stays out.
+func TestLogoutWithinASecond(t *testing.T) {
+	w := newWorld(t)
+	before := forge(t, ourHeader, `{"sub":"alice","jti":"x","type":"access","iat":1893456001.2,"exp":1893456900}`)
+	w.now = w.now.Add(1500 * time.Millisecond)
+	require.NoError(t, w.RevokeSubject(ctx, "alice"))
+	w.now = w.now.Add(time.Second)
+	w.refused(t, &jot.Pair{AccessToken: before}, jot.ErrRevoked)
+	_, err := w.Verify(ctx, forge(t, ourHeader, `{"sub":"alice","jti":"x","type":"access","iat":1893456002,"exp":1893456900}`))
+	require.NoError(t, err)
+}
+
+// Where there is a blocklist alone, a session stays out for as long as any token of it may be good.
+func TestBlockedSessionsStayOut(t *testing.T) {
+	store := newBlocklist()
+	long := newManager(t, jot.WithBlocklist(store))
+	p := pair(t, long)
+	instant := now.Add(2 * time.Hour)
+	short, err := jot.New(jot.HS256(secret), jot.WithBlocklist(store), jot.WithClock(func() time.Time { return instant }),
+		jot.WithRefreshTTL(time.Hour), jot.WithSessionTTL(time.Hour))
+	require.NoError(t, err)
+	token, err := short.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	require.NoError(t, short.RevokeSession(ctx, token))
+	require.Equal(t, token.ExpiresAt.Add(10*time.Minute), store.until["s:"+p.SessionID], "and not by its own settings")
+
+	endless := newManager(t, jot.WithBlocklist(store), profile(t, wire.Profile{NoExpiry: []string{"access"}}))
+	p = pair(t, endless)
+	token, err = endless.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	require.NoError(t, endless.RevokeSession(ctx, token))
+	require.Equal(t, time.Unix(wire.MaxDate, 0).UTC(), store.until["s:"+p.SessionID])
+}
+
+// A node whose clock is past the end of a session ends it for those whose clocks are not.
+func TestLogoutByAClockAhead(t *testing.T) {
+	store := memstore.New()
+	w := newWorldOver(t, store, jot.WithLeeway(5*time.Minute))
+	p := w.login(t, jot.RefreshExpiresIn(time.Hour))
+	w.now = w.now.Add(time.Hour + 4*time.Minute)
+	late := access(t, w.Manager, jot.InSession(w.refreshable(t, p.RefreshToken)))
+	end := now.Add(time.Hour + 15*time.Minute + 5*time.Minute)
+	w.now = end.Add(5 * time.Second)
+	_, err := w.Verify(ctx, late)
+	expired, ok := errors.AsType[*jot.Error](err)
+	require.True(t, ok)
+	require.NoError(t, w.RevokeSession(ctx, expired.Token))
+	w.now = end.Add(-5 * time.Second)
+	_, err = w.Verify(ctx, late)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+}
+
 // A store that is new knows nothing of what was revoked or used before.
 func TestNewStoreTakesNothingFromBefore(t *testing.T) {
 	before := newWorld(t)
@@ -1064,7 +1118,7 @@ func TestSingleUse(t *testing.T) {
 	require.True(t, send(func(h http.Handler) http.Handler { return guard(guard(h)) }, request("POST")).called)
 
 	for text, demand := range map[string]jot.RouteOption{
-		"SingleUse and SkipRevocation": jot.SkipRevocation(), "SingleUse and Optional": jot.Optional(), "SingleUse and AnyType": jot.AnyType(),
+		"SingleUse and Refresh": jot.Refresh(), "SingleUse and SkipRevocation": jot.SkipRevocation(), "SingleUse and Optional": jot.Optional(), "SingleUse and AnyType": jot.AnyType(),
 	} {
 		_, err := w.VerifyRequest(request("POST"), jot.SingleUse(), demand)
 		require.ErrorContains(t, err, text)

@@ -92,7 +92,7 @@ func (m *Manager) checkRenewal(ctx context.Context, t, refresh *Token) error {
 	if err == nil {
 		err = m.checkRevocation(ctx, refresh, now)
 	}
-	refresh.verified = err == nil
+	refresh.checked, refresh.verified = err == nil, err == nil
 	return err
 }
 

@@ -53,7 +53,8 @@ type Token struct {
 
 	header, payload string // their JSON texts
 	csrf            string
-	claimed         []string // the scopes in its text
+	claimed         []string  // the scopes in its text
+	issued          time.Time // as IssuedAt, rounded down
 	fresh           bool
 	freshUntil      time.Time
 	manager         *Manager // whose keys signed it

@@ -156,6 +156,7 @@ func (m *Manager) newToken(c *wire.Claims, header, payload string) *Token {
 	return &Token{
 		ID: c.ID, Type: c.Type, Subject: c.Subject, SessionID: c.SessionID, Issuer: c.Issuer,
 		Audience: c.Audience, Scopes: c.Scopes, claimed: c.Scopes, csrf: c.CSRF,
+		issued:   instant(c.Issued),
 		IssuedAt: instant(c.IssuedAt), NotBefore: instant(c.NotBefore), ExpiresAt: instant(c.Expires), AuthTime: instant(c.AuthTime),
 		header: header, payload: payload, fresh: c.Fresh, freshUntil: instant(c.FreshUntil), manager: m,
 	}

@@ -222,6 +222,9 @@ func (s *Store) RevokeSubject(_ context.Context, subject string, now, until time
 	sh := s.shard(subject)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if sh.subjects[subject] == nil && !room {
+		return errFull
+	}
 	entry := sh.subject(subject)
 	s.drop(entry, func(*record) bool { return true })
 	if entry.mark == never && !room {

@@ -150,6 +150,23 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
+// A subject that was logged out leaves a mark, and not the room of its sessions.
+func TestMarksAreSmall(t *testing.T) {
+	s := memstore.New()
+	before := heap()
+	const n = 1000
+	for i := range n {
+		subject := strconv.Itoa(i)
+		for range 100 {
+			_, err := begin(t, s, subject, now, now.Add(time.Hour))
+			require.NoError(t, err)
+		}
+		require.NoError(t, s.RevokeSubject(ctx, subject, now, now.Add(time.Hour)))
+	}
+	require.Less(t, (heap()-before)/n, int64(700), "most of it is the store itself")
+	runtime.KeepAlive(s)
+}
+
 // Whoever logs in and out for ever fills nothing.
 func TestEchoesDoNotPileUp(t *testing.T) {
 	s := memstore.New()

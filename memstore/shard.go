@@ -13,7 +13,9 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-const shardCount = 256
+// shardCount keeps each shard so small that clearing it up takes a millisecond or two, with ten million sessions in
+// all.
+const shardCount = 2048
 
 // shard is a part of the subjects.
 type shard struct {
@@ -131,6 +133,9 @@ func (s *Store) drop(e *subject, over func(*record) bool) (dropped int) {
 		return gone
 	})
 	s.sessions.Add(-live)
+	if len(e.sessions) < cap(e.sessions)/4 {
+		e.sessions = slices.Clone(e.sessions)
+	}
 	return before - len(e.sessions)
 }
 
@@ -204,8 +209,12 @@ func (s *Store) reclaim(now int64) bool {
 	return false
 }
 
-// tidyEvery is the distance in ms of two calls that clear up a part of the store.
-const tidyEvery = 1000
+const (
+	// tidyEvery is the distance in ms of two calls that clear up a part of the store.
+	tidyEvery = 1000
+	// tidyTurns is how many of them it takes to clear up all of it.
+	tidyTurns = 256
+)
 
 // tidy clears up the next part of the store, if nobody has for a second: so all of it in some minutes.
 func (s *Store) tidy(now int64) {
@@ -213,8 +222,10 @@ func (s *Store) tidy(now int64) {
 	if distance := now - last; -tidyEvery < distance && distance < tidyEvery || !s.tidied.CompareAndSwap(last, now) {
 		return
 	}
-	if sh := &s.shards[s.next.Add(1)%shardCount]; now >= sh.soonest.Load() {
-		s.clear(sh, now)
+	for range shardCount / tidyTurns {
+		if sh := &s.shards[s.next.Add(1)%shardCount]; now >= sh.soonest.Load() {
+			s.clear(sh, now)
+		}
 	}
 	s.revoked.Tidy(16, second(instant(now)))
 }

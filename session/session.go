@@ -35,14 +35,15 @@ import (
 type Store interface {
 	// Begin enters the session r. If limit is positive, the subject has at most limit sessions afterwards: those
 	// that were entered first end, by the order of entry and not by any clock, and never r itself, however many
-	// begin at once. A session that was entered before is left as it is, even if it has ended a moment ago. A store
+	// begin at once. A session that the store knows is left as it is, even if it has ended a moment ago. A store
 	// that has no room returns an error; nothing that has expired may be the reason.
 	Begin(ctx context.Context, r Record, limit int) error
 	// Check answers what a guard asks about one token, in one round trip. It changes nothing.
 	Check(ctx context.Context, q Query) (Status, error)
 	// Rotate exchanges the refresh token of a session, by the rule of [Rotation.Apply].
 	Rotate(ctx context.Context, r Rotation) (Result, error)
-	// End ends a session; ended reports that this call did it. See [Echo].
+	// End ends a session, by [Ending.Apply]; ended reports that this call did it. One that has expired by the caller's
+	// clock is ended all the same, without a report: by another clock it may not have expired yet. See [Echo].
 	End(ctx context.Context, e Ending) (ended bool, err error)
 	// RevokeToken revokes one token until an instant; first reports that this call entered it, and no other before.
 	// Of several instants the latest counts.
@@ -99,7 +100,7 @@ type Query struct {
 	Subject string
 	// Session is empty for a token of no session.
 	Session string
-	// Token is the token's key, as in [Revocation].
+	// Token is the token's key, as in [Revocation]; empty for a token without an id, which nobody can have revoked.
 	Token string
 	// Issued is when the token was made, zero if it does not say; it counts for a token of no session. Expires is
 	// when it ends, zero for never.
@@ -142,8 +143,11 @@ type Ending struct {
 // Apply returns whether e ends the session, and what becomes of its record. known is the zero Record if the store has
 // none.
 func (e Ending) Apply(known Record) (ended bool, next Record) {
-	if known.Live(e.Now) {
+	switch {
+	case known.Live(e.Now):
 		return true, known.ended(e.Call, e.Now)
+	case known.Current != "": // over by this clock, and by another's perhaps not yet
+		return false, known.ended("", e.Now)
 	}
 	return known.endedBy(e.Call, e.Now), known
 }

@@ -31,11 +31,11 @@ func newStatements(d dialect) statements {
 			ON CONFLICT (subject) DO UPDATE SET
 				mark = GREATEST(jot_subjects.mark, excluded.mark), until = GREATEST(jot_subjects.until, excluded.until)`),
 		entered: in(`SELECT EXISTS (SELECT 1 FROM jot_sessions s WHERE s.subject = $1 AND s.session = $2)`),
-		// All but the $3 sessions that were entered last go.
-		evict: in(`DELETE FROM jot_sessions WHERE subject = $1 AND length(current_id) > 0 AND entered <= (
+		// All but the $3 sessions that were entered last go, and what is over.
+		evict: in(`DELETE FROM jot_sessions WHERE subject = $1 AND (expires <= $2 OR length(current_id) > 0 AND entered <= (
 			SELECT s.entered FROM jot_sessions s JOIN jot_state a ON a.id = 1 AND a.epoch = s.epoch
 			WHERE s.subject = $1 AND length(s.current_id) > 0 AND s.expires > $2
-			ORDER BY s.entered DESC LIMIT 1 OFFSET $3)`),
+			ORDER BY s.entered DESC LIMIT 1 OFFSET $3))`),
 		begin: in(`INSERT INTO jot_sessions
 				(subject, session, entered, epoch, label, scope, current_id, previous_id, started, rotated, expires)
 			VALUES ($1, $2, (SELECT COALESCE(MAX(s.entered), 0) + 1 FROM jot_sessions s WHERE s.subject = $1),

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,7 @@ func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, er
 		s.turn = make(chan struct{}, 1)
 	}
 	s.statements = newStatements(known)
+	s.writes.Store(rand.Uint64N(purgeEvery)) //nolint:gosec // so that those who live for a few writes purge as well
 	if err := s.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("sqlstore: the tables: %w", err)
 	}

@@ -21,6 +21,7 @@ type Claims struct {
 	CSRF                                   string // empty too if it is no string: it equals nothing then
 	Audience, Scopes                       []string
 	IssuedAt, NotBefore, Expires, AuthTime int64 // seconds since 1970
+	Issued                                 int64 // IssuedAt, but rounded down: what came before a logout did
 	Fresh                                  bool
 	FreshUntil                             int64 // seconds since 1970, the last fresh one
 }
@@ -38,7 +39,7 @@ var errBound = errors.New("cnf binds the token to a key, it is no bearer token")
 // ReadClaims reads a payload's JSON text. It checks form and presence; whether a date has come is the caller's
 // question.
 func (p *Profile) ReadClaims(text string) (Claims, error) {
-	c := Claims{Type: p.DefaultType, IssuedAt: NoDate, NotBefore: NoDate, Expires: NoDate, AuthTime: NoDate, FreshUntil: NoDate}
+	c := Claims{Type: p.DefaultType, IssuedAt: NoDate, Issued: NoDate, NotBefore: NoDate, Expires: NoDate, AuthTime: NoDate, FreshUntil: NoDate}
 	subject := p.SubjectClaim()
 	err := strictjson.Object(text, func(name, raw string) error {
 		if !c.set(name, raw, subject) {
@@ -95,6 +96,7 @@ func (c *Claims) set(name, raw, subject string) (ok bool) {
 		c.NotBefore, ok = date(raw, math.Ceil)
 	case "iat":
 		c.IssuedAt, ok = date(raw, math.Ceil)
+		c.Issued, _ = date(raw, math.Floor)
 	case "auth_time":
 		c.AuthTime, ok = date(raw, math.Floor)
 	case "fresh":

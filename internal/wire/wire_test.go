@@ -43,7 +43,7 @@ func TestReadClaims(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, wire.Claims{
 		Issuer: "i", Subject: "alice", ID: "1", Type: "access", SessionID: "s", Audience: []string{"a"}, Scopes: []string{"x", "y"},
-		IssuedAt: 10, NotBefore: 11, Expires: 2000000000, AuthTime: 9, Fresh: true, FreshUntil: wire.NoDate,
+		IssuedAt: 10, Issued: 10, NotBefore: 11, Expires: 2000000000, AuthTime: 9, Fresh: true, FreshUntil: wire.NoDate,
 	}, got)
 
 	got, err = new(wire.Profile).ReadClaims(`{` + sound + `,"aud":["a","b"],"scope":["x","y"],"fresh":12.9}`)
@@ -63,6 +63,8 @@ func TestReadClaimsDates(t *testing.T) {
 		got, err := new(wire.Profile).ReadClaims(`{` + sound + `,"iat":` + raw + `,"nbf":` + raw + `}`)
 		require.NoError(t, err, raw)
 		require.Equal(t, want, got.IssuedAt, raw)
+		require.LessOrEqual(t, got.Issued, got.IssuedAt, raw)
+		require.GreaterOrEqual(t, got.Issued, got.IssuedAt-1, raw)
 		require.Equal(t, want, got.NotBefore, raw)
 	}
 	got, err := new(wire.Profile).ReadClaims(`{"sub":"a","jti":"1","type":"access","exp":12.999,"auth_time":12.999}`)

@@ -331,6 +331,10 @@ func (s *reference) End(ctx context.Context, e session.Ending) (bool, error) {
 		ended = known.Session != ""
 	case "ends nothing":
 		next = known
+	case "ends by the clock":
+		if !known.Live(e.Now) {
+			next = known
+		}
 	}
 	s.put(known, next)
 	return ended, nil

@@ -140,6 +140,10 @@ func (s *suite) endsOnce() {
 
 	// The call that ended it hears the same again, when a driver repeats it within a moment; no other does.
 	third := s.begin(0)
+	s.at(time.Hour).end(third, false) // by a clock ahead it has expired, and it ends all the same
+	s.over(third)
+	s.at(-skew).over(third)
+	third = s.begin(0)
 	call := session.Ending{Subject: s.subject, Session: third.Session, Call: key(), Now: s.now}
 	for i := range 3 {
 		if ended, err := s.End(s.Context(), call); err != nil || !ended {

@@ -36,6 +36,7 @@ var mistakes = map[string]string{
 	"does not prolong":                    "a rotation prolongs the record and never shortens it",
 	"does not prolong revocations":        "the latest end of a revocation counts",
 	"drops labels":                        "a record comes back as it went in",
+	"ends by the clock":                   "a session ends once",
 	"ends nothing":                        "a session ends once",
 	"ends twice":                          "a session ends once",
 	"evicts by clocks":                    "a limit goes by the order of logins and not by clocks",

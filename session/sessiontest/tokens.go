@@ -32,6 +32,10 @@ func (s *suite) revokes() {
 	if !got.Revoked || got.Ended || !same(got.Record, r) {
 		s.Fatalf("Check of a revoked token in a session that goes on: %+v", got)
 	}
+	nameless, err := s.Check(s.Context(), session.Query{Subject: s.subject, Session: r.Session, Now: s.now})
+	if err != nil || nameless.Revoked || nameless.Ended {
+		s.Fatalf("Check of a token without an id: %+v, %v", nameless, err)
+	}
 	got = s.check(session.Query{Token: token, Issued: s.now.Add(time.Hour)})
 	if !got.Revoked || got.Ended {
 		s.Fatalf("Check of a revoked token of no session: %+v", got)
