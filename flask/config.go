@@ -105,6 +105,8 @@ type Expires time.Duration
 
 // Never is the lifetime of tokens that do not expire: Flask's False. Nothing ends such a token but a blocklist that
 // forgets nothing.
+// If several managers share a store, all of them say Never or none does: a logout everywhere is remembered for as long
+// as the manager that makes it takes tokens.
 const Never Expires = -1
 
 // UnmarshalJSON takes a number of seconds, or false for [Never].
