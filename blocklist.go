@@ -51,6 +51,8 @@ type finding struct {
 var (
 	errUnknownSession = errors.New(
 		"the store knows no such session: it has ended, or the store is new, or the memory of another process")
+	errOld = errors.New(
+		"it was revoked or used up, or it was issued before its user or everyone was logged out, or before the store was made")
 	errTooOld = errors.New(
 		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
 )
@@ -109,6 +111,8 @@ func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time, grace 
 	switch {
 	case err != nil:
 		return finding{}, err
+	case status.Revoked && !ours:
+		return finding{sentinel: ErrRevoked, cause: errOld}, nil
 	case status.Revoked:
 		return finding{sentinel: ErrRevoked}, nil
 	case status.Ended:

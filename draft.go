@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/strictjson"
 )
@@ -168,19 +170,24 @@ func HeaderParam(name string, v any) TokenOption {
 	return tokenOption(func(d *draft) { d.add("HeaderParam", &d.headers, map[string]any{name: v}, reservedHeaders) })
 }
 
-// Label names the session that begins, by the browser or the device say, for [Session.Label]: at most 256 bytes of
-// UTF-8. Only the store sees it, so without [WithStore] it has no effect. It is for [Manager.CreatePair] and
-// [Manager.CreateRefreshToken].
+// Label names the session that begins, by the browser or the device say, for [Session.Label]. What a client sends may
+// be given as it is: an empty text is no label, a long one is cut to 256 bytes, and what is not UTF-8 is replaced. Only
+// the store sees it, so without [WithStore] it has no effect. It is for [Manager.CreatePair] and
+// [Manager.CreateRefreshToken]; elsewhere it is an error.
 func Label(text string) TokenOption {
-	wrong := ""
-	if text == "" || len(text) > 256 || !isText(text) {
-		wrong = "it is not 1 to 256 bytes of UTF-8"
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if len(text) > maxLabel {
+		end := maxLabel
+		for !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
 	}
-	return tokenOption(func(d *draft) {
-		d.wrong("Label", wrong)
-		d.label = text
-	})
+	return tokenOption(func(d *draft) { d.label = text })
 }
+
+// maxLabel is what stores take.
+const maxLabel = 256
 
 // InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless
 // options say otherwise, its scopes and audience; from a refresh token also the claims that were given at log-in. It

@@ -87,10 +87,13 @@ func Example_logout() {
 	var auth *jot.Manager
 	var ctx context.Context
 	var token *jot.Token
-	err := auth.RevokeSession(ctx, token)        // this log-in: its access tokens and its refresh token
-	err = auth.RevokeSubject(ctx, token.Subject) // this user, everywhere: after a change of password
+	err := auth.RevokeSession(ctx, token)        // this login: its access tokens and its refresh token
+	err = auth.RevokeSubject(ctx, token.Subject) // this user, everywhere; after a change of password then CreatePair
 	err = auth.RevokeAll(ctx)                    // everyone: after a leak
 	err = auth.Revoke(ctx, token)                // this one token
+
+	devices, err := auth.Sessions(ctx, token.Subject)               // where the user is logged in, by jot.Label(r.UserAgent())
+	err = auth.RevokeSessionByID(ctx, token.Subject, devices[0].ID) // log out that one
 
 	_ = err
 }

@@ -237,10 +237,10 @@ func ExampleManager_Revoke() {
 	status, _ := get(logout, "/logout", raw)
 	fmt.Println(status)
 	_, err = auth.Verify(context.Background(), raw)
-	fmt.Println(err)
+	fmt.Println(errors.Is(err, jot.ErrRevoked))
 	// Output:
 	// 204
-	// jot: token has been revoked
+	// true
 }
 
 func ExampleWithTokenInBlocklist() {

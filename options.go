@@ -380,7 +380,8 @@ func WithEventHandler(f func(ctx context.Context, e Event)) Option {
 	return set("WithEventHandler", nilFunc(f == nil), func(c *config) { c.eventHandler = f })
 }
 
-// WithClock sets the clock, for tests: [time.Now] unless set.
+// WithClock sets the clock, for tests: [time.Now] unless set. A store refuses tokens of no session that are older than
+// itself: with a clock in the past take package memstore, or give sqlstore.Since the zero time.
 func WithClock(now func() time.Time) Option {
 	return set("WithClock", nilFunc(now == nil), func(c *config) { c.clock = now })
 }

@@ -164,6 +164,10 @@ func SkipRevocation() Demand {
 // passed: [ErrRevoked] the second time. It is for tokens of a [Type], a mailed link say. Programs that scan mail open
 // links, so GET, HEAD and OPTIONS are answered by 405: let the link lead to a page whose button sends a POST. Without
 // [WithStore] or [WithBlocklist] it is an error.
+//
+// The guard uses the token up before the handler looks at the request. A handler that may still refuse, because a new
+// password is too short say, leaves SingleUse off its guard, and uses the token up in the end by [Manager.Verify] with
+// it.
 func SingleUse() Demand {
 	return demandFunc(func(rt *route) { rt.singleUse, rt.unsafe = true, true })
 }
@@ -218,7 +222,8 @@ func Audience(names ...string) Trait {
 }
 
 // Type names a kind of token beside access and refresh, "password_reset" say: on a token it makes one of it
-// ([Manager.CreateToken]), on a route it takes no other. The name is not "access" or "refresh" and has 1 to 64 bytes.
+// ([Manager.CreateToken]), on a route it takes no other. It travels as an access token does: see [WithLocations],
+// [WithQueryParam], [WithBodyKeys]. The name is not "access" or "refresh" and has 1 to 64 bytes.
 func Type(name string) Trait {
 	wrong := ""
 	switch {

@@ -251,7 +251,8 @@ func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) err
 
 // RevokeSubject logs a user out everywhere: all sessions of subject end, and whatever they still mint dies with them.
 // A log-in afterwards is not touched, on any node, whatever its clock says. Tokens of no session are refused if they
-// were issued before, to the millisecond: after a change of password begin a new session by [Manager.CreatePair].
+// were issued before or within the same millisecond: after a change of password begin a new session by
+// [Manager.CreatePair].
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {

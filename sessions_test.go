@@ -892,9 +892,16 @@ func TestLabel(t *testing.T) {
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"Firefox on Linux", strings.Repeat("é", 128)}, []string{sessions[0].Label, sessions[1].Label})
 	require.NotContains(t, claimsOf(t, p.AccessToken), "label")
-	for text, label := range map[string]string{"empty": "", "long": strings.Repeat("x", 257), "not UTF-8": "\xff"} {
-		_, err := w.CreatePair(ctx, "alice", jot.Label(label))
-		require.ErrorContains(t, err, "Label: it is not 1 to 256 bytes of UTF-8", text)
+	for label, want := range map[string]string{
+		"": "", strings.Repeat("x", 300): strings.Repeat("x", 256), "x" + strings.Repeat("é", 200): "x" + strings.Repeat("é", 127),
+		strings.Repeat("\U0001f512", 70): strings.Repeat("\U0001f512", 64), "a\xffb": "a\ufffdb", strings.Repeat("\xff", 500): "\ufffd",
+	} {
+		_, err := w.CreatePair(ctx, "bob", jot.Label(label))
+		require.NoError(t, err)
+		sessions, err = w.Sessions(ctx, "bob")
+		require.NoError(t, err)
+		require.Equal(t, want, sessions[0].Label)
+		require.NoError(t, w.RevokeSubject(ctx, "bob"))
 	}
 	_, err = w.CreateAccessToken(ctx, "alice", jot.Label("x"))
 	require.ErrorContains(t, err, "Label: it is for CreatePair")

@@ -52,7 +52,8 @@ const (
 )
 
 // Apply is the rule of rotation. known is the session's record, the zero Record if the store has none; revoked says
-// whether the store knows Token as revoked. It returns the answer, and what becomes of the record. In this order:
+// whether the store knows Token as revoked. It returns the answer, and what becomes of the record, which is nothing if
+// there was none. In this order:
 //
 //	there is no session, or it is over             Unknown
 //	the token was revoked                          Revoked

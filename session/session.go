@@ -20,7 +20,8 @@ import (
 //
 // All time comes in as an argument, cut to whole milliseconds: a store has no clock of its own, and no clock decides
 // over sessions. A session ends because it was ended, evicted or forgotten. Clocks say only when something may be
-// forgotten that no token can need any more, and which tokens of no session were issued before a log-out.
+// forgotten that no token can need any more, and which tokens of no session were issued before a logout. At the very
+// instant until which something counts it may count or not.
 //
 // A method that fails may have been carried out or not: an error means "cannot tell", and is never taken for an
 // answer. A driver that repeats a call because it heard no answer does no harm: the repeated call changes nothing
@@ -33,7 +34,7 @@ import (
 // data, begins as if [Store.RevokeAll] had been called. One that lasts does that where it is made; see [Starter] for
 // one that lives as long as the process.
 type Store interface {
-	// Begin enters the session r. If limit is positive, the subject has at most limit sessions afterwards: those
+	// Begin enters the session r; what has expired at r.Start does not count any more. If limit is positive, the subject has at most limit sessions afterwards: those
 	// that were entered first end, by the order of entry and not by any clock, and never r itself, however many
 	// begin at once. A session that the store knows is left as it is, even if it has ended a moment ago. A store
 	// that has no room returns an error; nothing that has expired may be the reason.
@@ -62,7 +63,8 @@ type Store interface {
 
 // Starter is a [Store] that begins empty with its process. jot.New calls Start with its clock when the store is given
 // to it: tokens of no session that were issued before are refused, since what was revoked of them is not known any
-// more. Only the first call counts. What lives in memory answers at once, so its calls get no deadline.
+// more. Those of the same millisecond are the process's own, so the mark of all becomes the one before. Only the first
+// call counts. What lives in memory answers at once, so its calls get no deadline.
 type Starter interface{ Start(now time.Time) }
 
 // MaxTokenLife is how long a token of no session may live: the marks that log a subject out are kept so long.
@@ -70,7 +72,8 @@ const MaxTokenLife = 400 * 24 * time.Hour
 
 // Echo is how long a store remembers which call ended a session, so that a driver that repeats the call hears the
 // same answer. A store that remembers it in the record itself, as [Rotation.Apply] and [Ending.Apply] do, keeps the
-// record for as long, and may do so for the latest few of a subject alone.
+// record for as long, and may do so for the latest few of a subject alone. What a limit, RevokeSubject or RevokeAll has
+// ended may be forgotten at once.
 const Echo = time.Minute
 
 // Record is what a store keeps of a session. It does not grow, however often the session is refreshed.
@@ -141,7 +144,7 @@ type Ending struct {
 }
 
 // Apply returns whether e ends the session, and what becomes of its record. known is the zero Record if the store has
-// none.
+// none, and then nothing becomes of it.
 func (e Ending) Apply(known Record) (ended bool, next Record) {
 	switch {
 	case known.Live(e.Now):

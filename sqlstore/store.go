@@ -55,9 +55,9 @@ type option func(*Store)
 
 func (f option) apply(s *Store) { f(s) }
 
-// Since takes the store's word for tokens of no session that were issued after t: nobody had revoked any of them
+// Since takes the store's word for tokens of no session that were issued after t, not at t: nobody had revoked any of them
 // before the store was made. It counts when New makes the tables; unless set that is the moment. The zero time takes
-// all, which is right where another system's tokens have to stay good.
+// all, which is right where another system's tokens have to stay good, and in tests whose clock is in the past.
 func Since(t time.Time) Option {
 	return option(func(s *Store) { s.since = t })
 }

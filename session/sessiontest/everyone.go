@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/go-jot/jot/session"
@@ -12,6 +13,7 @@ var everyoneTests = []test{
 	{"a login after a logout of everyone lives, whatever the clocks say", (*suite).beginsAfterAll},
 	{"a logout of everyone reaches tokens of no session, for ever", (*suite).marksAll},
 	{"what everyone's logout ended does not count", (*suite).limitsAfterAll},
+	{"a logout of everyone may come at any time", (*suite).raceEveryone},
 }
 
 func (s *suite) endsAll() {
@@ -63,6 +65,28 @@ func (s *suite) marksAll() {
 	s.of(key()).refused(s.now, true)
 	s.logout(s.now.Add(time.Minute))
 	s.at(time.Hour).refused(s.now, true)
+}
+
+func (s *suite) raceEveryone() {
+	s.together(16, func(worker int) error {
+		if worker == 0 {
+			return errors.Join(s.RevokeAll(s.Context(), s.now), s.RevokeAll(s.Context(), s.now))
+		}
+		user := s.of(key())
+		for range 20 {
+			r := user.record()
+			err := s.Begin(s.Context(), r, 1)
+			_, unknown := s.Check(s.Context(), session.Query{Subject: user.subject, Session: r.Session, Token: "t", Now: s.now})
+			_, unlisted := s.List(s.Context(), user.subject, s.now)
+			_, failed := s.Rotate(s.Context(), user.rotation(r, r.Current))
+			if err := errors.Join(err, unknown, unlisted, failed); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.everyone()
+	s.list()
 }
 
 func (s *suite) limitsAfterAll() {

@@ -1,6 +1,8 @@
 package sessiontest
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ var raceTests = []test{
 	{"of many that revoke a token one is first, and the latest end counts", (*suite).raceRevoke},
 	{"a limit holds for many logins at once", (*suite).raceLimit},
 	{"a login beside a logout everywhere is before it or after", (*suite).raceLogout},
+	{"all methods may be called at once", (*suite).raceAll},
 }
 
 // race lets all racers present one token, each by a reading of the clock of its own, and counts what they met.
@@ -140,6 +143,37 @@ func (s *suite) raceLimit() {
 			user.known(last)
 		}
 	}
+}
+
+// Nobody is in anybody's way. What each worker does with its own session comes out right.
+func (s *suite) raceAll() {
+	strangers := [2]*suite{s, s.of(key())}
+	s.together(16, func(worker int) error {
+		user := strangers[worker%2]
+		for range max(2, rounds()/10) {
+			r := user.record()
+			rotation := user.rotation(r, r.Current)
+			err := s.Begin(s.Context(), r, 0)
+			result, failed := s.Rotate(s.Context(), rotation)
+			status, unknown := s.Check(s.Context(), session.Query{
+				Subject: user.subject, Session: r.Session, Token: "t", Now: user.now, Record: true,
+			})
+			list, unlisted := s.List(s.Context(), user.subject, user.now)
+			_, unrevoked := s.RevokeToken(s.Context(), session.Revocation{
+				Subject: user.subject, Token: r.Session, Call: key(), Now: user.now, Until: user.now.Add(time.Hour),
+			})
+			ended, unended := s.End(s.Context(), session.Ending{
+				Subject: user.subject, Session: r.Session, Call: key(), Now: user.now,
+			})
+			if err := errors.Join(err, failed, unknown, unlisted, unrevoked, unended); err != nil {
+				return err
+			}
+			if result.Current != rotation.Next || status.Record.Current != rotation.Next || len(list) == 0 || !ended {
+				return fmt.Errorf("a session among others: %+v, %s, %d listed, ended = %v", result, describe(status.Record), len(list), ended)
+			}
+		}
+		return nil
+	})
 }
 
 // Whatever the order, what is listed is what is known, and a logout afterwards ends it.

@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +22,8 @@ import (
 //
 // open may return the same store each time, one in which others are at work, or one that is full of data: the cases
 // have subjects of their own. The last ones log everyone out. A store that is a [session.Starter] is started.
+//
+// Run it with -race too: that methods are called at once is seen by the detector alone.
 func Run(t *testing.T, open func(t *testing.T) session.Store) {
 	t.Helper()
 	for _, driver := range []struct {
@@ -29,7 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 		{"each call once", func(s session.Store) session.Store { return s }},
 		{"each call twice", func(s session.Store) session.Store { return repeating{s} }},
 	} {
-		t.Run(driver.name, func(t *testing.T) {
+		passed := t.Run(driver.name, func(t *testing.T) {
 			for _, test := range slices.Concat(sessionTests, rotationTests, tokenTests, raceTests, everyoneTests) {
 				t.Run(test.name, func(t *testing.T) {
 					s := open(t)
@@ -41,6 +45,9 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 				})
 			}
 		})
+		if !passed {
+			return // the same again would tell nothing new
+		}
 	}
 }
 
@@ -125,7 +132,7 @@ func (s *suite) begin(limit int) session.Record {
 func (s *suite) enter(r session.Record, limit int) {
 	s.Helper()
 	if err := s.Begin(s.Context(), r, limit); err != nil {
-		s.Fatalf("Begin(%+v, %d): %v", r, limit, err)
+		s.Fatalf("Begin(%s, %d): %v", describe(r), limit, err)
 	}
 }
 
@@ -146,8 +153,23 @@ func (s *suite) check(q session.Query) session.Status {
 func (s *suite) known(want session.Record) {
 	s.Helper()
 	if got := s.check(session.Query{Session: want.Session, Record: true}); got.Revoked || got.Ended || !same(got.Record, want) {
-		s.Fatalf("Check at %v:\n got %+v\nwant %+v", s.now, got, want)
+		s.Fatalf("Check at %v: revoked = %v, ended = %v, and the record\n%s\nwant\n%s", s.now, got.Revoked, got.Ended,
+			describe(got.Record), describe(want))
 	}
+}
+
+// describe tells records, a line each, without what is long in them.
+func describe(records ...session.Record) string {
+	var lines []string
+	for _, r := range records {
+		if r == (session.Record{}) {
+			lines = append(lines, "none")
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("session %s, current %s, previous %s, label %.30q, scope %.30q, start %v, rotated %v, expires %v",
+			r.Session, r.Current, r.Previous, r.Label, r.Scope, r.Start, r.RotatedAt, r.Expires))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func same(a, b session.Record) bool {
@@ -162,7 +184,8 @@ func (s *suite) over(r session.Record) {
 	for _, record := range []bool{false, true} {
 		got := s.check(session.Query{Session: r.Session, Record: record, Issued: r.Start})
 		if !got.Ended || got.Record != (session.Record{}) {
-			s.Fatalf("Check at %v: %+v; the session %+v has ended", s.now, got, r)
+			s.Fatalf("Check at %v: ended = %v, and the record\n%s\nof a session that has ended:\n%s", s.now, got.Ended,
+				describe(got.Record), describe(r))
 		}
 	}
 }
@@ -254,7 +277,8 @@ func (s *suite) everyone() {
 func (s *suite) refused(issued time.Time, want bool) {
 	s.Helper()
 	if got := s.check(session.Query{Issued: issued, Expires: s.now.Add(time.Hour)}); got.Revoked != want || got.Ended {
-		s.Fatalf("Check at %v of a token of no session, issued at %v: %+v; want revoked = %v", s.now, issued, got, want)
+		s.Fatalf("Check at %v of a token of no session, issued at %v: revoked = %v, ended = %v; want %v, false", s.now, issued,
+			got.Revoked, got.Ended, want)
 	}
 }
 
@@ -265,7 +289,7 @@ func (s *suite) list(want ...session.Record) {
 		s.Fatalf("List: %v", err)
 	}
 	if !slices.EqualFunc(got, want, same) {
-		s.Fatalf("List at %v:\n got %+v\nwant %+v", s.now, got, want)
+		s.Fatalf("List at %v:\n%s\nwant\n%s", s.now, describe(got...), describe(want...))
 	}
 }
 
