@@ -95,7 +95,7 @@ func (s *Set) add(sh *shard, c slot, now uint32) (first, ok bool) {
 		return true, true
 	}
 	if spot < 0 {
-		s.rebuild(sh, now)
+		s.rebuild(sh, now, 1)
 		spot, _ = sh.find(c.hash, now)
 	}
 	if sh.slots[spot].until == 0 {
@@ -148,7 +148,7 @@ func (s *Set) clear(sh *shard, now uint32) bool {
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return s.rebuild(sh, now)
+	return s.rebuild(sh, now, 0)
 }
 
 // find returns the slot of h, or else one for it: an expired one on its way, or the empty one at its end. A shard that
@@ -180,9 +180,9 @@ func (sh *shard) find(h hash, now uint32) (spot int, found bool) {
 // mostUsed is how many slots of n are used at most: with more, the ways from slot to slot grow long.
 func mostUsed(n int) int { return n - n/8 - 1 }
 
-// rebuild builds the shard anew, without what has expired and with a quarter of room. It reports whether anything had
-// expired.
-func (s *Set) rebuild(sh *shard, now uint32) bool {
+// rebuild builds the shard anew, without what has expired and with a quarter of room, or none at all for nothing. It
+// reports whether anything had expired.
+func (s *Set) rebuild(sh *shard, now uint32, more int) bool {
 	live, soonest := 0, uint32(0)
 	for i := range sh.slots {
 		if until := sh.slots[i].until; until > now {
@@ -195,7 +195,10 @@ func (s *Set) rebuild(sh *shard, now uint32) bool {
 	dropped := sh.used - live
 	s.held.Add(int64(-dropped))
 	old := sh.slots
-	sh.used, sh.slots = live, make([]slot, (live+1)*10/7+8)
+	sh.used, sh.slots = live, nil
+	if live+more > 0 {
+		sh.slots = make([]slot, (live+1)*10/7+8)
+	}
 	for _, c := range old {
 		if c.until > now {
 			spot, _ := sh.find(c.hash, now)
