@@ -145,6 +145,14 @@ func TestSlidingSessions(t *testing.T) {
 	}, nil)
 	require.Equal(t, []string{"mine=x;"}, lines(got))
 
+	again := httptest.NewRecorder()
+	w.now = began
+	require.NoError(t, w.SetCookies(again, w.login(t)))
+	b.keep(again)
+	w.now = began.Add(11 * time.Minute)
+	require.Len(t, lines(ask(nothing, nil)), 2)
+	require.Empty(t, lines(ask(func(_ http.ResponseWriter, r *http.Request) { require.NoError(t, w.RevokeAll(r.Context())) }, nil)))
+
 	for text, opts := range map[string][]jot.Option{
 		"WithSlidingSessions needs WithStore":   options(jot.WithSlidingSessions(), jot.WithCookies(jot.CookieConfig{})),
 		"WithSlidingSessions needs WithCookies": options(jot.WithSlidingSessions(), jot.WithStore(memstore.New())),

@@ -237,6 +237,14 @@ func TestMarks(t *testing.T) {
 	early.Start(now.Add(time.Hour))
 	require.False(t, refuses(early, now.Add(time.Minute), now), "it was in use before")
 
+	// Of two logouts the longer one counts, though memory is cleared up between.
+	twice := memstore.New(memstore.Since(time.Time{}))
+	require.NoError(t, twice.RevokeSubject(ctx, "alice", now, now.Add(3*time.Hour)))
+	require.NoError(t, twice.RevokeSubject(ctx, "alice", now, now.Add(time.Hour)))
+	for i := range 600 {
+		require.True(t, refuses(twice, now, now.Add(time.Hour+time.Duration(i)*time.Second)))
+	}
+
 	require.PanicsWithValue(t, "memstore: make a Store by New", func() { new(memstore.Store).Start(now) })
 	require.PanicsWithValue(t, "memstore: MaxEntries: 0 is less than 1", func() { memstore.MaxEntries(0) })
 }
@@ -280,7 +288,7 @@ func BenchmarkStore(b *testing.B) {
 	s := memstore.New()
 	ids := make([]string, n)
 	for i := range n {
-		ids[i] = "01b8dac5-b400-73e4-81e9-" + strconv.Itoa(100_000_000_000+i)
+		ids[i] = "01b8dac5-b400-73e4-81e9-" + strconv.FormatInt(100_000_000_000+int64(i), 10)
 		err := s.Begin(ctx, session.Record{
 			Subject: "12345678901234" + strconv.Itoa(10_000_000+i), Session: ids[i], Current: ids[i],
 			Start: now, Expires: now.Add(time.Hour),

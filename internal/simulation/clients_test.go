@@ -1,0 +1,398 @@
+package simulation_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jot/jot"
+)
+
+// holder is a tab of a browser, or a thief.
+type holder struct {
+	name  string
+	who   *person // nil for a thief
+	*jar          // of the browser, where its tabs share it
+	steal bool
+}
+
+// jar is what a holder has: cookies, or tokens in memory.
+type jar struct {
+	access, refresh *token
+	csrf            [2]string        // of both
+	till            [2]time.Duration // when a browser drops the cookies
+}
+
+func newHolders(s *settings, people []*person) (holders []*holder) {
+	for i := range s.browsers {
+		shared := new(jar)
+		for tab := range s.tabs {
+			h := &holder{name: fmt.Sprintf("browser %d tab %d", i, tab), who: people[i%len(people)], jar: shared}
+			if !s.shared {
+				h.jar = new(jar)
+			}
+			holders = append(holders, h)
+		}
+	}
+	for i := range s.thieves {
+		holders = append(holders, &holder{name: fmt.Sprintf("thief %d", i), jar: new(jar), steal: true})
+	}
+	return holders
+}
+
+func (h *holder) String() string { return h.name }
+
+// act plays a step.
+func (w *world) act(st *step) {
+	h, s := w.holders[st.who%len(w.holders)], w.servers[st.node%len(w.servers)]
+	p := w.model.people[st.who%len(w.model.people)]
+	switch st.verb {
+	case login:
+		w.login(h, s, st.arg)
+	case use:
+		w.use(h, s)
+	case visit:
+		for _, tab := range w.holders { // often all that somebody has open
+			if tab == h || st.arg%2 == 0 && tab.jar != h.jar && tab.who != nil && tab.who == h.who {
+				w.visit(tab, s)
+			}
+		}
+	case refresh:
+		if st.arg>>3%3 == 0 { // when the access token is about to expire, as most clients do
+			w.towards(h.access, 4)
+		}
+		w.refresh(h, st.node, st.arg)
+	case flood:
+		t := h.refreshToken(w.elapsed)
+		for i := range 4 + st.arg%12 {
+			w.refreshOnce(h, t, w.servers[(st.node+i*st.arg)%len(w.servers)], st.arg)
+		}
+	case again:
+		w.again(h, s, st.arg)
+	case stay:
+		w.stay(h, st.node, st.arg)
+	case look:
+		w.look(h, s)
+	case logout:
+		w.logout(h, s, st.arg)
+	case logoutUser:
+		w.logoutUser(p, s)
+	case newPassword:
+		if h.who != nil && w.logoutUser(h.who, s) {
+			w.elapsed += time.Duration(st.arg%2) * time.Millisecond
+			w.login(h, w.servers[st.arg%len(w.servers)], st.arg)
+		}
+	case logoutAll:
+		w.logoutAll(s)
+	case revoke:
+		w.revoke(h, s, st.arg)
+	case endSession:
+		w.endSession(p, s, st.arg)
+	case list:
+		w.list(p, s)
+	case stepUp:
+		w.stepUp(h, s)
+	case mint, link:
+		w.mint(p, s, st.verb, st.arg)
+	case useLoose, useLink:
+		w.present(p, s, st.verb, st.arg)
+	case steal:
+		w.steal(st)
+	case wait:
+		w.wait(h, st.arg)
+	case verbs:
+	}
+}
+
+// login begins a session. A holder that had one before forgets it.
+func (w *world) login(h *holder, s *server, arg int) {
+	if h.steal {
+		return
+	}
+	p := h.who
+	c := w.call(s, h, "logs in as", p)
+	others, before, ahead := slices.Clone(p.sessions), p.logins, p.entering
+	for _, other := range others {
+		other.rivals++
+	}
+	p.entering++
+	p.logins++
+	c.settle = func(method) { p.entering-- }
+	asked := scopes(1<<len(letters) - 1)
+	if arg%4 == 0 {
+		asked = scopes(arg >> 4 % 16)
+	}
+	var opts []jot.TokenOption
+	if asked != 0 {
+		opts = append(opts, jot.Scopes(asked.names()...))
+	}
+	var pair *jot.Pair
+	var set answer
+	w.make(c, func(ctx context.Context) (err error) {
+		if pair, err = s.CreatePair(ctx, p.name, opts...); err == nil && w.plan.settings.cookies {
+			err = s.SetCookies(&set, pair)
+		}
+		return err
+	})
+	became := c.effects[begin]
+	if became != pending {
+		p.entering--
+	}
+	if became == none {
+		for _, other := range others {
+			other.rivals--
+		}
+	}
+	if c.err != nil {
+		if !is(c.err, jot.ErrUnavailable) {
+			w.fail("a login fails", c.err)
+		}
+		return
+	}
+	session := w.entered(c, p, pair.SessionID, ahead+p.logins-before-1)
+	session.scopes, session.last = asked, c.hi
+	access, refresh := w.take(h, p, pair, &set)
+	if access != nil && access.scopes != asked || refresh != nil && refresh.scopes != asked {
+		w.fail("a login with other scopes than asked", session)
+	}
+	if !w.plan.settings.shared { // the other tabs were opened from this one
+		for _, other := range w.holders {
+			if other.who == p && sameBrowser(h, other) {
+				*other.jar = *h.jar
+			}
+		}
+	}
+	w.evict(c, p)
+}
+
+func sameBrowser(a, b *holder) bool { return a.name[:len("browser 0")] == b.name[:len("browser 0")] }
+
+// take keeps the pair of an answer, and returns it: in cookies there is none if it has expired on its way.
+func (w *world) take(h *holder, owner *person, pair *jot.Pair, set *answer) (access, refresh *token) {
+	if w.plan.settings.cookies {
+		return w.keep(h, owner, set)
+	}
+	h.access, h.jar.refresh = w.learn(pair.AccessToken, owner), w.learn(pair.RefreshToken, owner)
+	return h.access, h.jar.refresh
+}
+
+// use presents an access token.
+func (w *world) use(h *holder, s *server) {
+	if t := h.accessToken(w.elapsed); t != nil {
+		w.verify(h, "uses", s, t, verifies)
+	}
+}
+
+// look presents a refresh token, and does not exchange it.
+func (w *world) look(h *holder, s *server) {
+	if t := h.refreshToken(w.elapsed); t != nil {
+		w.verify(h, "shows", s, t, verifies, jot.Refresh())
+	}
+}
+
+func (w *world) verify(who any, does string, s *server, t *token, p purpose, demands ...jot.Demand) (verified *jot.Token, c *call) {
+	c = w.call(s, who, does, t)
+	if t.refresh {
+		c.presents = t
+	}
+	c.settle = func(m method) { w.settleEnd(t, m) }
+	v := t.view(&w.model, p)
+	w.make(c, func(ctx context.Context) (err error) {
+		verified, err = s.Verify(ctx, t.raw, demands...)
+		return err
+	})
+	if !w.judge(v, c) {
+		return nil, c
+	}
+	if t.refresh && setOf(verified.Scopes)&^v.allowed != 0 {
+		w.fail("a session's scope gets wider", t, "is taken for", verified.Scopes, "of", v.allowed.names())
+	}
+	return verified, c
+}
+
+// settleEnd notes that a late call has ended a session, whose token was presented again.
+func (w *world) settleEnd(t *token, m method) {
+	if m == end {
+		t.sess.maybe = true
+	}
+}
+
+// refresh exchanges the refresh token. Where the answer is lost it asks again, and where it is refused it may log in.
+func (w *world) refresh(h *holder, at, arg int) {
+	t := h.refreshToken(w.elapsed)
+	for i := range 1 + arg%4 {
+		s := w.servers[(at+i*arg)%len(w.servers)]
+		err := w.refreshOnce(h, t, s, arg)
+		if !is(err, jot.ErrUnavailable) {
+			if err != nil && arg%3 > 0 {
+				w.login(h, s, arg)
+			}
+			return
+		}
+		w.elapsed += time.Duration(arg%1500) * time.Millisecond
+	}
+}
+
+// stay keeps a session for as long as some refresh tokens live.
+func (w *world) stay(h *holder, at, arg int) {
+	for i := range 2 + arg%3 {
+		t := h.refreshToken(w.elapsed)
+		if t == nil || w.depth > 0 {
+			return
+		}
+		if soon := t.expires.Sub(epoch) - time.Duration(5+arg%20)*time.Second; soon > w.elapsed {
+			w.elapsed = soon
+		}
+		w.refresh(h, at+i, arg)
+	}
+}
+
+// again presents a refresh token that was exchanged, when the grace is about to end by the clock of the node.
+func (w *world) again(h *holder, s *server, arg int) {
+	t := h.refreshToken(w.elapsed)
+	if t != nil && len(t.asks) == 0 && t.parent != nil {
+		t = t.parent.text
+	}
+	if t == nil || len(t.asks) == 0 {
+		return
+	}
+	asked := t.asks[arg%len(t.asks)]
+	edge := asked.lo.Add(s.grace - s.offset + time.Duration(arg%3-1)*time.Millisecond).Sub(epoch)
+	if edge > w.elapsed && edge < w.elapsed+2*time.Minute {
+		w.elapsed = edge
+	}
+	_ = w.refreshByCalls(h, t, s, arg>>4)
+}
+
+func (w *world) refreshOnce(h *holder, t *token, s *server, arg int) error {
+	byHandler := arg%5 < 2
+	if byHandler && w.plan.settings.cookies {
+		t = h.refreshToken(w.elapsed) // another tab may have replaced the one that was sent first
+	}
+	switch {
+	case t == nil:
+		return nil
+	case byHandler:
+		return w.refreshByHandler(h, t, s)
+	}
+	return w.refreshByCalls(h, t, s, arg)
+}
+
+// refreshByCalls is a handler of the application's.
+func (w *world) refreshByCalls(h *holder, t *token, s *server, arg int) error {
+	asked := t.scopes
+	if arg%3 == 0 {
+		asked &= scopes(arg >> 4)
+	}
+	verified, c := w.verify(h, "shows", s, t, verifies, jot.Refresh())
+	if verified == nil {
+		return c.err
+	}
+	w.dawdle(h, t, s, arg)
+	var opts []jot.TokenOption
+	if asked != t.scopes && asked != 0 {
+		opts = append(opts, jot.Scopes(asked.names()...))
+	} else {
+		asked = t.scopes
+	}
+	var pair *jot.Pair
+	var set answer
+	return w.exchange(h, t, asked, purpose{rotates: true}, s, func(ctx context.Context) (*jot.Pair, *answer, error) {
+		var err error
+		if pair, err = s.Rotate(ctx, verified, opts...); err == nil && w.plan.settings.cookies {
+			err = s.SetCookies(&set, pair)
+		}
+		return pair, &set, err
+	})
+}
+
+// dawdle is what happens while a handler does something between its guard and the exchange: anything, or what matters
+// most, another tab that comes late with the token before, and narrows the session.
+func (w *world) dawdle(h *holder, t *token, s *server, arg int) {
+	switch arg >> 7 % 8 {
+	case 0:
+		w.interleave(1 + arg%2)
+	case 1:
+		if t.parent != nil && t.parent.text != nil && w.depth < maxDepth {
+			w.depth++
+			other := &holder{name: h.name + " in another window", who: h.who, jar: new(jar), steal: h.steal}
+			_ = w.refreshByCalls(other, t.parent.text, s, 3*(arg>>10)+6)
+			w.depth--
+		}
+	}
+}
+
+// exchange presents a refresh token for the next pair, which ask makes.
+func (w *world) exchange(
+	h *holder, t *token, asked scopes, p purpose, s *server, ask func(ctx context.Context) (*jot.Pair, *answer, error),
+) error {
+	c := w.call(s, h, "exchanges", t)
+	c.presents = t
+	v := t.view(&w.model, p)
+	narrows := 0
+	if asked != t.scopes {
+		narrows = 1
+	}
+	t.sess.narrowing += narrows
+	if !t.exchanged {
+		t.grant.asks = append(t.grant.asks, c)
+	}
+	c.settle = func(m method) {
+		w.settleEnd(t, m)
+		if m == rotate && !t.inTurn(c) {
+			t.sess.maybe = true
+		}
+	}
+	var pair *jot.Pair
+	var set *answer
+	w.make(c, func(ctx context.Context) (err error) {
+		pair, set, err = ask(ctx)
+		return err
+	})
+	accepted := w.judge(v, c)
+	// It may have narrowed the session and failed: where it cannot be told, or where the successor has expired already.
+	if accepted || c.effects[rotate] == none || is(c.err, jot.ErrRevoked) || is(c.err, jot.ErrReused) {
+		t.sess.narrowing -= narrows
+	}
+	// A call that was carried out twice is answered by what it met the second time.
+	if c.effects[rotate] == none || c.err != nil && !is(c.err, jot.ErrUnavailable) && !c.repeated {
+		t.grant.withdraw(c)
+	}
+	if accepted && w.failure == nil {
+		t.grant.exchanged = true
+		if access, next := w.take(h, t.who, pair, set); next != nil {
+			w.succeeded(v, access, next, asked)
+		}
+	}
+	return c.err
+}
+
+// succeeded notes the successor of a refresh token.
+func (w *world) succeeded(v view, access, next *token, asked scopes) {
+	s, g := v.sess, v.grant
+	switch {
+	case next.grant == g:
+		w.fail("a refresh token is its own successor", g)
+	case g.child != nil && g.child != next.grant:
+		w.fail("two successors", g, "was exchanged for", g.child, "and for", next)
+	case next.parent != nil && next.parent != g:
+		w.fail("one successor of two", next)
+	case next.sess != s || access != nil && access.sess != s:
+		w.fail("a successor in another session", next)
+	}
+	if access != nil && access.scopes != next.scopes || next.scopes&^(v.token.scopes&v.allowed&asked) != 0 {
+		w.fail("a session's scope gets wider", next, next.scopes.names(), "of", v.allowed.names())
+	}
+	if had := v.token.scopes & asked & s.scopes; v.allowed == s.scopes && s.narrowing == 0 {
+		w.count(scopesKept)
+		if next.scopes != had {
+			w.fail("a session loses a scope", next, next.scopes.names(), "of", had.names())
+		}
+		if v.token.scopes&asked&^s.scopes != 0 {
+			w.count(scopesHeld)
+		}
+	}
+	g.child, next.grant.parent = next.grant, g
+	s.scopes &= next.scopes
+}
