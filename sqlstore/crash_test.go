@@ -29,31 +29,27 @@ func TestWriter(t *testing.T) {
 	if file == "" {
 		t.Skip("only as a process of another test's")
 	}
-	s, err := sqlstore.New(ctx, open(t, "sqlite", sqliteDSN(file)), sqlstore.SQLite)
-	require.NoError(t, err)
+	s := newStore(t, open(t, "sqlite", sqliteDSN(file, sqliteSettings)), sqlstore.SQLite)
 	for i := 0; ; i++ {
 		id := name + strconv.Itoa(i)
 		require.NoError(t, s.Begin(ctx, record(name, id), 0))
-		say("begun", id)
-		result, err := s.Rotate(ctx, session.Rotation{Subject: name, Session: id, Presented: "1", Next: "2", Token: "t", Now: now})
+		fmt.Fprintln(os.Stdout, "begun", id)
+		result, err := s.Rotate(ctx, rotation(name, id))
 		require.NoError(t, err)
 		require.Equal(t, session.Rotated, result.Outcome)
-		say("rotated", id)
+		fmt.Fprintln(os.Stdout, "rotated", id)
 		if i%2 == 0 {
 			ended, err := s.End(ctx, session.Ending{Subject: name, Session: id, Call: "c", Now: now})
 			require.NoError(t, err)
 			require.True(t, ended)
-			say("ended", id)
+			fmt.Fprintln(os.Stdout, "ended", id)
 		}
-		first, err := s.RevokeToken(ctx, session.Revocation{Subject: name, Token: id, Call: "c", Now: now, Until: now.Add(time.Hour)})
+		first, err := s.RevokeToken(ctx, revocation(name, id, now.Add(time.Hour)))
 		require.NoError(t, err)
 		require.True(t, first)
-		say("revoked", id)
+		fmt.Fprintln(os.Stdout, "revoked", id)
 	}
 }
-
-// say is heard by the test that started the process.
-func say(word, id string) { _, _ = fmt.Fprintln(os.Stdout, word, id) }
 
 // Two processes write to one file, and are killed in the middle of it: all that was acknowledged is there.
 func TestKilledProcesses(t *testing.T) {
@@ -87,9 +83,12 @@ func TestKilledProcesses(t *testing.T) {
 		})
 	}
 	group.Wait()
-	require.Greater(t, len(said), 200)
-	s, err := sqlstore.New(ctx, open(t, "sqlite", sqliteDSN(file)), sqlstore.SQLite)
-	require.NoError(t, err)
+	require.Greater(t, len(said), 300)
+	db := open(t, "sqlite", sqliteDSN(file, sqliteSettings))
+	s := newStore(t, db, sqlstore.SQLite)
+	var whole string
+	require.NoError(t, db.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&whole))
+	require.Equal(t, "ok", whole)
 	for id, word := range said {
 		id, token := strings.CutPrefix(id, "token ")
 		status, err := s.Check(ctx, session.Query{Subject: id[:1], Session: id, Token: id, Now: now, Record: true})
@@ -111,9 +110,8 @@ func TestKilledProcesses(t *testing.T) {
 func TestDroppedConnections(t *testing.T) {
 	pool := postgres(t, "read committed")
 	db, admin := pool(t), pool(t)
-	s, err := sqlstore.New(ctx, db, sqlstore.PostgreSQL)
-	require.NoError(t, err)
-	_, err = s.RevokeToken(ctx, session.Revocation{Subject: "alice", Token: "t", Call: "c", Now: now, Until: now.Add(time.Hour)})
+	s := newStore(t, db, sqlstore.PostgreSQL)
+	_, err := s.RevokeToken(ctx, revocation("alice", "t", now.Add(time.Hour)))
 	require.NoError(t, err)
 	stop := make(chan struct{})
 	var group sync.WaitGroup
@@ -130,7 +128,7 @@ func TestDroppedConnections(t *testing.T) {
 				err := s.Begin(ctx, record(subject, "s"), 1)
 				var result session.Result
 				if err == nil {
-					result, err = s.Rotate(ctx, session.Rotation{Subject: subject, Session: "s", Presented: "1", Next: "2", Token: "t", Now: now})
+					result, err = s.Rotate(ctx, rotation(subject, "s"))
 				}
 				var status session.Status
 				if err == nil {

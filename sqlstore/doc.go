@@ -11,9 +11,9 @@
 //	file:sessions.db?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)
 //
 // Several processes may use one file. New sets journal_mode=WAL, which stays with the file, so that look-ups wait for
-// nobody; writes wait for each other. synchronous=FULL lets no acknowledged logout be lost at a power cut: it would
-// bring tokens back to life. An in-memory database is refused where each connection would have one of its own; package
-// memstore is for that.
+// nobody; writes wait for each other, with or without busy_timeout. synchronous=FULL lets no acknowledged logout be
+// lost at a power cut: it would bring tokens back to life. An in-memory database is refused where each connection
+// would have one of its own; package memstore is for that.
 //
 // # PostgreSQL
 //
@@ -22,7 +22,8 @@
 //
 // # What it costs
 //
-// A look-up is one statement. A login, a refresh and a logout are each a short transaction that locks what belongs to
-// one subject; a revoked token is one statement. What has expired is deleted by the way, a few hundred rows at a time;
-// [Store.Purge] does all of it.
+// A look-up is one statement, and so is a revoked token. A login, a refresh and a logout are each a short transaction
+// that locks rows of one subject. What is in the way of another transaction is tried again, for some seconds or until
+// the caller's context ends. No goroutine runs: writes delete what has expired by the way, an hour late and a few
+// hundred rows at a time, and [Store.Purge] deletes all of it.
 package sqlstore

@@ -2,18 +2,32 @@ package sqlstore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"errors"
 	"net/url"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
 	"github.com/go-jot/jot/internal/enginetest"
+	"github.com/go-jot/jot/session"
 	"github.com/go-jot/jot/sqlstore"
 )
+
+var (
+	ctx = context.Background()
+	now = time.UnixMilli(time.Now().UnixMilli()).UTC()
+)
+
+// sqliteSettings do not wait for the disk: what a killed process has written is there all the same.
+const sqliteSettings = "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"
 
 // database is one that the tests run on.
 type database struct {
@@ -25,8 +39,7 @@ type database struct {
 
 var databases = []database{
 	{"SQLite", sqlstore.SQLite, func(t testing.TB) func(t testing.TB) *sql.DB {
-		file := filepath.Join(t.TempDir(), "sessions.db")
-		return func(t testing.TB) *sql.DB { return open(t, "sqlite", sqliteDSN(file)) }
+		return sqlite(t, sqliteSettings)
 	}},
 	{"PostgreSQL", sqlstore.PostgreSQL, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return postgres(t, "read committed")
@@ -34,6 +47,14 @@ var databases = []database{
 	{"PostgreSQL, serializable", sqlstore.PostgreSQL, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return postgres(t, "serializable")
 	}},
+}
+
+// on runs a test on all databases.
+func on(t *testing.T, test func(t *testing.T, d database)) {
+	t.Helper()
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) { test(t, d) })
+	}
 }
 
 func open(t testing.TB, driver, dsn string) *sql.DB {
@@ -44,34 +65,99 @@ func open(t testing.TB, driver, dsn string) *sql.DB {
 	return db
 }
 
-// sqliteDSN does not wait for the disk: what a killed process has written is there all the same.
-func sqliteDSN(file string) string {
-	return "file:" + file + "?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"
+func sqlite(t testing.TB, settings string) func(t testing.TB) *sql.DB {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	return func(t testing.TB) *sql.DB { return open(t, "sqlite", sqliteDSN(file, settings)) }
 }
 
-// postgres makes a database whose transactions have an isolation of their own unless they say otherwise.
+func sqliteDSN(file, settings string) string {
+	return (&url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: settings}).String()
+}
+
+// postgres makes a database whose transactions have an isolation unless they say otherwise.
 func postgres(t testing.TB, isolation string) func(t testing.TB) *sql.DB {
 	t.Helper()
 	server := enginetest.Postgres(t)
 	admin := open(t, "pgx", server)
 	name := "jot_" + lower()
 	for _, statement := range []string{
-		"CREATE DATABASE " + name, "ALTER DATABASE " + name + " SET default_transaction_isolation = '" + isolation + "'",
+		"CREATE DATABASE " + name,
+		"ALTER DATABASE " + name + " SET default_transaction_isolation = '" + isolation + "'",
 	} {
-		_, err := admin.ExecContext(t.Context(), statement)
+		_, err := admin.ExecContext(ctx, statement)
 		require.NoError(t, err)
 	}
 	t.Cleanup(func() {
-		_, err := admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)")
+		_, err := admin.ExecContext(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
 		require.NoError(t, err)
 	})
+	dsn, err := url.Parse(server)
+	require.NoError(t, err)
+	dsn.Path = "/" + name
 	return func(t testing.TB) *sql.DB {
-		dsn, err := url.Parse(server)
-		require.NoError(t, err)
-		dsn.Path = "/" + name
 		db := open(t, "pgx", dsn.String())
 		db.SetMaxOpenConns(16)
 		db.SetMaxIdleConns(16)
 		return db
 	}
+}
+
+func newStore(t testing.TB, db *sql.DB, d sqlstore.Dialect, opts ...sqlstore.Option) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.New(ctx, db, d, opts...)
+	require.NoError(t, err)
+	return s
+}
+
+// run runs statements that belong to no store.
+func run(t testing.TB, q interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, statements ...string,
+) {
+	t.Helper()
+	for _, statement := range statements {
+		_, err := q.ExecContext(ctx, statement)
+		require.NoError(t, err, statement)
+	}
+}
+
+// count returns the number of rows that a condition chooses.
+func count(t testing.TB, db *sql.DB, from string) (n int) {
+	t.Helper()
+	require.NoError(t, db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+from).Scan(&n))
+	return n
+}
+
+// lower makes a key that is a name in SQL as well.
+func lower() string { return strings.ToLower(rand.Text()) }
+
+func record(subject, id string) session.Record {
+	return session.Record{
+		Subject: subject, Session: id, Scope: "a b", Current: "1", Start: now, Expires: now.Add(time.Hour),
+	}
+}
+
+func rotation(subject, id string) session.Rotation {
+	return session.Rotation{Subject: subject, Session: id, Presented: "1", Next: "2", Token: "t", Now: now}
+}
+
+func revocation(subject, token string, until time.Time) session.Revocation {
+	return session.Revocation{Subject: subject, Token: token, Call: lower(), Now: now, Until: until}
+}
+
+// together runs f many times at once, and asks that none fails.
+func together(t testing.TB, n int, f func(i int) error) {
+	t.Helper()
+	start, errs := make(chan struct{}), make([]error, n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() {
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	close(start)
+	group.Wait()
+	require.NoError(t, errors.Join(errs...))
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -18,8 +19,8 @@ type Store struct {
 	dialect    dialect
 	statements statements
 	since      time.Time
+	turn       chan struct{} // has room for the one writer of a database that has no more
 	writes     atomic.Uint64
-	turn       chan struct{} // of the one writer; nil where there may be many
 }
 
 var _ session.Store = (*Store)(nil)
@@ -33,16 +34,16 @@ func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, er
 	if !ok || db == nil {
 		return nil, errors.New("sqlstore: New wants a database, and SQLite or PostgreSQL")
 	}
-	s := &Store{db: db, dialect: known, since: time.Now()}
+	s := &Store{db: db, dialect: known, statements: newStatements(known), since: time.Now(), turn: make(chan struct{}, 1)}
+	s.writes.Store(rand.Uint64N(1000)) //nolint:gosec // so that processes that write little clear up as well
 	for _, o := range opts {
 		o.apply(s)
 	}
-	if known.oneWriter {
-		s.turn = make(chan struct{}, 1)
+	err := known.prepare(ctx, db)
+	if err == nil {
+		err = s.migrate(ctx)
 	}
-	s.statements = newStatements(known)
-	s.writes.Store(rand.Uint64N(purgeEvery)) //nolint:gosec // so that those who live for a few writes purge as well
-	if err := s.migrate(ctx); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("sqlstore: the tables: %w", err)
 	}
 	return s, nil
@@ -55,51 +56,64 @@ type option func(*Store)
 
 func (f option) apply(s *Store) { f(s) }
 
-// Since takes the store's word for tokens of no session that were issued after t, not at t: nobody had revoked any of them
-// before the store was made. It counts when New makes the tables; unless set that is the moment. The zero time takes
-// all, which is right where another system's tokens have to stay good, and in tests whose clock is in the past.
+// Since takes the store's word for tokens of no session that were issued after t, not at t: nobody had revoked any of
+// them before the store was made. It counts when New makes the tables, and is nothing afterwards; unless set it is
+// that moment. The zero time takes all, which is right where another system's tokens have to stay good, and in tests
+// whose clock is in the past.
 func Since(t time.Time) Option {
 	return option(func(s *Store) { s.since = t })
 }
 
 // Begin implements [session.Store].
 func (s *Store) Begin(ctx context.Context, r session.Record, limit int) error {
+	if limit <= 0 {
+		limit = math.MaxInt32
+	}
+	subject := []byte(r.Subject)
 	err := s.transact(ctx, func(q querier) error {
-		// The subject's row is its lock: of several logins at once each sees those before it.
-		if _, err := q.ExecContext(ctx, s.statements.touch, []byte(r.Subject), int64(never), millis(r.Expires)); err != nil {
+		// Of several logins at once each sees those before it.
+		if err := exec(ctx, q, s.statements.lockSubject, subject, int64(never), millis(r.Start)); err != nil {
 			return err
 		}
-		var entered bool
-		if err := q.QueryRowContext(ctx, s.statements.entered, []byte(r.Subject), []byte(r.Session)).Scan(&entered); err != nil || entered {
-			return err
-		}
-		if limit > 0 {
-			if _, err := q.ExecContext(ctx, s.statements.evict, []byte(r.Subject), millis(r.Start), limit-1); err != nil {
-				return err
-			}
-		}
-		_, err := q.ExecContext(ctx, s.statements.begin,
-			[]byte(r.Subject), []byte(r.Session), []byte(r.Label), []byte(r.Scope), []byte(r.Current), []byte(r.Previous),
+		result, err := q.ExecContext(ctx, s.statements.begin, subject, []byte(r.Session),
+			[]byte(r.Label), []byte(r.Scope), []byte(r.Current), []byte(r.Previous),
 			millis(r.Start), millis(r.RotatedAt), millis(r.Expires))
-		return err
+		if err != nil {
+			return err
+		}
+		if entered, err := result.RowsAffected(); err != nil || entered == 0 {
+			return err
+		}
+		return exec(ctx, q, s.statements.evict, subject, millis(r.Start), limit)
 	})
-	return s.wrote(ctx, "Begin", r.Start, err)
+	if err != nil {
+		return fmt.Errorf("sqlstore: Begin: %w", err)
+	}
+	s.tidy(ctx, r.Start)
+	return nil
 }
 
 // Check implements [session.Store], by one statement.
 func (s *Store) Check(ctx context.Context, q session.Query) (session.Status, error) {
 	var status session.Status
-	var mark, subjectMark int64
+	var mark int64
+	var subjectMark *int64
 	var r row
+	statement, targets := s.statements.check, append([]any{&status.Revoked, &mark, &subjectMark}, r.vitals()...)
+	if q.Record {
+		statement, targets = s.statements.checkRecord, append(targets, r.details()...)
+	}
 	err := retry(ctx, func() error {
-		return s.db.QueryRowContext(ctx, s.statements.check, []byte(q.Subject), []byte(q.Session), []byte(q.Token), millis(q.Now)).
-			Scan(append([]any{&status.Revoked, &mark, &subjectMark}, r.targets()...)...)
+		return s.db.QueryRowContext(ctx, statement,
+			[]byte(q.Subject), []byte(q.Token), millis(q.Now), []byte(q.Session)).Scan(targets...)
 	})
 	if err != nil {
 		return session.Status{}, fmt.Errorf("sqlstore: Check: %w", err)
 	}
 	if q.Session == "" {
-		mark = max(mark, subjectMark)
+		if subjectMark != nil {
+			mark = max(mark, *subjectMark)
+		}
 		status.Revoked = status.Revoked || mark != never && (q.Issued.IsZero() || q.Issued.UnixMilli() <= mark)
 		return status, nil
 	}
@@ -114,10 +128,11 @@ func (s *Store) Check(ctx context.Context, q session.Query) (session.Status, err
 // Rotate implements [session.Store].
 func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Result, error) {
 	var result session.Result
-	err := s.change(ctx, r.Subject, r.Session, r.Token, r.Now, func(known session.Record, revoked bool) (next session.Record) {
+	apply := func(known session.Record, revoked bool) (next session.Record) {
 		result, next = r.Apply(known, revoked)
 		return next
-	})
+	}
+	err := s.change(ctx, r.Subject, r.Session, r.Token, r.Now, apply)
 	if err != nil {
 		return session.Result{}, fmt.Errorf("sqlstore: Rotate: %w", err)
 	}
@@ -126,10 +141,11 @@ func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Result,
 
 // End implements [session.Store].
 func (s *Store) End(ctx context.Context, e session.Ending) (ended bool, err error) {
-	err = s.change(ctx, e.Subject, e.Session, "", e.Now, func(known session.Record, _ bool) (next session.Record) {
+	apply := func(known session.Record, _ bool) (next session.Record) {
 		ended, next = e.Apply(known)
 		return next
-	})
+	}
+	err = s.change(ctx, e.Subject, e.Session, "", e.Now, apply)
 	if err != nil {
 		return false, fmt.Errorf("sqlstore: End: %w", err)
 	}
@@ -139,18 +155,20 @@ func (s *Store) End(ctx context.Context, e session.Ending) (ended bool, err erro
 // change locks a session, asks what becomes of it, and writes that down. The zero Record stands for one that the
 // store does not know.
 func (s *Store) change(
-	ctx context.Context, subject, id, token string, now time.Time, apply func(known session.Record, revoked bool) session.Record,
+	ctx context.Context, subject, id, token string, now time.Time,
+	apply func(known session.Record, revoked bool) session.Record,
 ) error {
 	return s.transact(ctx, func(q querier) error {
+		// Locked first and read then, by a statement of its own: what a statement that waits for a lock reads of
+		// other tables is from before it waited.
+		if err := exec(ctx, q, s.statements.lockSession, []byte(subject), []byte(id)); err != nil {
+			return err
+		}
 		var revoked bool
 		var r row
-		err := q.QueryRowContext(ctx, s.statements.lock, []byte(subject), []byte(id), []byte(token), millis(now)).
-			Scan(append([]any{&revoked}, r.targets()...)...)
-		if errors.Is(err, sql.ErrNoRows) {
-			apply(session.Record{}, false)
-			return nil
-		}
-		if err != nil {
+		err := q.QueryRowContext(ctx, s.statements.read, []byte(subject), []byte(token), millis(now), []byte(id)).
+			Scan(append(append([]any{&revoked}, r.vitals()...), r.details()...)...)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		known := r.record(subject, id)
@@ -158,68 +176,74 @@ func (s *Store) change(
 		if next == known {
 			return nil
 		}
-		_, err = q.ExecContext(ctx, s.statements.change, []byte(subject), []byte(id), []byte(next.Label), []byte(next.Scope),
+		return exec(ctx, q, s.statements.change, []byte(subject), []byte(id), []byte(next.Label), []byte(next.Scope),
 			[]byte(next.Current), []byte(next.Previous), millis(next.RotatedAt), millis(next.Expires))
-		return err
 	})
 }
 
 // RevokeToken implements [session.Store], by one statement.
 func (s *Store) RevokeToken(ctx context.Context, r session.Revocation) (first bool, err error) {
-	var call []byte
-	err = s.write(ctx, func() error {
-		return s.db.QueryRowContext(ctx, s.statements.revoke,
-			[]byte(r.Subject), []byte(r.Token), []byte(r.Call), millis(r.Until), millis(r.Now)).Scan(&call)
+	var revoker []byte
+	err = s.write(ctx, func(q querier) error {
+		return q.QueryRowContext(ctx, s.statements.revokeToken,
+			[]byte(r.Subject), []byte(r.Token), []byte(r.Call), millis(r.Until), millis(r.Now)).Scan(&revoker)
 	})
-	if err = s.wrote(ctx, "RevokeToken", r.Now, err); err != nil {
-		return false, err
+	if err != nil {
+		return false, fmt.Errorf("sqlstore: RevokeToken: %w", err)
 	}
-	return string(call) == r.Call, nil
+	s.tidy(ctx, r.Now)
+	return string(revoker) == r.Call, nil
 }
 
 // RevokeSubject implements [session.Store].
 func (s *Store) RevokeSubject(ctx context.Context, subject string, now, until time.Time) error {
 	err := s.transact(ctx, func(q querier) error {
-		if _, err := q.ExecContext(ctx, s.statements.touch, []byte(subject), millis(now), millis(until)); err != nil {
+		if err := exec(ctx, q, s.statements.mark, []byte(subject), millis(now), millis(until)); err != nil {
 			return err
 		}
-		_, err := q.ExecContext(ctx, s.statements.forget, []byte(subject))
-		return err
+		return exec(ctx, q, s.statements.endSubject, []byte(subject))
 	})
-	return s.wrote(ctx, "RevokeSubject", now, err)
+	if err != nil {
+		return fmt.Errorf("sqlstore: RevokeSubject: %w", err)
+	}
+	s.tidy(ctx, now)
+	return nil
 }
 
-// RevokeAll implements [session.Store].
+// RevokeAll implements [session.Store], by one statement.
 func (s *Store) RevokeAll(ctx context.Context, now time.Time) error {
-	err := s.write(ctx, func() error {
-		_, err := s.db.ExecContext(ctx, s.statements.revokeAll, millis(now))
-		return err
-	})
-	return s.wrote(ctx, "RevokeAll", now, err)
+	err := s.write(ctx, func(q querier) error { return exec(ctx, q, s.statements.revokeAll, millis(now)) })
+	if err != nil {
+		return fmt.Errorf("sqlstore: RevokeAll: %w", err)
+	}
+	return nil
 }
 
-// List implements [session.Store].
-func (s *Store) List(ctx context.Context, subject string, now time.Time) ([]session.Record, error) {
-	var list []session.Record
-	err := retry(ctx, func() error {
-		rows, err := s.db.QueryContext(ctx, s.statements.list, []byte(subject), millis(now))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		list = nil
-		for rows.Next() {
-			var id []byte
-			var r row
-			if err := rows.Scan(append([]any{&id}, r.targets()...)...); err != nil {
-				return err
-			}
-			list = append(list, r.record(subject, string(id)))
-		}
-		return rows.Err()
+// List implements [session.Store], by one statement.
+func (s *Store) List(ctx context.Context, subject string, now time.Time) (list []session.Record, err error) {
+	err = retry(ctx, func() error {
+		list, err = s.list(ctx, subject, now)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: List: %w", err)
 	}
 	return list, nil
+}
+
+func (s *Store) list(ctx context.Context, subject string, now time.Time) (list []session.Record, err error) {
+	rows, err := s.db.QueryContext(ctx, s.statements.list, []byte(subject), millis(now))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var id []byte
+		var r row
+		if err := rows.Scan(append(append([]any{&id}, r.vitals()...), r.details()...)...); err != nil {
+			return nil, err
+		}
+		list = append(list, r.record(subject, string(id)))
+	}
+	return list, rows.Err()
 }

@@ -2,38 +2,32 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
 )
 
-// transact runs f in a transaction, again if it was in the way of another one.
-func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
-	return s.write(ctx, func() (err error) {
-		t, err := s.dialect.begin(ctx, s.db)
-		if err != nil {
-			return err
-		}
-		done := false
-		defer func() {
-			if !done { // an error, or a panic
-				_ = t.Rollback() // or its connection is gone, and the transaction with it
-			}
-		}()
-		if err := f(t); err != nil {
-			return err
-		}
-		done = true
-		return t.Commit()
-	})
+// write runs f, which is one statement.
+func (s *Store) write(ctx context.Context, f func(q querier) error) error {
+	if s.dialect.oneWriter {
+		// It waits for its turn; and SQLite carries out a statement that returns rows as its driver ends it, which not
+		// every driver tells the end of. COMMIT does.
+		return s.transact(ctx, f)
+	}
+	return retry(ctx, func() error { return f(s.db) })
 }
 
-// write runs f when it is its turn, and again if it was in the way of another process. Writers of one process wait in
-// line: where a database takes one at a time, it would send the others away, and some of them again and again.
-func (s *Store) write(ctx context.Context, f func() error) error {
-	if s.turn != nil {
+// transact runs f in a transaction, again if it was in the way of another one.
+func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
+	return retry(ctx, func() error { return s.attempt(ctx, f) })
+}
+
+// attempt runs f in a transaction.
+func (s *Store) attempt(ctx context.Context, f func(q querier) error) (err error) {
+	if s.dialect.oneWriter { // a queue here is fairer, and faster, than asking the engine again and again
 		select {
 		case s.turn <- struct{}{}:
 			defer func() { <-s.turn }()
@@ -41,19 +35,48 @@ func (s *Store) write(ctx context.Context, f func() error) error {
 			return ctx.Err()
 		}
 	}
-	return retry(ctx, f)
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed { // an error, or a panic
+			rollback(ctx, conn)
+		}
+		_ = conn.Close() // it returns to the pool
+	}()
+	if _, err := conn.ExecContext(ctx, s.dialect.begin); err != nil {
+		return err
+	}
+	if err := f(conn); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "COMMIT")
+	committed = err == nil
+	return err
 }
 
-// attempts is how often what was in the way of another transaction is tried. With the waits between, the last comes
-// after some seconds, which is longer than any caller waits.
-const attempts = 60
+// rollback ends a transaction, though its caller may be gone: an open one would keep others waiting. A connection on
+// which that fails is closed, and the transaction ends with it.
+func rollback(ctx context.Context, conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, err := conn.ExecContext(ctx, "ROLLBACK")
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") { // in SQLite's words: it never began
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}
+
+// patience is how long what was in the way of others is tried again. No request waits so long.
+const patience = 5 * time.Second
 
 // retry runs f again while it fails for no other reason than others being at work.
 func retry(ctx context.Context, f func() error) error {
-	wait := time.Millisecond
-	for attempt := 1; ; attempt++ {
+	last := time.Now().Add(patience)
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		err := f()
-		if err == nil || attempt == attempts || !isPassing(err) {
+		if err == nil || !isPassing(err) || time.Now().After(last) {
 			return err
 		}
 		timer := time.NewTimer(wait/2 + rand.N(wait)) //nolint:gosec // spread, so that the same do not meet again
@@ -63,77 +86,23 @@ func retry(ctx context.Context, f func() error) error {
 			timer.Stop()
 			return errors.Join(err, ctx.Err())
 		}
-		wait = min(2*wait, 100*time.Millisecond)
 	}
 }
 
 // isPassing reports whether a database refused something that it may do the next time: PostgreSQL for a serialization
-// failure or a deadlock, SQLite because another connection writes. Every driver has a type of its own for it.
+// failure or a deadlock, SQLite because another connection writes. Nothing of it was carried out.
 func isPassing(err error) bool {
 	if e, ok := errors.AsType[interface {
 		error
-		SQLState() string
+		SQLState() string // pgx and lib/pq have it
 	}](err); ok {
 		return e.SQLState() == "40001" || e.SQLState() == "40P01"
 	}
 	if e, ok := errors.AsType[interface {
 		error
-		Code() int
+		Code() int // modernc.org/sqlite has it
 	}](err); ok {
 		return e.Code()&0xff == 5 || e.Code()&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
 	}
 	return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
-}
-
-// batch is how many rows are deleted at once: few enough to hold no lock for long.
-const batch = 500
-
-// purgeEvery is how many writes there are for one that clears up.
-const purgeEvery = 64
-
-// wrote ends a method that has written: who writes clears up, so that a database that nobody purges does not grow.
-// What becomes of that is not the caller's business.
-func (s *Store) wrote(ctx context.Context, method string, now time.Time, err error) error {
-	if err != nil {
-		return fmt.Errorf("sqlstore: %s: %w", method, err)
-	}
-	if s.writes.Add(1)%purgeEvery == 0 {
-		_, _ = s.purge(ctx, now)
-	}
-	return nil
-}
-
-// Purge deletes all that has expired at now, some hundred rows at a time, and returns how many rows that were. Nothing
-// has to call it: one write in some dozens deletes a few hundred. It is for what a burst has left. Any number of
-// processes may purge at once.
-func (s *Store) Purge(ctx context.Context, now time.Time) (rows int64, err error) {
-	for {
-		n, err := s.purge(ctx, now)
-		rows += n
-		if err != nil {
-			return rows, fmt.Errorf("sqlstore: Purge: %w", err)
-		}
-		if n == 0 {
-			return rows, nil
-		}
-	}
-}
-
-// purge deletes one batch of each table.
-func (s *Store) purge(ctx context.Context, now time.Time) (rows int64, err error) {
-	for _, statement := range s.statements.purge {
-		err := s.write(ctx, func() error {
-			result, err := s.db.ExecContext(ctx, statement, millis(now))
-			if err != nil {
-				return err
-			}
-			n, err := result.RowsAffected()
-			rows += n
-			return err
-		})
-		if err != nil {
-			return rows, err
-		}
-	}
-	return rows, nil
 }

@@ -1,0 +1,143 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot/internal/enginetest"
+	"github.com/go-jot/jot/session"
+	"github.com/go-jot/jot/sqlstore"
+)
+
+// Any number of processes makes the tables at once, and finds those that are there.
+func TestTablesAreMadeOnce(t *testing.T) {
+	on(t, func(t *testing.T, d database) {
+		pool := d.open(t)
+		var pools [16]*sql.DB
+		for i := range pools {
+			pools[i] = pool(t)
+		}
+		together(t, 64, func(i int) error {
+			_, err := sqlstore.New(ctx, pools[i%len(pools)], d.dialect)
+			return err
+		})
+		require.Equal(t, 1, count(t, pools[0], "jot_schema WHERE version = 1"))
+		require.Equal(t, 1, count(t, pools[0], "jot_schema"))
+		require.Equal(t, 1, count(t, pools[0], "jot_state"))
+	})
+}
+
+func TestTablesOfOthers(t *testing.T) {
+	for _, tc := range []struct{ statement, want string }{
+		{"UPDATE jot_schema SET version = 99", "they have version 99, and this package knows 1: it is too old for them"},
+		{"DELETE FROM jot_schema", "jot_schema is empty: it is not this package's"},
+	} {
+		on(t, func(t *testing.T, d database) {
+			db := d.open(t)(t)
+			newStore(t, db, d.dialect)
+			run(t, db, tc.statement)
+			_, err := sqlstore.New(ctx, db, d.dialect)
+			require.EqualError(t, err, "sqlstore: the tables: "+tc.want)
+		})
+	}
+}
+
+// What fails in the middle leaves nothing.
+func TestTablesAreMadeWhole(t *testing.T) {
+	on(t, func(t *testing.T, d database) {
+		db := d.open(t)(t)
+		run(t, db, "CREATE TABLE jot_tokens (x integer)")
+		_, err := sqlstore.New(ctx, db, d.dialect)
+		require.ErrorContains(t, err, "sqlstore: the tables: ")
+		require.ErrorContains(t, err, "jot_tokens")
+		run(t, db, "DROP TABLE jot_tokens")
+		newStore(t, db, d.dialect)
+	})
+}
+
+// Once the tables are there a service needs no right to make any.
+func TestFewRights(t *testing.T) {
+	pool := postgres(t, "read committed")
+	db, role := pool(t), "r"+lower()
+	newStore(t, db, sqlstore.PostgreSQL)
+	var name string
+	require.NoError(t, db.QueryRowContext(ctx, "SELECT current_database()").Scan(&name))
+	run(t, db, "CREATE ROLE "+role+" LOGIN", "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "+role)
+	t.Cleanup(func() { run(t, db, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+
+	dsn, err := url.Parse(enginetest.Postgres(t))
+	require.NoError(t, err)
+	dsn.User, dsn.Path = url.User(role), "/"+name
+	s := newStore(t, open(t, "pgx", dsn.String()), sqlstore.PostgreSQL)
+	require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
+	_, err = s.Rotate(ctx, rotation("alice", "s"))
+	require.NoError(t, err)
+	_, err = s.Purge(ctx, now)
+	require.NoError(t, err)
+}
+
+func TestNewRefuses(t *testing.T) {
+	_, err := sqlstore.New(ctx, nil, sqlstore.SQLite)
+	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite or PostgreSQL")
+	_, err = sqlstore.New(ctx, new(sql.DB), 0)
+	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite or PostgreSQL")
+	_, err = sqlstore.New(ctx, open(t, "pgx", "postgres://127.0.0.1:1/nowhere"), sqlstore.PostgreSQL)
+	require.ErrorContains(t, err, "sqlstore: the tables: ")
+}
+
+func TestInMemory(t *testing.T) {
+	for _, dsn := range []string{":memory:", "file::memory:?cache=shared", ""} {
+		_, err := sqlstore.New(ctx, open(t, "sqlite", dsn), sqlstore.SQLite)
+		require.ErrorContains(t, err, "name a file, use package memstore, or SetMaxOpenConns(1)", dsn)
+	}
+	one := open(t, "sqlite", ":memory:")
+	one.SetMaxOpenConns(1)
+	s := newStore(t, one, sqlstore.SQLite)
+	require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
+	together(t, 8, func(int) error {
+		_, err := s.Rotate(ctx, rotation("alice", "s"))
+		return err
+	})
+	gone, cancel := context.WithCancel(ctx)
+	require.ErrorIs(t, s.Transact(gone, func(func(string) error) error {
+		cancel()
+		return gone.Err()
+	}), context.Canceled)
+	require.Error(t, s.Begin(gone, record("bob", "s"), 1))
+	list, err := s.List(ctx, "alice", now)
+	require.NoError(t, err)
+	require.Len(t, list, 1, "whoever goes away leaves the one connection as it is")
+}
+
+// What was there before the store is taken or not, as Since says, and a second New changes nothing of it.
+func TestSince(t *testing.T) {
+	on(t, func(t *testing.T, d database) {
+		for name, tc := range map[string]struct {
+			opts  []sqlstore.Option
+			taken []bool // issued an hour ago, a minute ago, now and a minute, and nobody knows when
+		}{
+			"unless set": {nil, []bool{false, false, true, false}},
+			"a time":     {[]sqlstore.Option{sqlstore.Since(now.Add(-30 * time.Minute))}, []bool{false, true, true, false}},
+			"zero":       {[]sqlstore.Option{sqlstore.Since(time.Time{})}, []bool{true, true, true, true}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				db := d.open(t)(t)
+				newStore(t, db, d.dialect, tc.opts...)
+				s := newStore(t, db, d.dialect, sqlstore.Since(now.Add(time.Hour)))
+				for i, issued := range []time.Time{
+					now.Add(-time.Hour), now.Add(-time.Minute), time.Now().Add(time.Minute), {},
+				} {
+					status, err := s.Check(ctx, session.Query{Subject: "alice", Token: "t", Issued: issued, Now: now})
+					require.NoError(t, err)
+					require.Equal(t, tc.taken[i], !status.Revoked, i)
+				}
+			})
+		}
+	})
+}
