@@ -78,7 +78,7 @@ func (f *faulty) pass(m method, apply func() error) error {
 		w.await(c, steps)
 	case slowAnswer:
 		w.pause = steps
-	case fine, twice:
+	case fine, twice, faultKinds:
 	}
 	c.effects[m] = max(c.effects[m], became)
 	err := apply()
@@ -93,7 +93,7 @@ func (f *faulty) pass(m method, apply func() error) error {
 		w.await(c, unplayed)
 	case lostAfter:
 		err = errLost
-	case fine, lostBefore, slow, late:
+	case fine, lostBefore, slow, late, faultKinds:
 	}
 	return err
 }
@@ -101,7 +101,7 @@ func (f *faulty) pass(m method, apply func() error) error {
 // await plays other steps while c waits.
 func (w *world) await(c *call, steps int) {
 	if steps > 0 {
-		w.note("%s waits", c)
+		w.notef("%s waits", c)
 		w.interleave(steps)
 	}
 }
@@ -119,7 +119,7 @@ func (w *world) carryOut(before int) {
 		w.frame = l.made.frame
 		_ = l.apply()
 		w.frame = outer
-		w.note("%s of %s is carried out now", methodNames[l.of], l.made)
+		w.notef("%s of %s is carried out now", methodNames[l.of], l.made)
 		if l.made.settle != nil {
 			l.made.settle(l.of)
 		}

@@ -123,7 +123,8 @@ func record(p *plan, plant func(session.Store) session.Store) (lines []string) {
 func TestSeedsReproduce(t *testing.T) {
 	for seed := range uint64(100) {
 		p := newPlan(seed)
-		require.Equal(t, record(&p, itself), record(&p, itself), seed)
+		first, second := record(&p, itself), record(&p, itself)
+		require.Equal(t, first, second, seed)
 	}
 }
 

@@ -54,7 +54,6 @@ type sess struct {
 	alarms       int
 	scopes       scopes    // what it allows at most
 	narrowing    int       // calls that may have taken scopes away, though nobody was told
-	stolen       bool      // somebody else holds a token of it
 	expires      time.Time // of the latest refresh token that somebody was given
 	last         time.Time // when one was presented, by its node
 	tokens       int
@@ -149,7 +148,7 @@ func (w *world) unended(s *sess) bool {
 func (w *world) finish(s *sess, why string, by *call) {
 	if s.dead == "" {
 		s.dead, s.over = why, by
-		w.note("%s has ended: %s", s, why)
+		w.notef("%s has ended: %s", s, why)
 	}
 }
 

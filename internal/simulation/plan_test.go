@@ -104,8 +104,6 @@ const (
 
 var faultNames = [faultKinds]string{"", "lost before", "lost after", "twice", "slow", "slow answer", "late"}
 
-func (f fault) failing() bool { return f.kind == lostBefore || f.kind == lostAfter || f.kind == late }
-
 // newPlan draws a plan.
 func newPlan(seed uint64) plan {
 	random := rand.New(rand.NewPCG(seed, 0x6a6f74))
@@ -145,7 +143,7 @@ func newSettings(random *rand.Rand) settings {
 		eager:      random.IntN(4) == 0,
 		pace:       pick(random, 0, 100*time.Millisecond, 2*time.Second, 20*time.Second),
 	}
-	s.sessionTTL = max(s.accessTTL, s.refreshTTL) * pick[time.Duration](random, 1, 3, 20)
+	s.sessionTTL = time.Duration(pick(random, 1, 3, 20)) * max(s.accessTTL, s.refreshTTL)
 	apart := pick(random, 0, 50*time.Millisecond, time.Second, 8*time.Second, 30*time.Second)
 	grace := pick(random, 0, 2*time.Second, 10*time.Second, 10*time.Second, time.Minute)
 	limit := pick(random, 1, 3, 100, 100)

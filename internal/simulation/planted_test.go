@@ -17,7 +17,7 @@ import (
 // it writes.
 var planted = map[string]func(session.Store) session.Store{
 	"grace by the database's clock":  func(session.Store) session.Store { return &ownClock{reference: newReference()} },
-	"grace by one clock":             func(s session.Store) session.Store { return oneClock{newReference()} },
+	"grace by one clock":             func(session.Store) session.Store { return oneClock{newReference()} },
 	"eviction of the new one":        func(session.Store) session.Store { return oldestByClock{newReference()} },
 	"check, then write":              func(session.Store) session.Store { return readThenRotate{newReference()} },
 	"check, then use up":             func(session.Store) session.Store { return readThenUse{newReference()} },
@@ -112,7 +112,7 @@ func (s oneClock) Rotate(_ context.Context, r session.Rotation) (session.Result,
 		behind.RotatedAt = r.Now
 	}
 	result, next := r.Apply(behind, false)
-	if next.RotatedAt == behind.RotatedAt {
+	if next.RotatedAt.Equal(behind.RotatedAt) {
 		next.RotatedAt = known.RotatedAt
 	}
 	put(next)

@@ -312,7 +312,7 @@ func (w *world) steal(st *step) {
 	if st.arg>>4%4 == 0 && had.access != nil { // and tries it with what came from elsewhere
 		thief.access, thief.csrf[0] = had.access, had.csrf[0]
 	}
-	w.note("%s steals from %s, and has %s, %s", thief, victim, thief.access, thief.jar.refresh)
+	w.notef("%s steals from %s, and has %s, %s", thief, victim, thief.access, thief.jar.refresh)
 }
 
 // towards lets time pass until a part of a token's life is left.
@@ -365,5 +365,5 @@ func (w *world) wait(h *holder, arg int) {
 	if w.depth > 0 { // no call is on its way for long
 		w.elapsed = min(w.elapsed, before+65*time.Second)
 	}
-	w.note("wait %s", w.elapsed-before)
+	w.notef("wait %s", w.elapsed-before)
 }

@@ -258,8 +258,8 @@ func (w *world) describe(c *call, at time.Duration) {
 	w.trace(fmt.Sprintf("%s%10s  node %d  %s%s: %s", strings.Repeat("  | ", w.depth), at.Round(time.Microsecond), c.server.index, c, faults, outcome))
 }
 
-// note writes another line of it.
-func (w *world) note(format string, args ...any) {
+// notef writes another line of it.
+func (w *world) notef(format string, args ...any) {
 	if w.trace != nil {
 		w.trace(fmt.Sprintf("%s%10s  %s", strings.Repeat("  | ", w.depth), w.elapsed.Round(time.Microsecond), fmt.Sprintf(format, args...)))
 	}
@@ -274,6 +274,7 @@ func (w *world) happened(e jot.Event) {
 		w.top.failedRenew = true
 	case jot.EventRewound:
 		w.fail("a token from the future", "EventRewound, though the store forgot nothing")
+	default: // it shows in what the call returns
 	}
 }
 
