@@ -46,6 +46,9 @@ func (h *holder) String() string { return h.name }
 // act plays a step.
 func (w *world) act(st *step) {
 	h, s := w.holders[st.who%len(w.holders)], w.servers[st.node%len(w.servers)]
+	if w.plan.settings.calm && !w.due(h, st.verb) {
+		return
+	}
 	p := w.model.people[st.who%len(w.model.people)]
 	switch st.verb {
 	case login:
@@ -66,7 +69,10 @@ func (w *world) act(st *step) {
 	case flood:
 		t := h.refreshToken(w.elapsed)
 		for i := range 4 + st.arg%12 {
-			w.refreshOnce(h, t, w.servers[(st.node+i*st.arg)%len(w.servers)], st.arg)
+			err := w.refreshOnce(h, t, w.servers[(st.node+i*st.arg)%len(w.servers)], st.arg)
+			if w.plan.settings.calm && !w.due(h, refresh) && !is(err, jot.ErrUnavailable) {
+				break
+			}
 		}
 	case again:
 		w.again(h, s, st.arg)
@@ -102,6 +108,18 @@ func (w *world) act(st *step) {
 	case wait:
 		w.wait(h, st.arg)
 	case verbs:
+	}
+}
+
+// due reports whether an honest client has a reason to log in or to refresh.
+func (w *world) due(h *holder, v verb) bool {
+	switch v {
+	case login:
+		return h.refreshToken(w.elapsed) == nil || h.jar.refresh.expired(w.latest)
+	case refresh, flood:
+		return h.access == nil || h.access.expires.Sub(epoch.Add(w.elapsed)) < w.plan.settings.accessTTL/3
+	default:
+		return true
 	}
 }
 
@@ -221,7 +239,11 @@ func (w *world) settleEnd(t *token, m method) {
 // refresh exchanges the refresh token. Where the answer is lost it asks again, and where it is refused it may log in.
 func (w *world) refresh(h *holder, at, arg int) {
 	t := h.refreshToken(w.elapsed)
-	for i := range 1 + arg%4 {
+	tries, pause := 1+arg%4, time.Duration(arg%1500)*time.Millisecond
+	if w.plan.settings.calm { // until there is an answer, and soon
+		tries, pause = 8, w.plan.settings.pace
+	}
+	for i := range tries {
 		s := w.servers[(at+i*arg)%len(w.servers)]
 		err := w.refreshOnce(h, t, s, arg)
 		if !is(err, jot.ErrUnavailable) {
@@ -230,7 +252,7 @@ func (w *world) refresh(h *holder, at, arg int) {
 			}
 			return
 		}
-		w.elapsed += time.Duration(arg%1500) * time.Millisecond
+		w.elapsed += pause
 	}
 }
 
@@ -265,6 +287,7 @@ func (w *world) again(h *holder, s *server, arg int) {
 	_ = w.refreshByCalls(h, t, s, arg>>4)
 }
 
+// refreshOnce exchanges t, by the endpoint or by calls.
 func (w *world) refreshOnce(h *holder, t *token, s *server, arg int) error {
 	byHandler := arg%5 < 2
 	if byHandler && w.plan.settings.cookies {
@@ -314,7 +337,7 @@ func (w *world) dawdle(h *holder, t *token, s *server, arg int) {
 	case 0:
 		w.interleave(1 + arg%2)
 	case 1:
-		if t.parent != nil && t.parent.text != nil && w.depth < maxDepth {
+		if t.parent != nil && t.parent.text != nil && w.depth < maxDepth && !w.plan.settings.calm {
 			w.depth++
 			other := &holder{name: h.name + " in another window", who: h.who, jar: new(jar), steal: h.steal}
 			_ = w.refreshByCalls(other, t.parent.text, s, 3*(arg>>10)+6)

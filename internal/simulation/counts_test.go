@@ -13,6 +13,7 @@ const (
 	exchangeAgain
 	exchangeAgainApart
 	exchangeAfterLoss
+	honestStays
 	looseAccepted
 	linkAccepted
 	endedRefused
@@ -43,6 +44,7 @@ var obligationNames = [obligations]string{
 	exchangeAgain:       "… again, within the grace",
 	exchangeAgainApart:  "… again, within the grace by clocks apart",
 	exchangeAfterLoss:   "… again, after an answer was lost",
+	honestStays:         "an honest client goes on, though clocks differ and answers are lost",
 	looseAccepted:       "a token of no session is accepted",
 	linkAccepted:        "a link is accepted",
 	endedRefused:        "a token of an ended session is refused",
@@ -95,10 +97,19 @@ func (w *world) countExchange(v view, c *call) {
 			lost = lost || a.lost
 		}
 	}
-	for o, is := range map[obligation]bool{firstExchange: !again, exchangeAgain: again, exchangeAgainApart: apart, exchangeAfterLoss: lost} {
-		if is {
-			w.count(o)
-		}
+	if w.plan.settings.calm {
+		w.count(honestStays)
+	}
+	if !again {
+		w.count(firstExchange)
+		return
+	}
+	w.count(exchangeAgain)
+	if apart {
+		w.count(exchangeAgainApart)
+	}
+	if lost {
+		w.count(exchangeAfterLoss)
 	}
 }
 

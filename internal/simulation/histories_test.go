@@ -119,11 +119,25 @@ func record(p *plan, plant func(session.Store) session.Store) (lines []string) {
 	return lines
 }
 
+// prompt is a plan whose repeated calls come at once: how long a store remembers which call has ended a session, beyond
+// what it must, is its own business, and in memory a matter of chance.
+func prompt(seed uint64) *plan {
+	p := newPlan(seed)
+	for i := range p.steps {
+		for j := range p.steps[i].faults {
+			if f := &p.steps[i].faults[j]; f.kind == twice {
+				f.steps = 1
+			}
+		}
+	}
+	return &p
+}
+
 // A seed tells the same history each time, whatever random bits the ids have.
 func TestSeedsReproduce(t *testing.T) {
 	for seed := range uint64(100) {
-		p := newPlan(seed)
-		first, second := record(&p, itself), record(&p, itself)
+		p := prompt(seed)
+		first, second := record(p, itself), record(p, itself)
 		require.Equal(t, first, second, seed)
 	}
 }
@@ -132,7 +146,7 @@ func TestSeedsReproduce(t *testing.T) {
 func TestStoresAgree(t *testing.T) {
 	first := rand.Uint64N(1 << 48)
 	for seed := first; seed < first+200; seed++ {
-		p := newPlan(seed)
-		require.Equal(t, record(&p, func(session.Store) session.Store { return newReference() }), record(&p, itself), seed)
+		p := prompt(seed)
+		require.Equal(t, record(p, func(session.Store) session.Store { return newReference() }), record(p, itself), seed)
 	}
 }

@@ -209,12 +209,12 @@ func (w *world) plausible(v view, c *call, want error) bool {
 	return false
 }
 
-// expiredSomewhere is why a session has ended of which no more is known: by some clock it may just have expired.
-const expiredSomewhere = "it was refused as revoked"
-
 // refused learns from a refusal.
 func (w *world) refused(v view, c *call, why string, want error) {
 	w.countRefused(v, why, want)
+	if w.plan.settings.calm && !is(c.err, jot.ErrExpired) {
+		w.fail("an honest client is logged out", v, c.err)
+	}
 	s := v.sess
 	switch {
 	case s == nil:
@@ -226,11 +226,11 @@ func (w *world) refused(v view, c *call, why string, want error) {
 			}
 		}
 		w.finish(s, "reuse", c)
-	case !is(c.err, jot.ErrRevoked) || v.doubtful():
-	case w.unended(s) && w.remembered(v) && (!v.refresh || v.inTurn(c)):
+	case !is(c.err, jot.ErrRevoked) || v.doubtful() || !w.remembered(v):
+	case w.unended(s) && (!v.refresh || v.inTurn(c)):
 		w.evicted(s, c)
 	default:
-		w.finish(s, expiredSomewhere, c)
+		w.finish(s, "it was refused as revoked", c)
 	}
 }
 

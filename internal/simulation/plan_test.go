@@ -21,6 +21,7 @@ type settings struct {
 	accessTTL, refreshTTL, sessionTTL time.Duration
 	lossy                             int  // of a hundred calls of the store so many go wrong
 	flush                             bool // look whether the store is empty when all has expired
+	calm                              bool // nobody is logged out, and delays and clocks stay within the grace
 	eager                             bool // the store is the reference, which forgets as soon as it may
 	pace                              time.Duration
 }
@@ -113,6 +114,9 @@ func newPlan(seed uint64) plan {
 	total := 0
 	for v := range verbs {
 		weights[v] = often[v] * pick(random, 0, 1, 1, 1, 4)
+		if p.settings.calm && !calm[v] {
+			weights[v] = 0
+		}
 		if v == login || v == refresh || v == visit && p.settings.cookies {
 			weights[v] = max(weights[v], often[v])
 		}
@@ -124,6 +128,8 @@ func newPlan(seed uint64) plan {
 		if i > 0 && random.IntN(5) == 0 { // somebody clicks twice, or somebody else does the same at once
 			before := &p.steps[i-1]
 			p.steps[i].verb, p.steps[i].who, p.steps[i].arg = before.verb, before.who, before.arg
+		} else if i > 0 && p.steps[i-1].verb == link {
+			p.steps[i].verb, p.steps[i].who, p.steps[i].arg = useLink, p.steps[i-1].who, 1
 		}
 	}
 	for i := range min(3, p.settings.browsers) { // nothing happens before somebody has logged in
@@ -151,10 +157,29 @@ func newSettings(random *rand.Rand) settings {
 	for i := range s.nodes {
 		s.nodes[i] = node{offset: between(random, -apart, apart), grace: grace, limit: limit}
 	}
-	if random.IntN(8) == 0 {
+	if random.IntN(6) == 0 {
+		s.calmDown(random)
+	} else if random.IntN(8) == 0 {
 		s.nodes[0].grace, s.nodes[0].limit = pick(random, 0, 10*time.Second), pick(random, 2, 100)
 	}
 	return s
+}
+
+// calm are the verbs that log nobody out.
+var calm = [verbs]bool{
+	login: true, use: true, visit: true, refresh: true, flood: true, look: true, list: true, stepUp: true, wait: true,
+}
+
+// calmDown makes the settings such that no honest client may be logged out: clocks are less than half the grace apart,
+// and delays and repetitions take less than the other half.
+func (s *settings) calmDown(random *rand.Rand) {
+	s.calm, s.shared, s.thieves = true, true, 0
+	s.accessTTL, s.refreshTTL, s.sessionTTL = 5*time.Minute, 20*time.Minute, 100*time.Minute
+	grace := pick(random, 2*time.Second, 10*time.Second, time.Minute)
+	for i := range s.nodes {
+		s.nodes[i] = node{offset: between(random, -grace/4, grace/4), grace: grace, limit: 100}
+	}
+	s.pace = grace / 20
 }
 
 func newStep(random *rand.Rand, s *settings, v verb) step {
@@ -167,9 +192,15 @@ func newStep(random *rand.Rand, s *settings, v verb) step {
 	case 3:
 		st.gap = between(random, 0, 3*time.Second)
 	}
+	if s.calm {
+		st.gap = between(random, 0, s.pace)
+	}
 	for i := range st.faults {
 		if random.IntN(100) < s.lossy {
 			st.faults[i] = fault{kind: 1 + faultKind(random.IntN(int(faultKinds)-1)), steps: 1 + random.IntN(4)}
+		}
+		if s.calm && st.faults[i].kind == late {
+			st.faults[i].kind = lostAfter
 		}
 	}
 	return st

@@ -221,9 +221,7 @@ func (w *world) list(p *person, s *server) {
 	c := w.call(s, p, "lists sessions")
 	dead := map[string]string{}
 	for _, known := range p.sessions {
-		if known.dead != expiredSomewhere || known.expires.Add(5*time.Minute).After(w.latest) {
-			dead[known.id] = known.dead
-		}
+		dead[known.id] = known.dead
 	}
 	var listed []jot.Session
 	w.make(c, func(ctx context.Context) (err error) {
@@ -330,7 +328,7 @@ func (w *world) wait(h *holder, arg int) {
 	grace := w.servers[arg%len(w.servers)].grace
 	access, held := h.access, h.jar.refresh
 	what := arg >> 4 % 10
-	if w.plan.settings.cookies && arg%3 == 0 {
+	if w.plan.settings.calm || w.plan.settings.cookies && arg%3 == 0 {
 		what = 4
 	}
 	switch what {

@@ -179,7 +179,7 @@ const maxDepth = 3
 
 // interleave plays the next steps while a call is on its way.
 func (w *world) interleave(n int) {
-	if w.depth == maxDepth {
+	if w.depth == maxDepth || w.depth == 1 && w.plan.settings.calm {
 		return
 	}
 	w.depth++
