@@ -146,7 +146,7 @@ func (s *Store) Check(_ context.Context, q session.Query) (session.Status, error
 	now := q.Now.UnixMilli()
 	s.tidy(now)
 	status := session.Status{
-		Revoked: q.Token != "" && s.revoked.Has(expiry.Key{Owner: q.Subject, Name: q.Token}, second(q.Now)),
+		Revoked: q.Token != "" && s.revoked.Has(expiry.Key{Owner: q.Subject, Name: q.Token}, clock(q.Now)),
 		Ended:   q.Session != "",
 	}
 	sh := s.shard(q.Subject)
@@ -173,7 +173,7 @@ func (s *Store) Check(_ context.Context, q session.Query) (session.Status, error
 // Rotate implements [session.Store]. It never fails.
 func (s *Store) Rotate(_ context.Context, r session.Rotation) (session.Result, error) {
 	s.tidy(r.Now.UnixMilli())
-	revoked := s.revoked.Has(expiry.Key{Owner: r.Subject, Name: r.Token}, second(r.Now))
+	revoked := s.revoked.Has(expiry.Key{Owner: r.Subject, Name: r.Token}, clock(r.Now))
 	sh := s.shard(r.Subject)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -207,7 +207,7 @@ func (s *Store) End(_ context.Context, e session.Ending) (ended bool, err error)
 func (s *Store) RevokeToken(_ context.Context, r session.Revocation) (first bool, err error) {
 	s.tidy(r.Now.UnixMilli())
 	until := second(r.Until.Add(time.Second - time.Millisecond)) // not before
-	first, ok := s.revoked.Add(expiry.Key{Owner: r.Subject, Name: r.Token}, r.Call, until, second(r.Now))
+	first, ok := s.revoked.Add(expiry.Key{Owner: r.Subject, Name: r.Token}, r.Call, until, clock(r.Now))
 	if !ok {
 		return false, errFull
 	}
@@ -269,7 +269,8 @@ func (s *Store) List(_ context.Context, subject string, now time.Time) ([]sessio
 	return list, nil
 }
 
-// second cuts an instant to what the set of revoked tokens counts in. The last one stands for ever.
-func second(t time.Time) uint32 {
-	return uint32(min(max(0, t.Unix()), math.MaxUint32))
-}
+// second cuts an instant to what the set of revoked tokens counts in. The last one, in 2106, stands for ever.
+func second(t time.Time) uint32 { return uint32(min(max(0, t.Unix()), math.MaxUint32)) }
+
+// clock does so with a caller's clock, which never reaches the last one.
+func clock(t time.Time) uint32 { return min(second(t), math.MaxUint32-1) }

@@ -245,6 +245,16 @@ func TestMarks(t *testing.T) {
 		require.True(t, refuses(twice, now, now.Add(time.Hour+time.Duration(i)*time.Second)))
 	}
 
+	// For ever is longer than the seconds that are counted.
+	require.NoError(t, revoke(twice, "ever", now, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)))
+	for _, year := range []int{2030, 2105, 2107, 3000} {
+		status, err := twice.Check(ctx, session.Query{
+			Subject: "alice", Session: "s", Token: "ever", Now: time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC),
+		})
+		require.NoError(t, err)
+		require.True(t, status.Revoked, year)
+	}
+
 	require.PanicsWithValue(t, "memstore: make a Store by New", func() { new(memstore.Store).Start(now) })
 	require.PanicsWithValue(t, "memstore: MaxEntries: 0 is less than 1", func() { memstore.MaxEntries(0) })
 }

@@ -227,7 +227,7 @@ func (s *Store) tidy(now int64) {
 			s.clear(sh, now)
 		}
 	}
-	s.revoked.Tidy(16, second(instant(now)))
+	s.revoked.Tidy(16, clock(instant(now)))
 }
 
 // clear forgets what is over in a shard, and reports whether anything was.

@@ -24,8 +24,9 @@ import (
 // instant until which something counts it may count or not.
 //
 // A method that fails may have been carried out or not: an error means "cannot tell", and is never taken for an
-// answer. A driver that repeats a call because it heard no answer does no harm: the repeated call changes nothing
-// and is answered as the first one was, but for a rotation that was Rewound, which is Rotated then.
+// answer. A driver that repeats a call because it heard no answer does no harm: unless the session
+// has changed meanwhile, the repeated call changes nothing and is answered as the first one was, but for a rotation
+// that was Rewound, which is Rotated then.
 //
 // Subjects, sessions, tokens and calls are opaque keys made by the caller, of 1 to 64 bytes of ASCII, compared byte
 // for byte. Sessions and tokens are unique within their subject only.
@@ -34,9 +35,10 @@ import (
 // data, begins as if [Store.RevokeAll] had been called. One that lasts does that where it is made; see [Starter] for
 // one that lives as long as the process.
 type Store interface {
-	// Begin enters the session r; what has expired at r.Start does not count any more. If limit is positive, the subject has at most limit sessions afterwards: those
-	// that were entered first end, by the order of entry and not by any clock, and never r itself, however many
-	// begin at once. A session that the store knows is left as it is, even if it has ended a moment ago. A store
+	// Begin enters the session r; what has expired at r.Start does not count any more. If limit is positive, the
+	// subject has at most limit sessions afterwards: those that were entered first end, by the order of entry and not
+	// by any clock, and never r itself, however many begin at once. A session that the store knows is left as it is,
+	// even if it has ended a moment ago; one that a limit or a logout everywhere has ended may begin anew. A store
 	// that has no room returns an error; nothing that has expired may be the reason.
 	Begin(ctx context.Context, r Record, limit int) error
 	// Check answers what a guard asks about one token, in one round trip. It changes nothing.

@@ -1,203 +1,174 @@
 package sessiontest
 
 import (
-	"errors"
-	"fmt"
-	"testing"
 	"time"
 
 	"github.com/go-jot/jot/session"
 )
 
-// Racers and rounds of the races: enough to catch a store that reads first and writes later.
-const racers = 64
-
-func rounds() int {
-	if testing.Short() {
-		return 10
-	}
-	return 100
+var raceCases = []testCase{
+	{"of many that present one token without a grace one rotates, and one is told of the reuse", store.raceStrict},
+	{"of many that present one token within the grace all get one successor", store.raceGraceful},
+	{"of many that present the token before, outside of the grace, one is told of the reuse", store.raceReuse},
+	{"all methods at once get in nobody's way", store.allAtOnce},
 }
 
-var raceTests = []test{
-	{"of many that rotate one wins", (*suite).raceStrict},
-	{"of many that rotate in time all get one successor", (*suite).raceGrace},
-	{"of many that end a session one does", (*suite).raceEnd},
-	{"of many that revoke a token one is first, and the latest end counts", (*suite).raceRevoke},
-	{"a limit holds for many logins at once", (*suite).raceLimit},
-	{"a login beside a logout everywhere is before it or after", (*suite).raceLogout},
-	{"all methods may be called at once", (*suite).raceAll},
-}
-
-// race lets all racers present one token, each by a reading of the clock of its own, and counts what they met.
-func (s *suite) race(r session.Record, grace time.Duration) (count map[session.Outcome]int, currents map[string]bool) {
+// presentAtOnce lets all racers present a token, each by a clock of its own, and returns what they heard.
+func (s store) presentAtOnce(r session.Record, presented string, grace, step time.Duration) []session.Result {
 	s.Helper()
-	results := make([]session.Result, racers)
-	s.together(racers, func(racer int) (err error) {
-		node := s.at(time.Duration(racer-racers/2) * time.Millisecond)
-		rotation := node.rotation(r, r.Current)
-		rotation.Grace = grace
-		results[racer], err = s.Rotate(s.Context(), rotation)
-		return err
-	})
-	count, currents = map[session.Outcome]int{}, map[string]bool{}
-	for _, result := range results {
-		count[result.Outcome]++
-		currents[result.Current] = true
-	}
-	return count, currents
-}
-
-func (s *suite) raceStrict() {
-	_, twice := s.Store.(repeating)
-	for round := range rounds() {
-		user := s.of(key())
-		r := user.begin(10)
-		count, _ := user.race(r, 0)
-		// A call that is repeated may find that another has ended the session meanwhile.
-		won := count[session.Rotated] == 1 || twice && count[session.Rotated] == 0
-		if !won || count[session.Reused] != 1 || count[session.Rotated]+count[session.Reused]+count[session.Unknown] != racers {
-			s.Fatalf("round %d: of %d that presented one token, the outcomes (0 unknown, 1 rotated, 4 reused): %v; "+
-				"want one rotated, one reused, the rest unknown", round, racers, count)
-		}
-		user.over(r)
-	}
-}
-
-func (s *suite) raceGrace() {
-	for round := range rounds() {
-		user := s.of(key())
-		r := user.begin(10)
-		count, currents := user.race(r, grace)
-		if count[session.Rotated] != 1 || count[session.Replayed] != racers-1 || len(currents) != 1 {
-			s.Fatalf("round %d: of %d that presented one token, the outcomes (1 rotated, 2 replayed): %v, with %d successors; "+
-				"want one rotated, the rest replayed, and one successor", round, racers, count, len(currents))
-		}
-		got := user.check(session.Query{Session: r.Session, Record: true})
-		if got.Ended || !currents[got.Record.Current] || got.Record.Previous != r.Current {
-			s.Fatalf("round %d: the session is %+v after it", round, got)
-		}
-	}
-}
-
-func (s *suite) raceEnd() {
-	for round := range rounds() / 5 {
-		r := s.begin(0)
-		ended := make([]bool, racers)
-		s.together(racers, func(racer int) (err error) {
-			ended[racer], err = s.End(s.Context(), session.Ending{Subject: s.subject, Session: r.Session, Call: key(), Now: s.now})
-			return err
-		})
-		if n := truths(ended); n != 1 {
-			s.Fatalf("round %d: of %d that ended one session at once %d did", round, racers, n)
-		}
-		s.over(r)
-	}
-}
-
-func truths(list []bool) (n int) {
-	for _, is := range list {
-		if is {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *suite) raceRevoke() {
-	for round := range rounds() / 2 {
-		token := key()
-		first := make([]bool, racers)
-		s.together(racers, func(racer int) (err error) {
-			until := s.now.Add(time.Minute)
-			if racer == round {
-				until = s.now.Add(time.Hour)
-			}
-			first[racer], err = s.RevokeToken(s.Context(), session.Revocation{
-				Subject: s.subject, Token: token, Call: key(), Now: s.now, Until: until,
-			})
-			return err
-		})
-		if n := truths(first); n != 1 {
-			s.Fatalf("round %d: of %d that revoked one token at once %d were the first", round, racers, n)
-		}
-		s.at(time.Hour-time.Second).revoked(token, true)
-	}
-}
-
-func (s *suite) raceLimit() {
-	for round := range max(1, rounds()/20) {
-		for _, limit := range []int{1, 3} {
-			user := s.of(key())
-			before := user.begin(0)
-			s.together(racers, func(racer int) error {
-				node := user.at(time.Duration(racer-racers/2) * time.Second)
-				return s.Begin(s.Context(), node.record(), limit)
-			})
-			list, err := s.List(s.Context(), user.subject, s.now)
-			if err != nil || len(list) != limit {
-				s.Fatalf("round %d: after %d logins at once with a limit of %d there are %d sessions, %v", round, racers, limit, len(list), err)
-			}
-			user.over(before)
-			last := user.begin(limit)
-			user.known(last)
-		}
-	}
-}
-
-// Nobody is in anybody's way. What each worker does with its own session comes out right.
-func (s *suite) raceAll() {
-	strangers := [2]*suite{s, s.of(key())}
-	s.together(16, func(worker int) error {
-		user := strangers[worker%2]
-		for range max(2, rounds()/10) {
-			r := user.record()
-			rotation := user.rotation(r, r.Current)
-			err := s.Begin(s.Context(), r, 0)
-			result, failed := s.Rotate(s.Context(), rotation)
-			status, unknown := s.Check(s.Context(), session.Query{
-				Subject: user.subject, Session: r.Session, Token: "t", Now: user.now, Record: true,
-			})
-			list, unlisted := s.List(s.Context(), user.subject, user.now)
-			_, unrevoked := s.RevokeToken(s.Context(), session.Revocation{
-				Subject: user.subject, Token: r.Session, Call: key(), Now: user.now, Until: user.now.Add(time.Hour),
-			})
-			ended, unended := s.End(s.Context(), session.Ending{
-				Subject: user.subject, Session: r.Session, Call: key(), Now: user.now,
-			})
-			if err := errors.Join(err, failed, unknown, unlisted, unrevoked, unended); err != nil {
-				return err
-			}
-			if result.Current != rotation.Next || status.Record.Current != rotation.Next || len(list) == 0 || !ended {
-				return fmt.Errorf("a session among others: %+v, %s, %d listed, ended = %v", result, describe(status.Record), len(list), ended)
-			}
-		}
-		return nil
+	return race(s, many, func(racer int) (session.Result, error) {
+		rotation := s.at(skew(racer, step)).rotation(r)
+		rotation.Presented, rotation.Grace = presented, grace
+		return s.Rotate(s.Context(), rotation)
 	})
 }
 
-// Whatever the order, what is listed is what is known, and a logout afterwards ends it.
-func (s *suite) raceLogout() {
-	for range max(1, rounds()/10) {
-		user := s.of(key())
-		user.begin(0)
-		s.together(16, func(racer int) error {
-			if racer%2 == 0 {
-				return s.RevokeSubject(s.Context(), user.subject, s.now, s.now.Add(time.Hour))
+// wantOutcomes wants these numbers of results, and the rest to be of one kind.
+func (s store) wantOutcomes(results []session.Result, want map[session.Outcome]int, rest session.Outcome) {
+	s.Helper()
+	got := map[session.Outcome]int{}
+	for _, r := range results {
+		got[r.Outcome]++
+	}
+	missing := len(results)
+	for outcome, n := range want {
+		missing -= n
+		if got[outcome] != n {
+			s.Fatalf("Rotate, %d at once: outcomes %v; want %d %s", len(results), histogram(got), n, outcomes[outcome])
+		}
+	}
+	if got[rest] != missing {
+		s.Fatalf("Rotate, %d at once: outcomes %v; want %d %s", len(results), histogram(got), missing, outcomes[rest])
+	}
+}
+
+func histogram(got map[session.Outcome]int) map[string]int {
+	named := map[string]int{}
+	for outcome, n := range got {
+		named[outcomes[outcome]] = n
+	}
+	return named
+}
+
+func (s store) raceStrict() {
+	for range s.rounds(100) {
+		o := s.another()
+		r := o.begin(10)
+		results := o.presentAtOnce(r, r.Current, 0, time.Millisecond)
+		want := map[session.Outcome]int{session.Rotated: 1, session.Reused: 1}
+		if s.repeated && !contains(results, session.Rotated) {
+			want[session.Rotated] = 0 // by the time it was repeated the session had ended
+		}
+		o.wantOutcomes(results, want, session.Unknown)
+		o.wantEnded(r)
+		for _, result := range results {
+			if result.Outcome == session.Rotated {
+				rotation := o.rotation(r)
+				rotation.Presented = result.Current
+				o.rotate(session.Record{}, rotation, session.Unknown)
 			}
-			return s.Begin(s.Context(), user.record(), 0)
+		}
+	}
+}
+
+func contains(results []session.Result, outcome session.Outcome) bool {
+	for _, r := range results {
+		if r.Outcome == outcome {
+			return true
+		}
+	}
+	return false
+}
+
+func (s store) raceGraceful() {
+	for range s.rounds(100) {
+		o := s.another()
+		r := o.begin(10)
+		results := o.presentAtOnce(r, r.Current, grace, 100*time.Millisecond)
+		o.wantOutcomes(results, map[session.Outcome]int{session.Rotated: 1}, session.Replayed)
+		for racer, result := range results {
+			if result.Current != results[0].Current || result.Scope != r.Scope {
+				s.Fatalf("Rotate, %d at once: two of them got %+v and %+v, want one successor for all, with the scope %q",
+					many, results[0], result, r.Scope)
+			}
+			if result.Outcome == session.Rotated {
+				r.Previous, r.Current, r.RotatedAt = r.Current, result.Current, o.at(skew(racer, 100*time.Millisecond)).now
+			}
+		}
+		o.wantLive(r)
+		o.wantList(r)
+		o.rotated(r)
+	}
+}
+
+func (s store) raceReuse() {
+	for range s.rounds(20) {
+		o := s.another()
+		r := o.rotated(o.begin(10))
+		results := o.at(time.Minute).presentAtOnce(r, r.Previous, grace, time.Millisecond)
+		o.wantOutcomes(results, map[session.Outcome]int{session.Reused: 1}, session.Unknown)
+		o.wantRefused(r)
+	}
+}
+
+// wantNoReturn ends a session while others rotate it. Afterwards it is over, whatever they were told.
+func (s store) wantNoReturn(end func(o store, r session.Record) error) {
+	s.Helper()
+	for range s.rounds(50) {
+		o := s.another()
+		r := o.begin(0)
+		results := race(o, some, func(racer int) (session.Result, error) {
+			if racer == some/2 {
+				return session.Result{}, end(o, r)
+			}
+			rotation := o.at(skew(racer, time.Millisecond)).rotation(r)
+			return o.Rotate(o.Context(), rotation)
 		})
-		list, err := s.List(s.Context(), user.subject, s.now)
-		if err != nil {
-			s.Fatal(err)
+		o.wantRefused(r)
+		for _, result := range results {
+			if result.Current != "" {
+				r.Current = result.Current
+			}
 		}
-		for _, r := range list {
-			user.known(r)
+		o.wantRefused(r)
+	}
+}
+
+// allAtOnce wants no call to fail because of others. What it was, a logout ends afterwards.
+func (s store) allAtOnce() {
+	for range s.rounds(20) {
+		subjects := []store{s.another(), s.another()}
+		begun := []session.Record{subjects[0].begin(0), subjects[1].begin(0)}
+		records := race(s, many, func(racer int) (session.Record, error) {
+			o, r := subjects[racer%2].at(skew(racer, time.Second)), begun[racer%2]
+			var err error
+			switch racer / 2 % 8 {
+			case 0:
+				r = o.record()
+				err = o.Begin(o.Context(), r, 1+racer/16)
+			case 1:
+				_, err = o.Rotate(o.Context(), o.rotation(r))
+			case 2:
+				_, err = o.End(o.Context(), session.Ending{Subject: r.Subject, Session: r.Session, Call: key(), Now: o.now})
+			case 3:
+				_, err = o.RevokeToken(o.Context(), o.revocation("token", time.Hour))
+			case 4:
+				err = o.RevokeSubject(o.Context(), o.subject, o.now, o.now.Add(time.Hour))
+			case 5:
+				_, err = o.List(o.Context(), o.subject, o.now)
+			default:
+				_, err = o.Check(o.Context(), session.Query{
+					Subject: r.Subject, Session: r.Session, Token: "token", Now: o.now, Record: racer%4 == 0,
+				})
+			}
+			return r, err
+		})
+		for _, o := range subjects {
+			o.wantRevoked("token", true)
+			o.wantLive(o.list()...)
+			o.logOut(time.Hour)
+			o.wantList()
 		}
-		user.logout(s.now.Add(time.Hour))
-		for _, r := range list {
-			user.over(r)
-		}
-		user.list()
+		s.wantEnded(records...)
 	}
 }

@@ -1,418 +1,175 @@
 package sessiontest_test
 
 import (
-	"cmp"
 	"context"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-jot/jot/session"
 )
 
-// reference is a store in its simplest form, or one that makes a mistake.
+// reference is a store of few words: one mutex, and nothing is ever cleared up. The wrong stores are made of it, by
+// another rule for one thing.
 type reference struct {
-	mu       sync.Mutex
-	mistake  string
-	subjects map[string]*subject
-	mark     int64
-	epoch    int
-	entered  int
-	since    time.Time // of the mark of all, where it is forgotten
+	rules
+
+	mu     sync.Mutex
+	of     map[string]*subject
+	tokens map[string]revocation
+	mark   time.Time // of all
+	epoch  int
 }
 
 type subject struct {
-	mark, until int64
-	sessions    map[string]entry
-	tokens      map[string]revocation
+	sessions    []*entry // in the order of entry
+	mark, until time.Time
 }
 
+// entry is a session; one with another epoch than the store's has ended.
 type entry struct {
 	session.Record
 
-	entered, epoch int
+	epoch int
 }
 
 type revocation struct {
-	until time.Time
 	call  string
+	until time.Time
 }
 
-const never = -1 << 62
+// rules are what a store decides.
+type rules struct {
+	// keep is how a record is kept, and again what becomes of one that is entered again.
+	keep  func(r session.Record) session.Record
+	again func(known *entry, r session.Record)
+	// evict returns the sessions that remain when r begins.
+	evict func(sessions []*entry, r session.Record, limit, epoch int) []*entry
+	// is says whether an entry is the one that is named, and token names what is revoked. mixed looks for the entry
+	// among those of all.
+	is    func(e *entry, subject, id string) bool
+	mixed bool
+	token func(subject, token string) string
 
-func newReference(mistake string) *reference {
-	s := &reference{mistake: mistake, subjects: map[string]*subject{}, mark: time.Now().Add(-time.Minute).UnixMilli()}
-	if mistake == "comes up empty without a mark" {
-		s.mark = never
-	}
-	return s
+	rotate func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record)
+	end    func(e session.Ending, known session.Record) (bool, session.Record)
+	revoke func(r session.Revocation, known revocation) (first bool, next revocation)
+
+	// over says whether a session has ended with its subject's others, and drop which remain then.
+	over func(s *reference, of *subject, e *entry, now time.Time) bool
+	drop func(sessions []*entry, now time.Time) []*entry
+	// later says what becomes of a mark, last until when it is kept, and judged whether it concerns a token.
+	later, last func(known, next time.Time) time.Time
+	judged      func(q session.Query, mark time.Time) bool
+	// marks returns the marks of a subject and of all that are kept at an instant.
+	marks func(s *reference, of *subject, now time.Time) []time.Time
+	// status and list are what a caller hears.
+	status func(q session.Query, s session.Status) session.Status
+	list   func(sessions []*entry) []*entry
+
+	// torn names a method that lets others in between what it reads and what it writes.
+	torn string
 }
 
-// of returns what is kept of a subject.
-func (s *reference) of(name string) *subject {
-	name = s.key(name)
-	if s.subjects[name] == nil {
-		s.subjects[name] = &subject{mark: never, sessions: map[string]entry{}, tokens: map[string]revocation{}}
-	}
-	return s.subjects[name]
-}
-
-func (s *reference) key(k string) string {
-	switch s.mistake {
-	case "ignores case":
-		return strings.ToLower(k)
-	case "cuts keys":
-		return k[:min(32, len(k))]
-	case "trims keys":
-		return strings.TrimSpace(k)
-	}
-	return k
-}
-
-// tokens returns where the tokens of a subject are kept.
-func (s *reference) tokens(name string) map[string]revocation {
-	if s.mistake == "shares tokens among subjects" {
-		name = "all"
-	}
-	return s.of(name).tokens
-}
-
-// apart lets others in, where the mistake is to read first and write later.
-func (s *reference) apart() {
-	if s.mistake == "reads, then writes" {
-		s.mu.Unlock()
-		runtime.Gosched()
-		s.mu.Lock()
+func honest() rules {
+	return rules{
+		keep:  func(r session.Record) session.Record { return r },
+		again: func(*entry, session.Record) {},
+		evict: evictFirst,
+		is:    func(e *entry, subject, id string) bool { return e.Subject == subject && e.Session == id },
+		token: func(subject, token string) string { return subject + "\x00" + token },
+		rotate: func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+			return r.Apply(known, revoked)
+		},
+		end: func(e session.Ending, known session.Record) (bool, session.Record) { return e.Apply(known) },
+		revoke: func(r session.Revocation, known revocation) (bool, revocation) {
+			if !r.Now.Before(known.until) {
+				known = revocation{call: r.Call}
+			}
+			known.until = latest(known.until, r.Until)
+			return known.call == r.Call, known
+		},
+		over:   func(s *reference, _ *subject, e *entry, _ time.Time) bool { return e.epoch != s.epoch },
+		drop:   func([]*entry, time.Time) []*entry { return nil },
+		later:  latest,
+		last:   latest,
+		judged: func(q session.Query, mark time.Time) bool { return q.Session == "" && !q.Issued.After(mark) },
+		marks: func(s *reference, of *subject, now time.Time) []time.Time {
+			if now.Before(of.until) {
+				return []time.Time{s.mark, of.mark}
+			}
+			return []time.Time{s.mark}
+		},
+		status: func(_ session.Query, s session.Status) session.Status { return s },
+		list:   func(sessions []*entry) []*entry { return sessions },
 	}
 }
 
-func (s *reference) Begin(ctx context.Context, r session.Record, limit int) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	of, id := s.of(r.Subject), s.key(r.Session)
-	known, again := of.sessions[id]
-	if again && (s.mistake != "begins ended ones again" || known.Current != "") && s.mistake != "begins twice" {
-		return nil
-	}
-	switch s.mistake {
-	case "drops labels":
-		r.Label = ""
-	case "cuts instants to seconds":
-		r.Start, r.Expires = r.Start.Truncate(time.Second), r.Expires.Truncate(time.Second)
-	case "begins at the mark":
-		r.Start = later(r.Start, time.UnixMilli(of.mark+1).UTC())
-	}
-	var others []entry
-	for _, e := range of.sessions {
-		counts := e.Live(r.Start) && e.epoch == s.epoch
-		if counts || s.mistake == "counts what is over" {
-			others = append(others, e)
-		}
-	}
-	slices.SortFunc(others, func(a, b entry) int {
-		switch s.mistake {
-		case "evicts by clocks":
-			return a.Start.Compare(b.Start)
-		case "evicts by use":
-			return later(a.Start, a.RotatedAt).Compare(later(b.Start, b.RotatedAt))
-		case "evicts the latest":
-			return cmp.Compare(b.entered, a.entered)
-		}
-		return cmp.Compare(a.entered, b.entered)
-	})
-	s.apart()
-	excess := len(others) - limit + 1
-	if s.mistake == "allows one too many" {
-		excess--
-	}
-	for i := range others {
-		if limit > 0 && i < excess && s.mistake != "knows no limit" {
-			delete(of.sessions, s.key(others[i].Session))
-		}
-	}
-	s.entered++
-	if s.mistake == "evicts the new one" && limit > 0 && len(others) >= limit && slices.ContainsFunc(others, func(e entry) bool {
-		return e.Start.After(r.Start)
-	}) {
-		return nil
-	}
-	of.sessions[id] = entry{r, s.entered, s.epoch}
-	return nil
-}
-
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
 }
 
-// known returns the record of a session.
-func (s *reference) known(subject, id string) session.Record {
-	e := s.of(subject).sessions[s.key(id)]
-	if s.mistake == "shares sessions among subjects" {
-		for _, other := range s.subjects {
-			if found, ok := other.sessions[id]; ok {
-				e = found
-			}
+// evictFirst forgets the sessions that were entered first, of those that go on.
+func evictFirst(sessions []*entry, r session.Record, limit, epoch int) []*entry {
+	goesOn := func(e *entry) bool { return e.epoch == epoch && e.Live(r.Start) }
+	excess := 1 - limit
+	for _, e := range sessions {
+		if goesOn(e) {
+			excess++
 		}
 	}
-	if e.epoch != s.epoch && s.mistake != "forgets that everyone is out" {
-		return session.Record{}
-	}
-	return e.Record
+	return slices.DeleteFunc(sessions, func(e *entry) bool {
+		if excess <= 0 || !goesOn(e) {
+			return false
+		}
+		excess--
+		return true
+	})
 }
 
-func (s *reference) revoked(subject, token string, now time.Time) bool {
-	return now.Before(s.tokens(subject)[s.key(token)].until)
+func newReference() *reference {
+	return &reference{rules: honest(), of: map[string]*subject{}, tokens: map[string]revocation{}, mark: time.Now()}
 }
 
-func (s *reference) Check(ctx context.Context, q session.Query) (session.Status, error) {
-	if ctx.Err() != nil {
-		if s.mistake == "hides a cancellation" {
-			return session.Status{}, nil
-		}
-		return session.Status{}, ctx.Err()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	of := s.of(q.Subject)
-	status := session.Status{Revoked: s.revoked(q.Subject, q.Token, q.Now)}
-	issued := q.Issued.UnixMilli()
-	mark := max(of.mark, s.mark)
-	switch {
-	case s.mistake == "forgets the mark of all" && !s.since.IsZero() && q.Now.Sub(s.since) > 365*24*time.Hour:
-		mark = of.mark
-	case s.mistake == "forgets marks early" && q.Now.UnixMilli() > of.until-int64(time.Hour/time.Millisecond):
-		mark = s.mark
-	case s.mistake == "has no mark of a subject":
-		mark = s.mark
-	case s.mistake == "has no mark of all":
-		mark = of.mark
-	}
-	if q.Session == "" {
-		old := issued <= mark
-		if s.mistake == "takes what is issued at the mark" {
-			old = issued < mark
-		}
-		if s.mistake == "takes what does not say when" && q.Issued.IsZero() {
-			old = false
-		}
-		status.Revoked = status.Revoked || old
-		return status, nil
-	}
-	record := s.known(q.Subject, q.Session)
-	status.Ended = !record.Live(q.Now)
-	switch s.mistake {
-	case "judges sessions by marks":
-		status.Ended = status.Ended || record.Start.UnixMilli() <= mark
-	case "judges tokens of sessions by marks":
-		status.Revoked = status.Revoked || issued <= mark
-	case "takes what it does not know":
-		status.Ended = record.Session != "" && status.Ended
-	}
-	if q.Record && (!status.Ended || s.mistake == "shows records of ended ones") {
-		status.Record = record
-	}
-	return status, nil
-}
-
-func (s *reference) Rotate(ctx context.Context, r session.Rotation) (session.Result, error) {
-	if err := ctx.Err(); err != nil {
-		return session.Result{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.known(r.Subject, r.Session)
-	revoked := s.revoked(r.Subject, r.Token, r.Now)
-	s.apart()
-	asked := r
-	distance := r.Now.Sub(known.RotatedAt)
-	switch s.mistake {
-	case "goes by one clock":
-		if distance < 0 && r.Presented == known.Previous {
-			r.Now, r.Grace = known.RotatedAt, max(r.Grace, 1)
-		}
-	case "replays for ever":
-		if r.Grace > 0 {
-			r.Grace = 24 * time.Hour
-		}
-	case "replays at the end of the grace":
-		if r.Grace > 0 {
-			r.Grace++
-		}
-	case "replays without grace":
-		r.Grace += time.Millisecond
-	case "never replays":
-		r.Grace = 0
-	case "replays at any depth":
-		if r.Presented < known.Previous && distance.Abs() < r.Grace {
-			r.Presented = known.Previous
-		}
-	case "takes newer for reuse":
-		if r.Presented > known.Current && r.Next != known.Current {
-			r.Presented = "0"
-		}
-	case "rotates revoked tokens":
-		revoked = false
-	case "does not know a repeated rotation":
-		if r.Next == known.Current {
-			r.Next += "x"
-		}
-	case "does not know who found the reuse":
-		if known.Current == "" {
-			known.Previous = ""
-		}
-	case "lets sessions live on":
-		known.Expires = later(known.Expires, r.Now.Add(time.Hour))
-	}
-	result, next := r.Apply(known, revoked)
-	switch s.mistake {
-	case "forks":
-		if result.Outcome == session.Replayed {
-			result.Current = asked.Next
-		}
-	case "widens by a replay":
-		if result.Outcome == session.Replayed {
-			next.Scope, result.Scope = asked.Scope, asked.Scope
-		}
-	case "forgets narrowing by a replay":
-		if result.Outcome == session.Replayed {
-			next.Scope = known.Scope
-		}
-	case "widens by a rotation":
-		if result.Outcome == session.Rotated && known.Current == asked.Presented {
-			next.Scope, result.Scope = asked.Scope, asked.Scope
-		}
-	case "moves the window":
-		if result.Outcome == session.Replayed {
-			next.RotatedAt = asked.Now
-		}
-	case "takes the last end":
-		next.Expires = asked.Expires
-	case "does not prolong":
-		next.Expires = later(known.Expires, time.Time{})
-	case "keeps a reused session":
-		if result.Outcome == session.Reused {
-			next = known
-		}
-	}
-	s.put(known, next)
-	return result, nil
-}
-
-// put writes a record down where it was read.
-func (s *reference) put(known, next session.Record) {
-	if known.Session != "" {
-		e := s.of(known.Subject).sessions[s.key(known.Session)]
-		e.Record = next
-		s.of(known.Subject).sessions[s.key(known.Session)] = e
+// between lets others in, if the method is torn.
+func (s *reference) between(method string) {
+	if s.torn == method {
+		s.mu.Unlock()
+		yield()
+		s.mu.Lock()
 	}
 }
 
-func (s *reference) End(ctx context.Context, e session.Ending) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
+// yield lets others go on.
+func yield() {
+	for range 20 {
+		runtime.Gosched()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.known(e.Subject, e.Session)
-	s.apart()
-	ended, next := e.Apply(known)
-	switch s.mistake {
-	case "does not know a repeated end":
-		ended = ended && known.Current != ""
-	case "ends twice":
-		ended = known.Session != ""
-	case "ends nothing":
-		next = known
-	case "ends by the clock":
-		if !known.Live(e.Now) {
-			next = known
-		}
-	}
-	s.put(known, next)
-	return ended, nil
 }
 
-func (s *reference) RevokeToken(ctx context.Context, r session.Revocation) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
+func (s *reference) subject(name string) *subject {
+	if s.of[name] == nil {
+		s.of[name] = &subject{}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tokens, key := s.tokens(r.Subject), s.key(r.Token)
-	known := tokens[key]
-	s.apart()
-	first := !r.Now.Before(known.until) || known.call == r.Call
-	call := known.call
-	if first {
-		call = r.Call
-	}
-	switch s.mistake {
-	case "does not know a repeated revocation":
-		first = !r.Now.Before(known.until)
-	case "is always first":
-		first = true
-	case "is first once for ever":
-		first = known.call == "" || known.call == r.Call
-	}
-	until := later(known.until, r.Until)
-	switch s.mistake {
-	case "shortens revocations":
-		until = r.Until
-	case "does not prolong revocations":
-		if !known.until.IsZero() {
-			until = known.until
-		}
-	case "forgets revocations early":
-		until = until.Add(-20 * time.Second)
-	}
-	tokens[key] = revocation{until, call}
-	return first, nil
+	return s.of[name]
 }
 
-func (s *reference) RevokeSubject(ctx context.Context, name string, now, until time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	of := s.of(name)
-	for id, e := range of.sessions {
-		if s.mistake != "logs out by clocks" || !e.Start.After(now) {
-			delete(of.sessions, id)
+// find returns the entry of a session, nil if there is none.
+func (s *reference) find(name, id string) *entry {
+	for _, e := range s.subject(name).sessions {
+		if s.is(e, name, id) {
+			return e
 		}
 	}
-	of.mark, of.until = max(of.mark, now.UnixMilli()), max(of.until, until.UnixMilli())
-	if s.mistake == "moves marks back" {
-		of.mark = now.UnixMilli()
-	}
-	return nil
-}
-
-func (s *reference) RevokeAll(ctx context.Context, now time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.epoch++
-	s.mark, s.since = max(s.mark, now.UnixMilli()), now
-	if s.mistake == "moves the mark of all back" {
-		s.mark = now.UnixMilli()
-	}
-	if s.mistake == "logs everyone out by clocks" {
-		for _, of := range s.subjects {
-			for id, e := range of.sessions {
-				if e.Start.After(now) {
-					e.epoch = s.epoch
-					of.sessions[id] = e
+	if s.mixed {
+		for _, of := range s.of {
+			for _, e := range of.sessions {
+				if s.is(e, name, id) {
+					return e
 				}
 			}
 		}
@@ -420,27 +177,122 @@ func (s *reference) RevokeAll(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (s *reference) List(ctx context.Context, name string, now time.Time) ([]session.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// known returns the record of a session, the zero Record if there is none that goes on.
+func (s *reference) known(name, id string, now time.Time) (*entry, session.Record) {
+	e := s.find(name, id)
+	if e == nil || s.over(s, s.subject(name), e, now) {
+		return nil, session.Record{}
 	}
+	return e, e.Record
+}
+
+func (s *reference) Begin(_ context.Context, r session.Record, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []entry
-	for _, e := range s.of(name).sessions {
-		if s.known(name, e.Session).Live(now) || s.mistake == "lists what is over" {
-			list = append(list, e)
+	if known := s.find(r.Subject, r.Session); known != nil {
+		s.again(known, r)
+		return nil
+	}
+	of := s.subject(r.Subject)
+	if limit > 0 {
+		of.sessions = s.evict(of.sessions, r, limit, s.epoch)
+	}
+	s.between("Begin")
+	of.sessions = append(of.sessions, &entry{s.keep(r), s.epoch})
+	return nil
+}
+
+func (s *reference) Check(_ context.Context, q session.Query) (session.Status, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.subject(q.Subject)
+	status := session.Status{Revoked: q.Now.Before(s.tokens[s.token(q.Subject, q.Token)].until)}
+	for _, mark := range s.marks(s, of, q.Now) {
+		status.Revoked = status.Revoked || s.judged(q, mark)
+	}
+	_, known := s.known(q.Subject, q.Session, q.Now)
+	status.Ended = q.Session != "" && !known.Live(q.Now)
+	if q.Record && !status.Ended {
+		status.Record = known
+	}
+	return s.status(q, status), nil
+}
+
+func (s *reference) Rotate(_ context.Context, r session.Rotation) (session.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, known := s.known(r.Subject, r.Session, r.Now)
+	revoked := r.Now.Before(s.tokens[s.token(r.Subject, r.Token)].until)
+	s.between("Rotate")
+	result, next := s.rotate(r, known, revoked)
+	if e == nil {
+		return result, nil
+	}
+	if s.torn == "record" {
+		e.Current = next.Current
+		s.between("record")
+	}
+	e.Record = s.keep(next)
+	if s.torn == "Rotate" { // it writes down what it has read, wherever that is now
+		e.epoch = s.epoch
+		if s.find(r.Subject, r.Session) == nil {
+			s.subject(r.Subject).sessions = append(s.subject(r.Subject).sessions, e)
 		}
 	}
-	slices.SortFunc(list, func(a, b entry) int {
-		if s.mistake == "lists by clocks" {
-			return a.Start.Compare(b.Start)
-		}
-		return cmp.Compare(a.entered, b.entered)
-	})
-	var records []session.Record
-	for _, e := range list {
-		records = append(records, e.Record)
+	return result, nil
+}
+
+func (s *reference) End(_ context.Context, e session.Ending) (ended bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, record := s.known(e.Subject, e.Session, e.Now)
+	s.between("End")
+	ended, next := s.end(e, record)
+	if known != nil {
+		known.Record = next
 	}
-	return records, nil
+	return ended, nil
+}
+
+func (s *reference) RevokeToken(_ context.Context, r session.Revocation) (first bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.tokens[s.token(r.Subject, r.Token)]
+	s.between("RevokeToken")
+	first, next := s.revoke(r, known)
+	s.tokens[s.token(r.Subject, r.Token)] = next
+	return first, nil
+}
+
+func (s *reference) RevokeSubject(_ context.Context, name string, now, until time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.subject(name)
+	mark, kept := of.mark, of.until
+	s.between("RevokeSubject")
+	of.sessions = s.drop(of.sessions, now)
+	of.mark, of.until = s.later(mark, now), s.last(kept, until)
+	return nil
+}
+
+func (s *reference) RevokeAll(_ context.Context, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mark := s.mark
+	s.between("RevokeAll")
+	s.mark = s.later(mark, now)
+	s.epoch++
+	return nil
+}
+
+func (s *reference) List(_ context.Context, name string, now time.Time) ([]session.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []session.Record
+	for _, e := range s.list(slices.Clone(s.subject(name).sessions)) {
+		if _, known := s.known(e.Subject, e.Session, now); known.Live(now) {
+			list = append(list, known)
+		}
+	}
+	return list, nil
 }

@@ -1,196 +1,212 @@
 package sessiontest
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/go-jot/jot/session"
 )
 
-var rotationTests = []test{
-	{"the current token rotates", (*suite).rotates},
-	{"a rotation prolongs the record and never shortens it", (*suite).prolongs},
-	{"the token before is replayed in time, by any clock", (*suite).replays},
-	{"the token before is reused later, by any clock", (*suite).reuses},
-	{"without grace nothing is replayed, by any clock", (*suite).strict},
-	{"a token before the one before is reused at any time", (*suite).grandparent},
-	{"a token newer than the current one is no reuse", (*suite).rewinds},
-	{"a token that was revoked does not rotate", (*suite).rotatesNoRevoked},
-	{"what is not there does not rotate", (*suite).rotatesNothing},
-	{"reuse is told once, and again to the call that found it", (*suite).tellsOnce},
-	{"a rotation narrows for good", (*suite).narrows},
-	{"nobody is logged out while clocks and delays stay below the grace", (*suite).promise},
+var rotationCases = []testCase{
+	{"the current token is exchanged", store.exchanges},
+	{"the token before it is replayed within the grace", store.replays},
+	{"a replay does not make the grace longer", store.replaysInTime},
+	{"the token before it is reused outside of the grace", store.reuses},
+	{"the distance that equals the grace is outside of it", store.boundary},
+	{"without a grace nothing is replayed", store.strict},
+	{"a token that is two generations old is reused, also within the grace", store.grandparent},
+	{"a token that the store does not know yet is no reuse", store.rewinds},
+	{"a session that is over does not rotate", store.overIsUnknown},
+	{"a token that was revoked does not rotate, and nothing changes", store.revokedRotates},
+	{"reuse is told once", store.reusedOnce},
+	{"a rotation makes a record last longer, and never shorter", store.prolongs},
 }
 
-func (s *suite) rotates() {
+func (s store) exchanges() {
 	r := s.begin(0)
-	for range 5 {
-		s = s.at(15 * time.Minute / 2)
+	for range 20 {
+		s = s.at(time.Minute)
 		r = s.rotated(r)
-		s.known(r)
+		s.wantList(r)
 	}
-	behind := s.at(-skew)
-	r = behind.rotated(r)
-	s.known(r)
-	behind.known(r)
+	r = s.at(-apart).rotated(r)
+	strict := s.rotation(r)
+	strict.Grace = 0
+	s.rotate(r, strict, session.Rotated)
 }
 
-func (s *suite) prolongs() {
-	r := s.begin(0)
-	rotation := s.rotation(r, r.Current)
-	rotation.Expires = r.Expires.Add(time.Hour)
-	s.rotate(rotation, session.Rotated)
-	r.Previous, r.Current, r.RotatedAt, r.Expires = r.Current, rotation.Next, s.now, rotation.Expires
-	s.at(90 * time.Minute).known(r)
-	rotation = s.rotation(r, r.Current)
-	rotation.Expires = s.now.Add(time.Minute)
-	s.rotate(rotation, session.Rotated)
-	r.Previous, r.Current = r.Current, rotation.Next
-	s.at(90 * time.Minute).known(r)
+// earlier presents the token before the current one.
+func (s store) earlier(r session.Record) session.Rotation {
+	rotation := s.rotation(r)
+	rotation.Presented = r.Previous
+	return rotation
 }
 
-func (s *suite) replays() {
+func (s store) replays() {
 	r := s.rotated(s.begin(0))
-	for _, apart := range []time.Duration{
-		0, time.Millisecond, -time.Millisecond, grace - time.Millisecond, time.Millisecond - grace,
+	for _, ms := range []int{0, 1, 500, 5000, 9999, -1, -500, -5000, -9999} {
+		late := s.at(time.Duration(ms) * time.Millisecond)
+		rotation := late.earlier(r)
+		rotation.Expires = r.Expires.Add(time.Hour) // only another token makes it last longer
+		late.rotate(r, rotation, session.Replayed)
+		s.wantList(r)
+	}
+	short, long := s.at(500*time.Millisecond).earlier(r), s.at(40*time.Minute).earlier(r)
+	short.Grace, long.Grace = 501*time.Millisecond, time.Hour // it is the caller's
+	s.rotate(r, short, session.Replayed)
+	s.rotate(r, long, session.Replayed)
+	next := s.at(30 * time.Minute)
+	next.rotated(r)
+}
+
+func (s store) replaysInTime() {
+	r := s.rotated(s.begin(0))
+	for i := range 10 {
+		late := s.at(time.Duration(i) * time.Second)
+		late.rotate(r, late.earlier(r), session.Replayed)
+	}
+	late := s.at(grace)
+	late.rotate(r, late.earlier(r), session.Reused)
+}
+
+func (s store) reuses() {
+	const beyond = grace + time.Millisecond
+	for _, d := range []time.Duration{beyond, time.Minute, 59 * time.Minute, -beyond, -time.Minute} {
+		r := s.rotated(s.begin(0))
+		late := s.at(d)
+		late.rotate(r, late.earlier(r), session.Reused)
+		late.wantRefused(r)
+		s.wantRefused(r)
+		s.end(r, key(), false)
+	}
+	s.wantList()
+}
+
+func (s store) boundary() {
+	const ms = time.Millisecond
+	for _, d := range []struct{ within, outside time.Duration }{
+		{0, ms}, {0, -ms}, {999 * ms, time.Second}, {-999 * ms, -time.Second}, {grace - ms, grace}, {ms - grace, -grace},
 	} {
-		node := s.at(apart)
-		if got := node.rotate(node.rotation(r, r.Previous), session.Replayed); got.Current != r.Current || got.Scope != r.Scope {
-			s.Fatalf("Rotate of the token before, %v apart: %+v, want the successor %q", apart, got, r.Current)
-		}
-		s.known(r) // the window is not moved
+		r := s.rotated(s.begin(0))
+		within, outside := s.at(d.within), s.at(d.outside)
+		inside := within.earlier(r)
+		inside.Grace = d.outside.Abs()
+		within.rotate(r, inside, session.Replayed)
+		beyond := outside.earlier(r)
+		beyond.Grace = d.outside.Abs()
+		outside.rotate(r, beyond, session.Reused)
+		outside.wantRefused(r)
 	}
-	next := s.at(time.Minute)
-	next.known(next.rotated(r))
 }
 
-func (s *suite) reuses() {
-	for _, apart := range []time.Duration{grace, -grace, skew, -skew, time.Hour / 2} {
+func (s store) strict() {
+	for _, ms := range []int{0, 1, -1, -1000, 1000, -30_000, 30_000} {
 		r := s.rotated(s.begin(0))
-		node := s.at(apart)
-		node.rotate(node.rotation(r, r.Previous), session.Reused)
-		s.over(r)
-		node.rotate(node.rotation(r, r.Previous), session.Unknown)
-		node.rotate(node.rotation(r, r.Current), session.Unknown)
-		s.rotate(s.rotation(r, r.Current), session.Unknown)
-	}
-	s.list()
-}
-
-func (s *suite) strict() {
-	for _, apart := range []time.Duration{0, time.Millisecond, -time.Millisecond, skew, -skew} {
-		r := s.rotated(s.begin(0))
-		node := s.at(apart)
-		rotation := node.rotation(r, r.Previous)
+		late := s.at(time.Duration(ms) * time.Millisecond)
+		rotation := late.earlier(r)
 		rotation.Grace = 0
-		node.rotate(rotation, session.Reused)
-		s.over(r)
+		late.rotate(r, rotation, session.Reused)
+		late.wantRefused(r)
 	}
 }
 
-func (s *suite) grandparent() {
+func (s store) grandparent() {
 	first := s.begin(0)
 	r := s.rotated(s.rotated(first))
-	s.known(r)
-	s.rotate(s.rotation(r, first.Current), session.Reused)
-	s.over(r)
-	second := s.begin(0)
-	s.rotate(s.rotation(second, "00000000-0000-7000-8000-000000000000"), session.Reused)
-	s.over(second)
+	s.rotate(r, s.earlier(r), session.Replayed)
+	rotation := s.rotation(r)
+	rotation.Presented = first.Current
+	s.rotate(r, rotation, session.Reused)
+	s.wantRefused(r)
+
+	r = s.begin(0) // a token that never was one of its, of before the login
+	rotation = s.rotation(r)
+	rotation.Presented = first.Current
+	s.rotate(r, rotation, session.Reused)
 }
 
-func (s *suite) rewinds() {
-	r := s.rotated(s.begin(0))
-	newer := s.uuid()
-	rotation := s.rotation(r, newer)
-	rotation.Scope = "a d"
-	s.rotate(rotation, session.Rewound)
-	r.Previous, r.Current, r.Scope = newer, rotation.Next, "a"
-	s.known(r)
-	s.known(s.rotated(r))
+func (s store) rewinds() {
+	for _, graceful := range []time.Duration{0, grace} {
+		r := s.rotated(s.begin(0))
+		s = s.at(time.Minute)
+		rotation := s.rotation(r)
+		rotation.Presented = s.token()
+		rotation.Next = s.token()
+		rotation.Grace = graceful
+		rotation.Expires = r.Expires.Add(time.Minute)
+		r = s.rotate(r, rotation, session.Rewound)
+		s.rotate(r, s.earlier(r), session.Replayed)
+		r = s.rotated(r)
+		s.wantList(r)
+		s.end(r, key(), true)
+	}
 }
 
-func (s *suite) rotatesNoRevoked() {
+func (s store) overIsUnknown() {
+	nobody := s.record()
+	s.wantRefused(nobody)
+	expired := s.rotated(s.begin(0))
+	late := s.at(time.Hour + time.Millisecond)
+	late.wantRefused(expired)
+	revived := late.rotation(expired)
+	revived.Expires = late.now.Add(time.Hour)
+	late.rotate(session.Record{}, revived, session.Unknown)
+
+	token := key() // it is over, whether or not the token was revoked
+	s.revoke(s.revocation(token, time.Hour), true)
 	r := s.begin(0)
-	rotation := s.rotation(r, r.Current)
-	s.revoke(rotation.Token, s.now.Add(time.Minute), true)
-	s.rotate(rotation, session.Revoked)
-	s.known(r)
-	s.of(key()).revoke("token of another", s.now.Add(time.Minute), true)
-	after := s.at(2 * time.Minute)
-	after.known(after.rotated(r)) // the revocation is over
-	s.end(r, true)
-	s.rotate(s.rotation(r, r.Current), session.Unknown) // there is no session comes first
+	s.end(r, key(), true)
+	rotation := s.rotation(r)
+	rotation.Token = token
+	s.rotate(session.Record{}, rotation, session.Unknown)
 }
 
-func (s *suite) rotatesNothing() {
-	r := s.record()
-	s.rotate(s.rotation(r, r.Current), session.Unknown)
-	s.over(r)
-	r = s.begin(0)
-	late := s.at(time.Hour)
-	late.rotate(late.rotation(r, r.Current), session.Unknown)
+func (s store) revokedRotates() {
+	first := s.begin(0)
+	r := s.rotated(first)
+	token := key()
+	s.revoke(s.revocation(token, 2*time.Minute), true)
+	for _, presented := range []string{r.Current, r.Previous, "00000000-0000-7000-8000-000000000000", s.token()} {
+		for _, at := range []store{s, s.at(time.Minute)} { // whatever it would be otherwise
+			rotation := at.rotation(r)
+			rotation.Presented, rotation.Token, rotation.Scope = presented, token, "read"
+			rotation.Expires = r.Expires.Add(time.Hour)
+			at.rotate(r, rotation, session.Revoked)
+			s.wantList(r)
+		}
+	}
+	repeated := s.rotation(r)
+	r = s.rotate(r, repeated, session.Rotated)
+	repeated.Token = token
+	s.rotate(r, repeated, session.Revoked)
+	r = s.rotated(r)
+	late := s.at(2*time.Minute - time.Millisecond)
+	rotation := late.rotation(r)
+	rotation.Token = token
+	late.rotate(r, rotation, session.Revoked)
 }
 
-func (s *suite) tellsOnce() {
+func (s store) reusedOnce() {
 	r := s.rotated(s.begin(0))
-	late := s.at(grace)
-	found := late.rotation(r, r.Previous)
-	late.rotate(found, session.Reused)
-	late.rotate(found, session.Reused)
-	late.rotate(late.rotation(r, r.Previous), session.Unknown)
-	late.rotate(found, session.Reused)
-	late.end(r, false)
-	late.over(r)
-	late.list()
-	after := found
-	after.Now = found.Now.Add(session.Echo)
-	late.rotate(after, session.Unknown)
+	s = s.at(time.Minute)
+	thief := s.earlier(r)
+	s.rotate(r, thief, session.Reused)
+	for range 3 {
+		s.rotate(session.Record{}, s.earlier(r), session.Unknown)
+		s.rotate(session.Record{}, s.rotation(r), session.Unknown)
+		s.end(r, key(), false)
+	}
+	s.wantList()
 }
 
-func (s *suite) narrows() {
-	scopes := func(r session.Record, presented, ask string, outcome session.Outcome, want string) session.Record {
-		s.Helper()
-		rotation := s.rotation(r, presented)
-		rotation.Scope = ask
-		got := s.rotate(rotation, outcome)
-		if got.Scope != want {
-			s.Fatalf("Rotate of a session with the scope %q that asks %q: %q, want %q", r.Scope, ask, got.Scope, want)
-		}
-		if outcome != session.Replayed {
-			r.Previous, r.Current, r.RotatedAt = presented, rotation.Next, s.now
-		}
-		r.Scope = want
-		s.known(r)
-		return r
+func (s store) prolongs() {
+	r := s.begin(0)
+	for _, life := range []time.Duration{2 * time.Hour, time.Minute, 90 * time.Minute, 3 * time.Hour, 0} {
+		rotation := s.rotation(r)
+		rotation.Expires = s.now.Add(life)
+		r = s.rotate(r, rotation, session.Rotated)
 	}
-	r := s.begin(0) // a b c
-	r = scopes(r, r.Current, "c b", session.Rotated, "c b")
-	r = scopes(r, r.Previous, "a b c", session.Replayed, "b c")
-	r = scopes(r, r.Previous, "b", session.Replayed, "b")
-	r = scopes(r, r.Current, "a b c", session.Rotated, "b")
-	r = scopes(r, r.Current, "b", session.Rotated, "b")
-	r = scopes(r, r.Current, "bb", session.Rotated, "")
-	scopes(r, r.Previous, "b", session.Replayed, "")
-}
-
-// Two tabs of one client refresh on two nodes, again and again.
-func (s *suite) promise() {
-	const apart, delay = 6 * time.Second, 3 * time.Second
-	for i, clocks := range [][2]time.Duration{{0, apart}, {apart, 0}, {-apart / 2, apart / 2}, {0, 0}} {
-		r := s.begin(1)
-		for turn := range 6 {
-			then := s.at(time.Duration(turn) * time.Minute)
-			one, other := then.at(clocks[turn%2]), then.at(clocks[1-turn%2])
-			presented := r.Current
-			r = one.rotated(r)
-			for _, late := range []time.Duration{0, delay} {
-				tab := other.at(late)
-				if got := tab.rotate(tab.rotation(r, presented), session.Replayed); got.Current != r.Current {
-					s.Fatalf("clocks %s, turn %d: the tabs hold different tokens", strconv.Itoa(i), turn)
-				}
-			}
-			other.known(r)
-		}
-	}
+	late := s.at(3*time.Hour - time.Millisecond)
+	late.wantLive(r)
+	late.wantList(r)
+	late.at(2 * time.Millisecond).wantEnded(r)
 }

@@ -1,279 +1,262 @@
 package sessiontest
 
 import (
-	"context"
-	"slices"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jot/jot/session"
 )
 
-var sessionTests = []test{
-	{"a session is known until it expires", (*suite).begins},
-	{"a record comes back as it went in", (*suite).keepsRecords},
-	{"a session that began before is left as it is", (*suite).beginsOnce},
-	{"a session belongs to its subject", (*suite).belongs},
-	{"keys are opaque", (*suite).opaque},
-	{"a session ends once", (*suite).endsOnce},
-	{"a session that ended is not begun again", (*suite).staysEnded},
-	{"sessions are listed in the order in which they began", (*suite).lists},
-	{"a limit ends those that began first", (*suite).limits},
-	{"a limit is that of the login", (*suite).limitsOfOthers},
-	{"a limit goes by the order of logins and not by clocks", (*suite).limitsByOrder},
-	{"what is over does not count", (*suite).limitsTheLiving},
-	{"a cancelled context gives no wrong answer", (*suite).cancelled},
+var sessionCases = []testCase{
+	{"a session that begins goes on", store.begins},
+	{"a record comes back as it was entered", store.comesBack},
+	{"instants are exact to the millisecond, up to the year 9999", store.instants},
+	{"a session ends when it expires, and not before", store.expires},
+	{"Check changes nothing", store.looks},
+	{"a session that was entered before is left as it is", store.entersOnce},
+	{"a session that ended a moment ago does not begin again", store.staysEnded},
+	{"List returns what goes on, in the order in which it was entered", store.lists},
+	{"a record is whole while it changes", store.whole},
 }
 
-func (s *suite) begins() {
-	unknown := s.record()
-	s.over(unknown)
-	s.list()
+func (s store) begins() {
 	r := s.begin(0)
-	s.known(r)
-	s.over(unknown)
-	s.at(time.Hour - time.Millisecond).known(r)
-	s.at(time.Hour).over(r)
-	s.at(time.Hour).list()
-	for _, apart := range []time.Duration{-skew, skew} {
-		s.at(apart).known(s.at(-apart).begin(0))
-	}
-}
-
-func (s *suite) keepsRecords() {
-	plain := s.record()
-	plain.Scope = ""
-	s.enter(plain, 0)
-	s.known(plain)
-
-	full := s.record()
-	full.Label = strings.Repeat("\U0001f512", 60) + `a b'c"d\e` + "\n\t%{}[]|"
-	full.Scope = strings.TrimSpace(strings.Repeat("scope:read ", 8<<10/11))
-	full.Start, full.Expires = full.Start.Add(-time.Millisecond), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
-	s.enter(full, 0)
-	s.known(full)
-	full = s.rotated(full)
-	s.known(full)
-	s.list(plain, full)
-	if got := s.check(session.Query{Session: full.Session}); got.Ended || got.Record.Session != "" && !same(got.Record, full) {
-		s.Fatalf("Check without asking for the record: %+v", got)
-	}
-}
-
-func (s *suite) beginsOnce() {
-	r := s.begin(2)
-	other := s.begin(2)
-	again := s.rotated(r)
-	s.enter(r, 1) // a driver's late repetition: nothing of it counts
-	s.known(again)
-	s.known(other)
-	s.list(again, other)
-}
-
-func (s *suite) belongs() {
-	r := s.begin(0)
-	stranger := s.of(key())
-	stranger.over(r)
-	stranger.rotate(stranger.rotation(r, r.Current), session.Unknown)
-	stranger.end(r, false)
-	stranger.logout(s.now.Add(time.Hour))
-	stranger.list()
-	s.known(r)
-
-	twin := r
-	twin.Subject, twin.Label = stranger.subject, "another's session of the same name"
-	stranger.enter(twin, 1)
-	stranger.known(twin)
-	stranger.end(twin, true)
-	s.known(r)
-	s.list(r)
-}
-
-func (s *suite) opaque() {
-	long := strings.Repeat("x", 63)
-	names := []string{
-		"a", "A", "aa", "a ", " a", "a:", "a%", "a_", "a*", "a?", `a\`, "a'", `a"`, "a;", "a{", "{a}", "[a]", "a|b", "a/b", "0", "00",
-		"-1", long + "a", long + "b", long + "A",
-	}
-	records := map[string]session.Record{}
-	prefix := key()[:8]
-	for i, name := range names {
-		subject := s.of((prefix + name)[:min(64, len(prefix+name))])
-		if len(name) == 64 {
-			subject = s.of(name[:56] + prefix[:7] + name[63:])
-		}
-		for _, id := range []string{name, names[(i+1)%len(names)]} {
-			r := subject.record()
-			r.Session = id
-			subject.over(r)
-			subject.enter(r, 0)
-			subject.known(r)
-			records[subject.subject+" "+id] = r
-		}
-		subject.revoked(name, false)
-		subject.revoke(name, s.now.Add(time.Hour), true)
-		subject.revoked(name, true)
-		subject.revoked(names[(i+1)%len(names)], false)
-	}
-	for _, r := range records {
-		s.of(r.Subject).known(r)
-	}
-	if len(records) != 2*len(names) {
-		s.Fatalf("the subjects of the case are not distinct: %d", len(records))
-	}
-}
-
-func (s *suite) endsOnce() {
-	r, other := s.begin(0), s.begin(0)
+	s.wantLive(r)
+	s.wantList(r)
 	r = s.rotated(r)
-	s.end(r, true)
-	s.over(r)
-	s.end(r, false)
-	s.rotate(s.rotation(r, r.Previous), session.Unknown) // in time, but after a logout there is no replay
-	s.rotate(s.rotation(r, r.Current), session.Unknown)
-	s.rotate(s.rotation(r, s.uuid()), session.Unknown)
-	s.over(r)
-	s.known(other)
-	s.list(other)
-	s.end(s.record(), false)
-	s.at(time.Hour).end(other, false)
+	s.wantList(r)
+	if got := s.check(session.Query{Issued: s.now}); got != (session.Status{}) {
+		s.Fatalf("Check of a token of no session: %s, want neither, and no record", verdict(got))
+	}
+}
 
-	// The call that ended it hears the same again, when a driver repeats it within a moment; no other does.
-	third := s.begin(0)
-	s.at(time.Hour).end(third, false) // by a clock ahead it has expired, and it ends all the same
-	s.over(third)
-	s.at(-skew).over(third)
-	third = s.begin(0)
-	call := session.Ending{Subject: s.subject, Session: third.Session, Call: key(), Now: s.now}
-	for i := range 3 {
-		if ended, err := s.End(s.Context(), call); err != nil || !ended {
-			s.Fatalf("End, for the %d. time with one Call: %v, %v", i+1, ended, err)
+func (s store) comesBack() {
+	words := strings.Repeat("read:orders write:orders ", 8192/25+1)
+	var visible strings.Builder
+	for c := byte(0x21); c < 0x7f; c++ {
+		visible.WriteByte(c)
+	}
+	var all []session.Record
+	for _, text := range []struct{ label, scope string }{
+		{"", ""},
+		{strings.Repeat("\U0001f600", 64), words[:8192-1] + "x"},
+		{"it's \"mine\" \\ 100% _ ; -- /* ${x} {y} $1 ?1 :a @b \x60", visible.String()},
+		{"\u00e9 e\u0301 \u00c9 \u00df \ufb03 \u0130 \u202e\u05d0\u200d", "a"},
+		{" two  blanks, a\ttab and\r\nlines\n", "a A aa"},
+		{"NULL", "null"},
+		{"0012", "1e3"},
+	} {
+		r := s.record()
+		r.Label, r.Scope = text.label, text.scope
+		s.enter(r, 0)
+		s.wantLive(r)
+		all = append(all, r)
+	}
+	s.wantList(all...)
+	for i := range all {
+		all[i] = s.rotated(all[i])
+	}
+	s.wantList(all...)
+}
+
+// lastInstant is the last that a token can say.
+var lastInstant = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
+
+func (s store) instants() {
+	s.now = s.now.Truncate(time.Second)
+	for _, place := range []*time.Location{time.UTC, time.FixedZone("", 14*3600), time.FixedZone("", -12*3600)} {
+		for _, ms := range []int{0, 1, 10, 499, 500, 999} {
+			at := s.at(time.Duration(ms) * time.Millisecond)
+			at.now = at.now.In(place)
+			r := at.record()
+			at.enter(r, 0)
+			at.wantLive(r)
+			at = at.at(1001 * time.Millisecond)
+			at.wantLive(at.rotated(r))
 		}
 	}
-	s.end(third, false)
-	s.over(third)
+	r := s.record()
+	r.Expires = lastInstant
+	s.enter(r, 0)
+	r = s.rotated(r)
+	rotation := s.rotation(r)
+	rotation.Expires = lastInstant.Add(-time.Millisecond)
+	s.wantLive(s.rotate(r, rotation, session.Rotated))
+
+	s.revoke(session.Revocation{Subject: s.subject, Token: "token", Call: key(), Now: s.now, Until: lastInstant}, true)
+	s.wantRevoked("token", true)
+	s.at(365*24*time.Hour).wantRevoked("token", true)
+	s.wantIssued(lastInstant, false)
+	s.logOut(lastInstant.Sub(s.now))
+	s.wantIssued(s.now, true)
+	s.wantIssued(lastInstant, false)
+	s.at(365*24*time.Hour).wantIssued(s.now, true)
 }
 
-func (s *suite) staysEnded() {
-	r := s.begin(3)
-	s.end(r, true)
-	s.enter(r, 3)
-	s.over(r)
-	s.list()
+func (s store) expires() {
+	r := s.begin(0)
+	s.at(time.Hour - time.Millisecond).wantLive(r)
+	s.at(time.Hour - time.Millisecond).wantList(r)
+
+	longer := s.begin(0)
+	rotation := s.rotation(longer)
+	rotation.Expires = s.now.Add(2 * time.Hour)
+	longer = s.rotate(longer, rotation, session.Rotated)
+	rotation = s.rotation(longer)
+	rotation.Expires = s.now.Add(time.Minute) // shortens nothing
+	longer = s.rotate(longer, rotation, session.Rotated)
+
+	s = s.at(time.Hour + time.Millisecond)
+	s.wantList(longer)
+	s.wantRefused(r)
+	s.end(r, key(), false)
+	s = s.at(time.Hour - 2*time.Millisecond)
+	s.busy()
+	s.wantLive(longer)
+	s = s.at(2 * time.Millisecond)
+	s.wantRefused(longer)
+	s.wantList()
 }
 
-func (s *suite) lists() {
-	s.list()
-	late := s.at(skew).begin(0)
-	early := s.at(-skew).begin(0)
-	now := s.begin(0)
-	s.list(late, early, now)
-	early = s.at(time.Minute).rotated(early)
-	s.list(late, early, now)
-	s.end(late, true)
-	s.list(early, now)
-	s.logout(s.now.Add(time.Hour))
-	s.list()
-}
-
-func (s *suite) limits() {
-	for _, limit := range []int{1, 3} {
-		user := s.of(key())
-		var begun []session.Record
-		for range 6 {
-			begun = append(begun, user.begin(limit))
-			kept := begun[max(0, len(begun)-limit):]
-			user.list(kept...)
-			for _, r := range begun[:len(begun)-len(kept)] {
-				user.over(r)
+func (s store) looks() {
+	r := s.rotated(s.begin(2))
+	unknown, asked := key(), key()
+	for range 3 {
+		for _, now := range []store{s.at(-apart), s, s.at(apart)} {
+			for _, record := range []bool{true, false} {
+				now.check(session.Query{Session: r.Session, Token: asked, Issued: now.now, Record: record})
+				now.check(session.Query{Session: unknown, Token: asked, Record: record})
+				now.check(session.Query{Token: asked, Issued: now.now, Expires: now.now.Add(time.Hour), Record: record})
+				now.another().check(session.Query{Session: r.Session, Token: asked, Record: record})
 			}
+			now.list()
 		}
 	}
-	free := s.of(key())
-	for range 30 {
-		free.begin(0)
-	}
-	if got, err := free.List(s.Context(), free.subject, s.now); err != nil || len(got) != 30 {
-		s.Fatalf("List without a limit: %d of 30 sessions, %v", len(got), err)
-	}
+	s.wantLive(r)
+	s.wantList(r)
+	s.wantRevoked(asked, false)
+	s.revoke(s.revocation(asked, time.Hour), true)
+	other := s.record()
+	other.Session = unknown
+	s.enter(other, 2)
+	s.wantList(r, other)
+	late := s.rotation(r)
+	late.Presented = r.Previous
+	s.rotate(r, late, session.Replayed)
 }
 
-func (s *suite) limitsOfOthers() {
-	var begun []session.Record
-	for range 5 {
-		begun = append(begun, s.begin(0))
+func (s store) entersOnce() {
+	a := s.begin(2)
+	b := s.begin(2)
+	s.enter(a, 2)
+	s.wantList(a, b)
+	otherwise := s.at(time.Second).record()
+	otherwise.Session = a.Session
+	s.enter(otherwise, 2)
+	s.wantList(a, b)
+	before := a
+	a = s.rotated(a)
+	s.enter(before, 2)
+	s.wantLive(a)
+	s.wantList(a, b)
+	c := s.begin(2)
+	s.wantList(b, c)
+}
+
+func (s store) staysEnded() {
+	r := s.begin(0)
+	s.end(r, key(), true)
+	s.enter(r, 0)
+	s.wantRefused(r)
+	again := s.at(time.Second).record()
+	again.Session = r.Session
+	s.enter(again, 0)
+	s.wantRefused(r)
+
+	reused := s.begin(0)
+	s.rotate(s.rotated(reused), s.at(grace).rotation(reused), session.Reused)
+	s.enter(reused, 0)
+	s.wantRefused(reused)
+	s.wantList()
+}
+
+func (s store) lists() {
+	var all []session.Record
+	for i := range 6 { // each from a clock that is further behind
+		all = append(all, s.at(-time.Duration(i)*time.Second).begin(0))
+		s.wantList(all...)
 	}
-	begun = append(begun, s.begin(4)) // a manager with another limit
-	s.list(begun[2:]...)
-	begun = append(begun, s.begin(0))
-	s.list(begun[2:]...)
-	one := s.begin(1)
-	s.list(one)
-}
-
-func (s *suite) limitsByOrder() {
-	first := s.at(skew).begin(1) // its node's clock is ahead
-	second := s.at(-skew).begin(1)
-	s.over(first)
-	s.known(second)
-	third := s.at(-2 * skew).begin(2)
-	s.list(second, third)
-	fourth := s.at(-3 * skew).begin(2)
-	s.over(second)
-	s.list(third, fourth)
-	third = s.at(time.Minute).rotated(third) // which makes it no younger
-	s.begin(2)
-	s.over(third)
-	s.known(fourth)
-}
-
-func (s *suite) limitsTheLiving() {
-	keep := s.begin(3)
-	gone := s.begin(3)
-	s.end(gone, true)
+	s.another().begin(0)
+	s.another().wantList()
+	for _, i := range []int{3, 0} { // being used does not change the order
+		all[i] = s.rotated(all[i])
+		s.wantList(all...)
+	}
+	s.end(all[2], key(), true)
+	s.wantList(all[0], all[1], all[3], all[4], all[5])
 	short := s.record()
 	short.Expires = s.now.Add(time.Minute)
-	s.enter(short, 3)
-	later := s.at(2 * time.Minute)
-	second, third := later.begin(3), later.begin(3)
-	later.list(keep, second, third)
-	later.over(short)
-	later.begin(3)
-	later.over(keep)
+	s.enter(short, 0)
+	s.wantList(all[0], all[1], all[3], all[4], all[5], short)
+	s.at(time.Minute+time.Millisecond).wantList(all[0], all[1], all[3], all[4], all[5])
 }
 
-func (s *suite) cancelled() {
-	r := s.begin(0)
-	s.revoke("t", s.now.Add(time.Hour), true)
-	ctx, cancel := context.WithCancel(s.Context())
-	cancel()
-	q := session.Query{Subject: s.subject, Session: "none", Token: "t", Now: s.now}
-	if status, err := s.Check(ctx, q); err == nil && (!status.Revoked || !status.Ended) {
-		s.Fatalf("Check says %+v for a cancelled context, without an error", status)
+// whole reads a record while it changes. Each of its states is known beforehand, and none comes back.
+func (s store) whole() {
+	states := []session.Record{s.begin(0)}
+	var steps []session.Rotation
+	for i := range 50 {
+		at := s.at(time.Duration(i) * time.Millisecond)
+		step := at.rotation(states[i])
+		_, next := step.Apply(states[i], false)
+		steps, states = append(steps, step), append(states, next)
 	}
-	if list, err := s.List(ctx, s.subject, s.now); err == nil && !slices.EqualFunc(list, []session.Record{r}, same) {
-		s.Fatalf("List says %+v for a cancelled context, without an error", list)
-	}
-	rotation := s.rotation(r, r.Current)
-	if result, err := s.Rotate(ctx, rotation); err == nil && result.Current != rotation.Next {
-		s.Fatalf("Rotate says %+v for a cancelled context, without an error", result)
-	}
-	other := s.begin(0)
-	if _, err := s.End(ctx, session.Ending{Subject: s.subject, Session: other.Session, Call: key(), Now: s.now}); err == nil {
-		s.over(other)
-	}
-	third := s.record()
-	if s.Begin(ctx, third, 0) == nil {
-		s.known(third)
-	}
-	revocation := session.Revocation{Subject: s.subject, Token: "u", Call: key(), Now: s.now, Until: s.now.Add(time.Hour)}
-	if first, err := s.RevokeToken(ctx, revocation); err == nil {
-		s.revoked("u", true)
-		if !first {
-			s.Fatal("RevokeToken says that a token was revoked before which was not")
+	var done atomic.Bool
+	var wrong [8]error
+	together(len(wrong), func(i int) {
+		if i == 0 {
+			defer done.Store(true)
+			for _, step := range steps {
+				if _, err := s.Rotate(s.Context(), step); err != nil {
+					wrong[0] = err
+				}
+			}
+			return
+		}
+		for seen := 0; !done.Load() && wrong[i] == nil; {
+			seen, wrong[i] = s.read(states, seen)
+		}
+	})
+	for _, err := range wrong {
+		if err != nil {
+			s.Fatalf("while a session is rotated: %v", err)
 		}
 	}
-	if s.RevokeSubject(ctx, s.subject, s.now, s.now.Add(time.Hour)) == nil {
-		s.list()
+	s.wantLive(states[len(states)-1])
+}
+
+// read looks which of the states a record is in, in one of two ways.
+func (s store) read(states []session.Record, seen int) (state int, err error) {
+	r := states[0]
+	q := session.Query{Subject: r.Subject, Session: r.Session, Token: "token", Now: s.now, Record: true}
+	status, err := s.Check(s.Context(), q)
+	if err != nil {
+		return seen, err
 	}
+	list, err := s.List(s.Context(), r.Subject, s.now)
+	if err != nil {
+		return seen, err
+	}
+	for _, got := range append([]session.Record{status.Record}, list...) {
+		for state = seen; state < len(states) && !same(states[state], got); {
+			state++
+		}
+		if state == len(states) || len(list) != 1 {
+			return seen, errors.New("Check or List returned no record that there was, or an older one than before")
+		}
+		seen = state
+	}
+	return seen, nil
 }
