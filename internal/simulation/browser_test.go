@@ -82,7 +82,9 @@ func (w *world) keep(h *holder, owner *person, a *answer) (access, refresh *toke
 
 // request is one of the holder's, with its cookies or with the token in a header.
 func (w *world) request(h *holder, method string, t *token, csrf int) *http.Request {
-	r := &http.Request{Method: method, URL: &url.URL{Path: "/"}, Header: http.Header{}, Host: "example.com", Body: http.NoBody}
+	r := &http.Request{
+		Method: method, URL: &url.URL{Path: "/"}, Header: http.Header{}, Host: "example.com", Body: http.NoBody,
+	}
 	if w.plan.settings.cookies {
 		for i, t := range [...]*token{h.accessToken(w.elapsed), h.refreshToken(w.elapsed)} {
 			if t != nil {

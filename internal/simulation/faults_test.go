@@ -31,7 +31,9 @@ const (
 	methods
 )
 
-var methodNames = [methods]string{"Begin", "Check", "Rotate", "End", "RevokeToken", "RevokeSubject", "RevokeAll", "List"}
+var methodNames = [methods]string{
+	"Begin", "Check", "Rotate", "End", "RevokeToken", "RevokeSubject", "RevokeAll", "List",
+}
 
 // effect is what became of a call of the store, in the order of what counts if there were several.
 type effect int

@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -46,7 +47,8 @@ func TestHistories(t *testing.T) {
 	began := time.Now()
 	found := search(first, *histories, itself)
 	if took := time.Since(began); took > time.Second {
-		t.Logf("%d histories in %s, %.0f a second", found.played, took.Round(time.Millisecond), float64(found.played)/took.Seconds())
+		rate := float64(found.played) / took.Seconds()
+		t.Logf("%d histories in %s, %.0f a second", found.played, took.Round(time.Millisecond), rate)
 	}
 	if found.failed != nil {
 		t.Fatalf("seed %d: %s", found.seed, tell(found, itself))
@@ -63,7 +65,8 @@ func TestHistories(t *testing.T) {
 func tell(f finding, plant func(session.Store) session.Store) string {
 	p := newPlan(f.seed)
 	short := shrink(p, plant, f.failed.rule)
-	return f.failed.String() + "\nThe shortest history that fails so, of " + strconv.Itoa(len(short.steps)) + " steps:\n" + story(&short, plant)
+	text := story(&short, plant)
+	return fmt.Sprintf("%s\nThe shortest history that fails so, of %d steps:\n%s", f.failed, len(short.steps), text)
 }
 
 // finding is what a search has come to: the failure of the least seed, if there is one.
@@ -147,6 +150,7 @@ func TestStoresAgree(t *testing.T) {
 	first := rand.Uint64N(1 << 48)
 	for seed := first; seed < first+200; seed++ {
 		p := prompt(seed)
-		require.Equal(t, record(p, func(session.Store) session.Store { return newReference() }), record(p, itself), seed)
+		plain := record(p, func(session.Store) session.Store { return newReference() })
+		require.Equal(t, plain, record(p, itself), seed)
 	}
 }

@@ -88,12 +88,13 @@ func (w *world) required(v view, c *call) bool {
 		return w.certain(v.sess) && (!v.refresh || v.inTurn(c))
 	}
 	known := latest(v.who.maybe, w.model.everyone.maybe)
-	return v.who.going == 0 && w.model.everyone.going == 0 && (known.IsZero() || v.born.After(known)) && !v.born.Before(w.model.start)
+	quiet := v.who.going == 0 && w.model.everyone.going == 0
+	return quiet && (known.IsZero() || v.born.After(known)) && !v.born.Before(w.model.start)
 }
 
 // remembered reports whether no clock has made the store forget what it knows of the token and its session. A call may
-// be on its way for longer than its token lives, and calls that were made later are carried out before. And a token that
-// was made by InSession may live longer than what its session is kept for.
+// be on its way for longer than its token lives, and calls that were made later are carried out before. And a token
+// that was made by InSession may live longer than what its session is kept for.
 func (w *world) remembered(v view) bool {
 	if s := v.sess; s != nil && !s.expires.Add(w.plan.settings.accessTTL+5*time.Minute).After(w.latest) {
 		return false
@@ -101,8 +102,8 @@ func (w *world) remembered(v view) bool {
 	return v.expires.Add(5 * time.Minute).After(w.latest)
 }
 
-// goesOn reports whether nothing but the token's turn can be a reason to refuse it. A store remembers for a while, and for
-// a few sessions, that the call which is repeated has ended one.
+// goesOn reports whether nothing but the token's turn can be a reason to refuse it. A store remembers for a while, and
+// for a few sessions, that the call which is repeated has ended one.
 func (w *world) goesOn(v view, c *call) bool {
 	forgotten := c.repeated && (c.took >= session.Echo || c.others > 3)
 	return v.sess != nil && w.certain(v.sess) && !v.doubtful() && w.remembered(v) && !forgotten
@@ -164,7 +165,8 @@ func (w *world) judge(v view, c *call) (accepted bool) {
 	}
 	switch {
 	case is(c.err, jot.ErrUnavailable):
-		if wrote := max(c.effects[rotate], c.effects[end]); !must && v.sess != nil && (wrote == done || wrote == unsure) {
+		wrote := max(c.effects[rotate], c.effects[end])
+		if !must && v.sess != nil && (wrote == done || wrote == unsure) {
 			v.sess.maybe = true
 		}
 		return false

@@ -130,8 +130,8 @@ func (m *model) began(now time.Time) {
 // certain reports whether the session goes on for sure.
 func (w *world) certain(s *sess) bool { return s.rivals < w.model.limit && w.unended(s) }
 
-// unended reports whether nothing but later logins can have ended the session. A call on its way that presents a refresh
-// token out of turn may have.
+// unended reports whether nothing but later logins can have ended the session. A call on its way that presents a
+// refresh token out of turn may have.
 func (w *world) unended(s *sess) bool {
 	if s.dead != "" || s.maybe || s.ending > 0 || s.who.going > 0 || w.model.everyone.going > 0 {
 		return false
@@ -168,8 +168,9 @@ func (w *world) learn(raw string, who *person) *token {
 	id := c.text("jti")
 	if t.grant = w.model.grants[id]; t.grant == nil {
 		t.grant = &grant{
-			id: id, kind: c.text("type"), who: who, sess: w.model.sessions[c.text("sid")], refresh: c.text("type") == "refresh",
-			born: milliseconds(id), issued: c.time("iat"), expires: c.time("exp"),
+			id: id, kind: c.text("type"), who: who, sess: w.model.sessions[c.text("sid")],
+			refresh: c.text("type") == "refresh",
+			born:    milliseconds(id), issued: c.time("iat"), expires: c.time("exp"),
 		}
 		t.enlist()
 		w.model.grants[id] = t.grant
@@ -293,7 +294,8 @@ func (w *world) evict(c *call, who *person) {
 	for _, s := range who.sessions {
 		later := 0
 		for _, other := range who.sessions {
-			if other.asked > s.begun && (other.begun < c.began || other == begun) && w.certain(other) && other.expires.After(c.hi) {
+			after := other.asked > s.begun && (other.begun < c.began || other == begun)
+			if after && w.certain(other) && other.expires.After(c.hi) {
 				later++
 			}
 		}
@@ -303,8 +305,8 @@ func (w *world) evict(c *call, who *person) {
 	}
 }
 
-// evicted notes that a session is found to have ended, which only later logins can have done. Of those that were entered
-// last as many as may be go on.
+// evicted notes that a session is found to have ended, which only later logins can have done. Of those that were
+// entered last as many as may be go on.
 func (w *world) evicted(s *sess, c *call) {
 	known, kept := 0, 0
 	for _, other := range s.who.sessions {

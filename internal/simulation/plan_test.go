@@ -71,17 +71,20 @@ const (
 )
 
 var verbNames = [verbs]string{
-	"login", "use", "visit", "refresh", "flood", "again", "stay", "look", "logout", "logout everywhere", "new password", "logout of everyone",
-	"revoke a token", "end a session", "list", "step up", "token of no session", "use a token of no session", "link", "use a link",
-	"steal", "wait",
+	login: "login", use: "use", visit: "visit", refresh: "refresh", flood: "flood", again: "again", stay: "stay",
+	look: "look", logout: "logout", logoutUser: "logout everywhere", newPassword: "new password",
+	logoutAll: "logout of everyone", revoke: "revoke a token", endSession: "end a session", list: "list",
+	stepUp: "step up", mint: "token of no session", useLoose: "use a token of no session", link: "link",
+	useLink: "use a link", steal: "steal", wait: "wait",
 }
 
 func (v verb) String() string { return verbNames[v] }
 
 // often is how often a verb is chosen, before a seed prefers some of them.
 var often = [verbs]int{
-	login: 8, use: 10, visit: 8, refresh: 22, flood: 2, again: 5, stay: 2, look: 3, logout: 3, logoutUser: 2, newPassword: 2, logoutAll: 2, revoke: 3,
-	endSession: 2, list: 3, stepUp: 2, mint: 3, useLoose: 4, link: 3, useLink: 6, steal: 6, wait: 16,
+	login: 8, use: 10, visit: 8, refresh: 22, flood: 2, again: 5, stay: 2, look: 3, logout: 3, logoutUser: 2,
+	newPassword: 2, logoutAll: 2, revoke: 3, endSession: 2, list: 3, stepUp: 2, mint: 3, useLoose: 4, link: 3,
+	useLink: 6, steal: 6, wait: 16,
 }
 
 // fault is what happens to one call of the store.
@@ -140,8 +143,8 @@ func newPlan(seed uint64) plan {
 
 func newSettings(random *rand.Rand) settings {
 	s := settings{
-		users: 1 + random.IntN(2), browsers: 1 + random.IntN(3), tabs: 1 + random.IntN(3), thieves: pick(random, 0, 1, 1, 2),
-		shared: random.IntN(3) > 0, cookies: random.IntN(3) == 0,
+		users: 1 + random.IntN(2), browsers: 1 + random.IntN(3), tabs: 1 + random.IntN(3),
+		thieves: pick(random, 0, 1, 1, 2), shared: random.IntN(3) > 0, cookies: random.IntN(3) == 0,
 		accessTTL:  pick(random, 20*time.Second, time.Minute, 5*time.Minute, 10*time.Minute),
 		refreshTTL: pick(random, time.Minute, 5*time.Minute, 20*time.Minute),
 		lossy:      pick(random, 0, 0, 3, 10, 30),

@@ -32,7 +32,10 @@ type counted struct {
 }
 
 func newReference() *reference {
-	return &reference{subjects: map[string]*subject{}, forgets: func(until, now time.Time) bool { return !now.Before(until) }}
+	return &reference{
+		subjects: map[string]*subject{},
+		forgets:  func(until, now time.Time) bool { return !now.Before(until) },
+	}
 }
 
 func (s *reference) Start(now time.Time) {
@@ -53,7 +56,9 @@ func (s *reference) Len() (revoked, sessions int) {
 // subject returns what is kept of a subject, without what has expired.
 func (s *reference) subject(name string, now time.Time) *subject {
 	for _, entry := range s.subjects {
-		entry.sessions = slices.DeleteFunc(entry.sessions, func(r counted) bool { return s.forgets(r.Expires, now) || r.count != s.count })
+		entry.sessions = slices.DeleteFunc(entry.sessions, func(r counted) bool {
+			return s.forgets(r.Expires, now) || r.count != s.count
+		})
 		for key, t := range entry.tokens {
 			if s.forgets(t.Until, now) {
 				delete(entry.tokens, key)

@@ -200,7 +200,8 @@ func (w *world) stepUp(h *holder, s *server) {
 	var raw string
 	var a answer
 	w.make(c, func(ctx context.Context) (err error) {
-		if raw, err = s.CreateAccessToken(ctx, t.who.name, jot.InSession(verified), jot.Fresh()); err == nil && w.plan.settings.cookies {
+		raw, err = s.CreateAccessToken(ctx, t.who.name, jot.InSession(verified), jot.Fresh())
+		if err == nil && w.plan.settings.cookies {
 			err = s.SetCookies(&a, &jot.Pair{AccessToken: raw})
 		}
 		return err
@@ -262,7 +263,8 @@ func (w *world) list(p *person, s *server) {
 			w.count(unlistedDead)
 		}
 		// What its node may have minted last lives no longer than this.
-		if over := known.last.Add(w.plan.settings.refreshTTL + w.plan.settings.accessTTL + session.Echo + 10*time.Minute); c.lo.After(over) && seen[known.id] {
+		over := known.last.Add(w.plan.settings.refreshTTL + w.plan.settings.accessTTL + session.Echo + 10*time.Minute)
+		if c.lo.After(over) && seen[known.id] {
 			w.fail("a session is listed that has expired", known)
 		}
 	}

@@ -94,7 +94,8 @@ func calmDown(p plan, fails func(plan) bool) plan {
 				p = attempt(p, fails, func(q *plan) { q.steps[i].faults[j].steps = 1 })
 			}
 		}
-		for _, gap := range []time.Duration{0, time.Second, p.steps[i].gap.Truncate(time.Second), p.steps[i].gap.Truncate(time.Millisecond)} {
+		had := p.steps[i].gap
+		for _, gap := range []time.Duration{0, time.Second, had.Truncate(time.Second), had.Truncate(time.Millisecond)} {
 			if gap < p.steps[i].gap {
 				p = attempt(p, fails, func(q *plan) { q.steps[i].gap = gap })
 			}
@@ -153,9 +154,11 @@ func story(p *plan, plant func(session.Store) session.Store) string {
 	lines := []string{fmt.Sprintf("tokens live %s, refresh tokens %s, sessions %s; cookies: %t; tabs share them: %t",
 		s.accessTTL, s.refreshTTL, s.sessionTTL, s.cookies, s.shared)}
 	for i, n := range s.nodes {
-		lines = append(lines, fmt.Sprintf("node %d: clock %+.6fs, grace %s, %d sessions", i, n.offset.Seconds(), n.grace, n.limit))
+		lines = append(lines,
+			fmt.Sprintf("node %d: clock %+.6fs, grace %s, %d sessions", i, n.offset.Seconds(), n.grace, n.limit))
 	}
-	if failed, _ := play(p, plant, func(line string) { lines = append(lines, line) }); failed != nil && failed.rule == "panic" {
+	failed, _ := play(p, plant, func(line string) { lines = append(lines, line) })
+	if failed != nil && failed.rule == "panic" {
 		lines = append(lines, failed.String())
 	}
 	return strings.Join(lines, "\n")

@@ -121,10 +121,10 @@ func play(p *plan, plant func(session.Store) session.Store, trace func(string)) 
 }
 
 func (w *world) newServer(index int, n node) *server {
-	s := &server{node: n, index: index}
+	s, set := &server{node: n, index: index}, &w.plan.settings
 	opts := []jot.Option{
-		jot.WithStore(&faulty{w.store, w}), jot.WithAccessTTL(w.plan.settings.accessTTL), jot.WithRefreshTTL(w.plan.settings.refreshTTL),
-		jot.WithSessionTTL(w.plan.settings.sessionTTL), jot.WithRotationGrace(n.grace), jot.WithMaxSessions(n.limit),
+		jot.WithStore(&faulty{w.store, w}), jot.WithRotationGrace(n.grace), jot.WithMaxSessions(n.limit),
+		jot.WithAccessTTL(set.accessTTL), jot.WithRefreshTTL(set.refreshTTL), jot.WithSessionTTL(set.sessionTTL),
 		jot.WithClock(func() time.Time { return w.clock(n.offset) }),
 		jot.WithEventHandler(func(_ context.Context, e jot.Event) { w.happened(e) }),
 		jot.WithErrorHandler(func(rw http.ResponseWriter, _ *http.Request, err error) {
@@ -132,7 +132,7 @@ func (w *world) newServer(index int, n node) *server {
 			rw.WriteHeader(http.StatusTeapot)
 		}),
 	}
-	if w.plan.settings.cookies {
+	if set.cookies {
 		opts = append(opts, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions())
 	}
 	m, err := jot.New(jot.HS256(secret), opts...)
@@ -255,14 +255,18 @@ func (w *world) describe(c *call, at time.Duration) {
 	for _, s := range c.alarms {
 		outcome += ", EventReused of " + s.String()
 	}
-	w.trace(fmt.Sprintf("%s%10s  node %d  %s%s: %s", strings.Repeat("  | ", w.depth), at.Round(time.Microsecond), c.server.index, c, faults, outcome))
+	w.line(at, fmt.Sprintf("node %d  %s%s: %s", c.server.index, c, faults, outcome))
 }
 
 // notef writes another line of it.
 func (w *world) notef(format string, args ...any) {
 	if w.trace != nil {
-		w.trace(fmt.Sprintf("%s%10s  %s", strings.Repeat("  | ", w.depth), w.elapsed.Round(time.Microsecond), fmt.Sprintf(format, args...)))
+		w.line(w.elapsed, fmt.Sprintf(format, args...))
 	}
+}
+
+func (w *world) line(at time.Duration, text string) {
+	w.trace(fmt.Sprintf("%s%10s  %s", strings.Repeat("  | ", w.depth), at.Round(time.Microsecond), text))
 }
 
 // happened hears the managers' events.
@@ -277,6 +281,8 @@ func (w *world) happened(e jot.Event) {
 	default: // it shows in what the call returns
 	}
 }
+
+const hoarded = "the store keeps what nobody needs"
 
 // checkEmpty looks whether there is room when everyone was logged out, and whether everything is forgotten when nothing
 // can be alive any more.
@@ -295,7 +301,7 @@ func (w *world) checkEmpty() {
 		name := "crowd " + strconv.Itoa(i)
 		r := session.Record{Subject: name, Session: name, Current: name, Start: now, Expires: now.Add(time.Hour)}
 		if err := w.store.Begin(w.ctx, r, 1); err != nil {
-			w.fail("the store keeps what nobody needs", "it has no room for", roomOf, "logins after a logout of everyone:", err)
+			w.fail(hoarded, "no room for", roomOf, "logins after a logout of everyone:", err)
 		}
 	}
 	at := epoch.Add(w.elapsed + session.MaxTokenLife + 24*time.Hour)
@@ -306,12 +312,13 @@ func (w *world) checkEmpty() {
 		}
 	}
 	for i := range roomOf { // one mark for each subject
-		if err := w.store.RevokeSubject(w.ctx, "nobody "+strconv.Itoa(i), at, at.Add(session.MaxTokenLife)); err != nil {
-			w.fail("the store keeps what nobody needs", "it has no room for", roomOf, "logouts:", err)
+		name := "nobody " + strconv.Itoa(i)
+		if err := w.store.RevokeSubject(w.ctx, name, at, at.Add(session.MaxTokenLife)); err != nil {
+			w.fail(hoarded, "no room for", roomOf, "logouts:", err)
 		}
 	}
 	if revoked, sessions := held.Len(); revoked != 0 || sessions != 0 {
-		w.fail("the store keeps what nobody needs", revoked, "revoked tokens and", sessions, "sessions after everything has expired")
+		w.fail(hoarded, revoked, "revoked tokens and", sessions, "sessions when everything has expired")
 	}
 	w.count(emptied)
 }
