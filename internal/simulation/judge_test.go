@@ -214,7 +214,7 @@ func (w *world) plausible(v view, c *call, want error) bool {
 // refused learns from a refusal.
 func (w *world) refused(v view, c *call, why string, want error) {
 	w.countRefused(v, why, want)
-	if w.plan.settings.calm && !is(c.err, jot.ErrExpired) {
+	if w.plan.settings.calm && !is(c.err, jot.ErrExpired) && w.remembered(v) {
 		w.fail("an honest client is logged out", v, c.err)
 	}
 	s := v.sess
