@@ -46,6 +46,12 @@ func (w *world) again(h *holder, s *server, arg int) {
 	t := h.refreshToken(w.elapsed)
 	if t != nil && len(t.asks) == 0 && t.parent != nil {
 		t = t.parent.text
+		if w.plan.settings.cookies && h.access != nil && arg%2 == 0 { // or visits with it
+			w.towards(h.access, 4)
+			kept := &jar{access: h.access, refresh: t, csrf: h.csrf}
+			w.visit(&holder{name: h.name + " in another window", who: h.who, jar: kept, steal: h.steal}, s)
+			return
+		}
 	}
 	if t == nil || len(t.asks) == 0 {
 		return
@@ -144,20 +150,21 @@ func (w *world) exchange(
 		pair, set, err = ask(ctx)
 		return err
 	})
-	accepted := w.judge(v, c)
-	// It may have narrowed the session and failed: where it cannot be told, or where the successor has expired already.
-	if accepted || c.effects[rotate] == none || is(c.err, jot.ErrRevoked) || is(c.err, jot.ErrReused) {
-		t.sess.narrowing -= narrows
+	var access, next *token
+	if w.judge(v, c) && w.failure == nil {
+		t.grant.exchanged = true
+		access, next = w.take(h, t.who, pair, set)
 	}
 	// A call that was carried out twice is answered by what it met the second time.
-	if c.effects[rotate] == none || c.err != nil && !is(c.err, jot.ErrUnavailable) && !c.repeated {
+	undone := c.effects[rotate] == none || (is(c.err, jot.ErrRevoked) || is(c.err, jot.ErrReused)) && !c.repeated
+	if next != nil || undone { // else it may have narrowed the session, though nobody has the proof
+		t.sess.narrowing -= narrows
+	}
+	if undone || is(c.err, jot.ErrExpired) && !c.repeated {
 		t.grant.withdraw(c)
 	}
-	if accepted && w.failure == nil {
-		t.grant.exchanged = true
-		if access, next := w.take(h, t.who, pair, set); next != nil {
-			w.succeeded(v, access, next, asked)
-		}
+	if next != nil {
+		w.succeeded(v, access, next, asked)
 	}
 	return c.err
 }
