@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -24,11 +25,11 @@ func race[T any](s store, racers int, call func(racer int) (T, error)) []T {
 	return answers
 }
 
-// together runs f n times at once.
+// together runs f n times at once, in an order of its own each time: a scheduler with one processor has a fixed one.
 func together(n int, f func(i int)) {
 	start := make(chan struct{})
 	var group sync.WaitGroup
-	for i := range n {
+	for _, i := range rand.Perm(n) {
 		group.Go(func() {
 			<-start
 			f(i)
