@@ -103,9 +103,9 @@ func (w *world) remembered(v view) bool {
 }
 
 // goesOn reports whether nothing but the token's turn can be a reason to refuse it. A store remembers for a while, and
-// for a few sessions, that the call which is repeated has ended one.
+// for a few sessions, that the call which is repeated has ended one; whose clock is ahead counts.
 func (w *world) goesOn(v view, c *call) bool {
-	forgotten := c.repeated && (c.took >= session.Echo || c.others > 3)
+	forgotten := c.repeated && (w.latest.Sub(c.lo) >= session.Echo || c.others > 3)
 	return v.sess != nil && w.certain(v.sess) && !v.doubtful() && w.remembered(v) && !forgotten
 }
 

@@ -15,6 +15,7 @@ type reference struct {
 	started  bool
 	mark     time.Time // of all
 	count    int       // how often everyone was logged out
+	latest   time.Time // that any caller's clock has said
 	forgets  func(until, now time.Time) bool
 }
 
@@ -44,9 +45,10 @@ func (s *reference) Start(now time.Time) {
 	}
 }
 
-// Len counts after everything that has expired by the latest clock is forgotten.
+// Len counts what has not expired by the latest clock.
 func (s *reference) Len() (revoked, sessions int) {
-	for _, entry := range s.subjects {
+	for name := range s.subjects {
+		entry := s.subject(name, s.latest)
 		revoked += len(entry.tokens)
 		sessions += len(entry.sessions)
 	}
@@ -55,23 +57,22 @@ func (s *reference) Len() (revoked, sessions int) {
 
 // subject returns what is kept of a subject, without what has expired.
 func (s *reference) subject(name string, now time.Time) *subject {
-	for _, entry := range s.subjects {
-		entry.sessions = slices.DeleteFunc(entry.sessions, func(r counted) bool {
-			return s.forgets(r.Expires, now) || r.count != s.count
-		})
-		for key, t := range entry.tokens {
-			if s.forgets(t.Until, now) {
-				delete(entry.tokens, key)
-			}
-		}
-		if s.forgets(entry.until, now) {
-			entry.mark = time.Time{}
-		}
-	}
+	s.latest = latest(s.latest, now)
 	entry := s.subjects[name]
 	if entry == nil {
 		entry = &subject{tokens: map[string]session.Revocation{}}
 		s.subjects[name] = entry
+	}
+	entry.sessions = slices.DeleteFunc(entry.sessions, func(r counted) bool {
+		return s.forgets(r.Expires, now) || r.count != s.count
+	})
+	for key, t := range entry.tokens {
+		if s.forgets(t.Until, now) {
+			delete(entry.tokens, key)
+		}
+	}
+	if s.forgets(entry.until, now) {
+		entry.mark = time.Time{}
 	}
 	return entry
 }

@@ -71,7 +71,6 @@ type call struct {
 	frame        *frame
 	server       *server
 	began, ended int
-	took         time.Duration
 	others       int       // steps that were played meanwhile
 	lo, hi       time.Time // what the server's clock said during it, in whole milliseconds
 	effects      [methods]effect
@@ -207,7 +206,7 @@ func (w *world) make(c *call, f func(ctx context.Context) error) {
 		c.err = err
 	}
 	w.top = c.outer
-	c.ended, c.took, c.others = w.tick(), w.elapsed-at, w.played-played
+	c.ended, c.others = w.tick(), w.played-played
 	if w.trace != nil {
 		w.describe(c, at)
 	}
