@@ -29,7 +29,7 @@ func race[T any](s store, racers int, call func(racer int) (T, error)) []T {
 func together(n int, f func(i int)) {
 	start := make(chan struct{})
 	var group sync.WaitGroup
-	for _, i := range rand.Perm(n) {
+	for _, i := range rand.Perm(n) { //nolint:gosec // nothing secret about an order
 		group.Go(func() {
 			<-start
 			f(i)
