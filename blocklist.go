@@ -3,9 +3,15 @@ package jot
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
+	"github.com/go-jot/jot/internal/uuid7"
 	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/session"
 )
@@ -25,29 +31,25 @@ type Blocklist interface {
 	Revoked(ctx context.Context, ids ...string) (bool, error)
 }
 
-// ledger is where a manager looks up, and writes, what outlives a request: a store, or a blocklist, or neither. It
-// knows their keys. What it returns are facts, and the errors of the store as they are.
+// ledger is where a manager looks up, and writes, what outlives a request: a store, or a blocklist, or neither, and
+// the application's own callback. It alone calls them, and knows their keys, deadlines and failures.
 type ledger struct {
-	store     session.Store
-	blocklist Blocklist
+	store       session.Store
+	blocklist   Blocklist
+	inBlocklist func(context.Context, *Token) (bool, error)
 	// issuer is written into our tokens. Sessions of another's are none of ours. Empty, all tokens count as ours.
 	issuer string
 	// endless says that some tokens never expire.
-	endless bool
+	endless     bool
+	grace       time.Duration
+	sessionTTL  time.Duration
+	maxSessions int
 }
 
-// any reports whether there is anything to ask.
-func (l *ledger) any() bool { return l.store != nil || l.blocklist != nil }
+// remembers reports whether there is anything to write to.
+func (l *ledger) remembers() bool { return l.store != nil || l.blocklist != nil }
 
-// finding is what the ledger knows of a token.
-type finding struct {
-	// sentinel says what speaks against it, and cause why; neither if nothing does.
-	sentinel, cause error
-	// session is the record of a refresh token's session.
-	session session.Record
-}
-
-// The causes of a finding, for the operator.
+// The causes of a refusal, for the operator.
 var (
 	errUnknownSession = errors.New(
 		"the store knows no such session: it has ended, or the store is new, or the memory of another process")
@@ -55,24 +57,41 @@ var (
 		"it was revoked or used up, or it was issued before its user or everyone was logged out, or before the store was made")
 	errTooOld = errors.New(
 		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
+	errNoID = errors.New("without a jti it cannot be revoked or used up")
+	errUsed = errors.New("it has been used")
 )
 
 // margin is how long what was revoked is remembered beyond the end of a token: any node may grant the greatest leeway
 // there is, and clocks may be as far apart again.
 const margin = 2 * maxLeeway
 
-// check asks about a token.
-func (l *ledger) check(ctx context.Context, t *Token, now time.Time, grace time.Duration) (finding, error) {
-	switch {
-	case l.store != nil:
-		return l.checkStore(ctx, t, now, grace)
-	case l.blocklist != nil:
-		return l.checkBlocklist(ctx, t)
+// unanswered is the reason when a store could not tell.
+func unanswered(err error) *reason {
+	if err == nil {
+		return nil
 	}
-	return finding{}, nil
+	return &reason{sentinel: ErrUnavailable, cause: err, store: true}
 }
 
-func (l *ledger) checkBlocklist(ctx context.Context, t *Token) (finding, error) {
+// check asks whether a token was revoked: the callback, then the store or the blocklist. The record is that of a
+// refresh token's session.
+func (l *ledger) check(ctx context.Context, t *Token, now time.Time) (r session.Record, why *reason) {
+	if l.inBlocklist != nil {
+		revoked, err := l.inBlocklist(ctx, t)
+		if why := verdict(!revoked, ErrRevoked, err); why != nil {
+			return r, why
+		}
+	}
+	switch {
+	case l.store != nil:
+		return l.checkStore(ctx, t, now)
+	case l.blocklist != nil:
+		return r, l.checkBlocklist(ctx, t)
+	}
+	return r, nil
+}
+
+func (l *ledger) checkBlocklist(ctx context.Context, t *Token) *reason {
 	ids := make([]string, 0, 2)
 	if t.ID != "" {
 		ids = append(ids, blockKey(kindToken, t.ID))
@@ -81,20 +100,23 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) (finding, error) 
 		ids = append(ids, blockKey(kindSession, t.SessionID))
 	}
 	if len(ids) == 0 {
-		return finding{}, nil
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	revoked, err := l.blocklist.Revoked(ctx, ids...)
-	if err == nil && revoked {
-		return finding{sentinel: ErrRevoked}, nil
+	switch {
+	case err != nil:
+		return unanswered(err)
+	case revoked:
+		return &reason{sentinel: ErrRevoked}
 	}
-	return finding{}, err
+	return nil
 }
 
 // checkStore asks the store about the token, its session, its subject and everyone. A refresh token is asked for its
 // turn as well, whether or not the handler rotates: one that was exchanged before is somebody else's.
-func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time, grace time.Duration) (finding, error) {
+func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time) (r session.Record, why *reason) {
 	q := session.Query{
 		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Issued: issued(t), Expires: t.ExpiresAt,
 		Now: millisecond(now),
@@ -103,95 +125,167 @@ func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time, grace 
 	if ours {
 		q.Session, q.Record = t.SessionID, t.Type == typeRefresh
 	} else if !t.ExpiresAt.IsZero() && now.Sub(q.Issued) > session.MaxTokenLife {
-		return finding{sentinel: ErrRevoked, cause: errTooOld}, nil
+		return r, &reason{sentinel: ErrRevoked, cause: errTooOld}
 	}
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	status, err := l.store.Check(ctx, q)
 	switch {
 	case err != nil:
-		return finding{}, err
+		return r, unanswered(err)
 	case status.Revoked && !ours:
-		return finding{sentinel: ErrRevoked, cause: errOld}, nil
+		return r, &reason{sentinel: ErrRevoked, cause: errOld}
 	case status.Revoked:
-		return finding{sentinel: ErrRevoked}, nil
+		return r, &reason{sentinel: ErrRevoked}
 	case status.Ended:
-		return finding{sentinel: ErrRevoked, cause: errUnknownSession}, nil
+		return r, &reason{sentinel: ErrRevoked, cause: errUnknownSession}
 	case !q.Record:
-		return finding{}, nil
+		return r, nil
 	}
-	turn, _ := session.Rotation{Presented: t.ID, Now: q.Now, Grace: grace}.Apply(status.Record, false)
+	turn, _ := session.Rotation{Presented: t.ID, Now: q.Now, Grace: l.grace}.Apply(status.Record, false)
 	switch turn.Outcome {
 	case session.Rotated, session.Replayed, session.Rewound:
-		return finding{session: status.Record}, nil
+		return status.Record, nil
 	case session.Reused:
-		return finding{sentinel: ErrReused}, nil
+		return r, &reason{sentinel: ErrReused, theft: true}
 	case session.Unknown, session.Revoked:
 	}
-	return finding{sentinel: ErrRevoked, cause: errUnknownSession}, nil
+	return r, &reason{sentinel: ErrRevoked, cause: errUnknownSession}
 }
 
 // owns reports whether the token's session is one that the store must know: ours, and by its form one that we begin.
 func (l *ledger) owns(t *Token) bool {
-	_, ok := bornAt(t.SessionID)
+	_, ok := uuid7.Time(t.SessionID)
 	return ok && (l.issuer == "" || t.Issuer == l.issuer)
+}
+
+// vouches says why a token cannot join the session of t.
+func (l *ledger) vouches(t *Token) error {
+	switch {
+	case t.SessionID == "":
+		return errors.New("the token belongs to no session")
+	case l.store != nil && !l.owns(t):
+		return errors.New("the session is another issuer's")
+	case l.store != nil && !t.checked:
+		return errors.New(
+			"nobody has asked whether the session goes on: take the token of a route without InsecureSkipRevocation")
+	}
+	return nil
+}
+
+// rotates says why a refresh token cannot be exchanged for one with these scopes.
+func (l *ledger) rotates(t *Token, scopes []string) *reason {
+	if _, ok := uuid7.Time(t.ID); !ok || !l.owns(t) {
+		return invalid(errNoRotation)
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(t.claimed, scope) {
+			return &reason{sentinel: ErrInsufficientScope, cause: errNoMore, scopes: slices.Clone(scopes)}
+		}
+	}
+	return nil
 }
 
 // issued is when a token was made, as exactly as it says; zero if it does not.
 func issued(t *Token) time.Time {
-	if at, ok := bornAt(t.ID); ok {
+	if at, ok := uuid7.Time(t.ID); ok {
 		return at
 	}
 	return t.issued
 }
 
-// begin enters a session.
-func (l *ledger) begin(ctx context.Context, subject string, r session.Record, limit int) error {
+// begin enters the session of a login, if there is a store.
+func (l *ledger) begin(ctx context.Context, subject string, r session.Record) *reason {
+	if l.store == nil {
+		return nil
+	}
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	r.Subject, r.Start = l.subjectKey(subject), millisecond(r.Start)
-	return l.store.Begin(ctx, r, limit)
+	return unanswered(l.store.Begin(ctx, r, l.maxSessions))
 }
 
 // rotate presents a refresh token; r says what is to come.
-func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, error) {
+func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, *reason) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	r.Subject, r.Session, r.Presented, r.Token = l.subjectKey(t.Subject), t.SessionID, t.ID, tokenKey(t.ID)
-	r.Now = millisecond(r.Now)
-	return l.store.Rotate(ctx, r)
+	r.Now, r.Grace = millisecond(r.Now), l.grace
+	result, err := l.store.Rotate(ctx, r)
+	if err != nil {
+		return result, unanswered(err)
+	}
+	switch result.Outcome {
+	case session.Rotated, session.Replayed, session.Rewound:
+		if _, ok := uuid7.Time(result.Current); !ok {
+			return result, unanswered(errors.New("the store returned no token id"))
+		}
+		return result, nil
+	case session.Reused: // the store has ended the session
+		return result, &reason{sentinel: ErrReused, ended: true}
+	case session.Revoked:
+		return result, &reason{sentinel: ErrRevoked}
+	case session.Unknown:
+		return result, &reason{sentinel: ErrRevoked, cause: errUnknownSession}
+	}
+	return result, unanswered(fmt.Errorf("the store returned the outcome %d", result.Outcome))
 }
 
-// revoke revokes one token; first says that nobody had before.
-func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) (first bool, err error) {
+// revoke revokes one token.
+func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) *reason {
+	_, why := l.enter(ctx, t, now)
+	return why
+}
+
+// use revokes one token that nobody has revoked before.
+func (l *ledger) use(ctx context.Context, t *Token, now time.Time) *reason {
+	first, why := l.enter(ctx, t, now)
+	if why == nil && !first {
+		return &reason{sentinel: ErrRevoked, cause: errUsed}
+	}
+	return why
+}
+
+// enter writes down that a token was revoked; first says that nobody had before.
+func (l *ledger) enter(ctx context.Context, t *Token, now time.Time) (first bool, why *reason) {
+	if t.ID == "" {
+		return false, &reason{sentinel: ErrInvalid, cause: errNoID}
+	}
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	until := instant(wire.MaxDate) // only a profile takes tokens that never expire
 	if !t.ExpiresAt.IsZero() {
 		until = t.ExpiresAt.Add(margin)
 	}
-	if l.store == nil {
-		return l.blocklist.Revoke(ctx, blockKey(kindToken, t.ID), until)
+	var err error
+	if l.store != nil {
+		first, err = l.store.RevokeToken(ctx, session.Revocation{
+			Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Call: rand.Text(), Now: millisecond(now), Until: until,
+		})
+	} else {
+		first, err = l.blocklist.Revoke(ctx, blockKey(kindToken, t.ID), until)
 	}
-	return l.store.RevokeToken(ctx, session.Revocation{
-		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Call: rand.Text(), Now: millisecond(now), Until: until,
-	})
+	return first, unanswered(err)
 }
 
 // end ends a session of ours; ended says that it had not ended before.
-func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (ended bool, err error) {
+func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (ended bool, why *reason) {
+	if _, ok := uuid7.Time(id); !ok {
+		return false, nil
+	}
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	return l.store.End(ctx, session.Ending{
+	ended, err := l.store.End(ctx, session.Ending{
 		Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now),
 	})
+	return ended, unanswered(err)
 }
 
 // block ends the session of t, where there is a blocklist alone, for as long as a session lasts from now.
-func (l *ledger) block(ctx context.Context, t *Token, now time.Time, sessionTTL time.Duration) error {
+func (l *ledger) block(ctx context.Context, t *Token, now time.Time) *reason {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	until := now.Add(sessionTTL)
+	until := now.Add(l.sessionTTL)
 	if t.ExpiresAt.After(until) { // of a manager whose sessions last longer
 		until = t.ExpiresAt
 	}
@@ -200,29 +294,30 @@ func (l *ledger) block(ctx context.Context, t *Token, now time.Time, sessionTTL 
 		until = instant(wire.MaxDate)
 	}
 	_, err := l.blocklist.Revoke(ctx, blockKey(kindSession, t.SessionID), until)
-	return err
+	return unanswered(err)
 }
 
-func (l *ledger) revokeSubject(ctx context.Context, subject string, now time.Time) error {
+func (l *ledger) revokeSubject(ctx context.Context, subject string, now time.Time) *reason {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	until := now.Add(session.MaxTokenLife + margin)
 	if l.endless {
 		until = instant(wire.MaxDate)
 	}
-	return l.store.RevokeSubject(ctx, l.subjectKey(subject), millisecond(now), millisecond(until))
+	return unanswered(l.store.RevokeSubject(ctx, l.subjectKey(subject), millisecond(now), millisecond(until)))
 }
 
-func (l *ledger) revokeAll(ctx context.Context, now time.Time) error {
+func (l *ledger) revokeAll(ctx context.Context, now time.Time) *reason {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	return l.store.RevokeAll(ctx, millisecond(now))
+	return unanswered(l.store.RevokeAll(ctx, millisecond(now)))
 }
 
-func (l *ledger) list(ctx context.Context, subject string, now time.Time) ([]session.Record, error) {
+func (l *ledger) list(ctx context.Context, subject string, now time.Time) ([]session.Record, *reason) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	return l.store.List(ctx, l.subjectKey(subject), millisecond(now))
+	records, err := l.store.List(ctx, l.subjectKey(subject), millisecond(now))
+	return records, unanswered(err)
 }
 
 // storeTimeout bounds one call of a store: a request waits no longer for it, it is answered by 503.
@@ -238,3 +333,33 @@ func (l *ledger) deadline(ctx context.Context) (context.Context, context.CancelF
 
 // millisecond cuts an instant to what stores count in.
 func millisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
+
+// The kinds of ids in a blocklist.
+const (
+	kindToken   = "j:"
+	kindSession = "s:"
+)
+
+// blockKey returns the key under which a blocklist knows an id, of a token or a session. Only ids of the form we make
+// are kept as they are: others may have any length and any bytes. No id has no key.
+func blockKey(kind, id string) string {
+	if id == "" || uuid7.Canonical(id) {
+		return kind + id
+	}
+	return kind + digest(id)
+}
+
+// subjectKey returns the key under which a store knows a subject: a hash, because subjects are personal data and may
+// hold any bytes. The length keeps issuer and subject apart.
+func (l *ledger) subjectKey(subject string) string {
+	return digest(strconv.Itoa(len(l.issuer)) + ":" + l.issuer + subject)
+}
+
+// tokenKey returns the key under which a store knows a token.
+func tokenKey(id string) string { return blockKey("", id) }
+
+// digest returns 132 bits of a hash, as text.
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:22]
+}

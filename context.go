@@ -7,23 +7,25 @@ type contextKey struct{}
 // contextValue is what a guard leaves for the handler.
 type contextValue struct {
 	token   *Token
-	raw     string        // the credential's text, so that a nested guard knows it again
+	raw     string // the credential's text, by which a guard further in knows it again
+	asked   asked
 	outer   *contextValue // what a guard further out left
 	renewal *renewal      // nil unless it was tried
 }
 
-func newContext(ctx context.Context, t *Token, raw string, renewal *renewal) context.Context {
-	outer, _ := ctx.Value(contextKey{}).(*contextValue)
-	return context.WithValue(ctx, contextKey{}, &contextValue{t, raw, outer, renewal})
-}
-
-// NewContext returns a context that carries t, for tests and for adapters to other frameworks; [Manager.Required]
-// does it by itself. A nil t, which [Manager.VerifyRequest] returns for an anonymous request, leaves ctx as it is.
+// NewContext returns a context that carries t, for tests and for what [Manager.Verify] returns; a [Guard] does it by
+// itself. A nil t leaves ctx as it is.
 func NewContext(ctx context.Context, t *Token) context.Context {
 	if t == nil {
 		return ctx
 	}
-	return newContext(ctx, t, "", nil)
+	return withValue(ctx, &contextValue{token: t})
+}
+
+// withValue returns a context that carries v, within what guards further out left.
+func withValue(ctx context.Context, v *contextValue) context.Context {
+	v.outer, _ = ctx.Value(contextKey{}).(*contextValue)
+	return context.WithValue(ctx, contextKey{}, v)
 }
 
 // FromContext returns the token that the innermost guard verified. ok is false on a route without a guard and for an
@@ -37,17 +39,17 @@ func FromContext(ctx context.Context) (t *Token, ok bool) {
 
 // FromContext returns the token that a guard of this manager verified, where a process has several managers.
 func (m *Manager) FromContext(ctx context.Context) (t *Token, ok bool) {
-	if v := m.find(ctx); v != nil {
+	if v := found(ctx, m.origin); v != nil {
 		return v.token, true
 	}
 	return nil, false
 }
 
-// find returns what the innermost guard of this manager left, nil if there is none.
-func (m *Manager) find(ctx context.Context) *contextValue {
+// found returns what the innermost guard of a manager left, nil if there is none.
+func found(ctx context.Context, by *origin) *contextValue {
 	v, _ := ctx.Value(contextKey{}).(*contextValue)
 	for ; v != nil; v = v.outer {
-		if v.token.manager == m {
+		if v.token.origin == by {
 			return v
 		}
 	}

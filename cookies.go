@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-jot/jot/internal/credential"
+	"github.com/go-jot/jot/internal/wire"
 )
 
 // CookieConfig says how tokens travel in cookies, for [WithCookies]. The zero value is what a browser application on
@@ -43,18 +45,11 @@ type CookieConfig struct {
 	Former []FormerCookie
 }
 
-// WithCookies takes tokens from cookies, and protects them from other origins' pages: see [CookieConfig]. Tokens
-// carry a CSRF value then, which every request that changes something has to repeat in a header. [Manager.WritePair]
-// sets the cookies and answers with the CSRF values, unless [WithLocations] names [InHeader] as well.
-func WithCookies(cookies CookieConfig) Option {
-	settled := cookies.settle()
-	settled.Former = slices.Clone(cookies.Former)
-	return managerOption(func(c *config) {
-		if err := settled.check(); err != nil {
-			c.errs = append(c.errs, err)
-		}
-		set("WithCookies", "", func(c *config) { c.cookies = settled }).applyManager(c)
-	})
+// jar knows how tokens travel in cookies, and how they are protected there.
+type jar struct {
+	cookies    *CookieConfig // nil without any
+	protection *http.CrossOriginProtection
+	profile    *wire.CSRF
 }
 
 // FormerCookie names a cookie that is no longer used. Path is "/" unless set.
@@ -126,7 +121,7 @@ func (c *CookieConfig) check() error {
 	seen := map[string]bool{}
 	for i, name := range c.names() {
 		prefix := prefixOf(*name)
-		wrong(!isName(withoutPrefix(*name)) || !isName(*name), "%q is no name for a cookie", *name)
+		wrong(!credential.IsName(withoutPrefix(*name)) || !credential.IsName(*name), "%q is no name for a cookie", *name)
 		wrong(seen[*name], "two cookies have the name %q", *name)
 		wrong(strings.HasPrefix(prefix, "__Host-") && c.Domain != "", "a cookie of the name %q has no Domain", *name)
 		wrong(strings.HasPrefix(prefix, "__Host-") && i == 1 && c.RefreshPath != "/", `a cookie of the name %q has the Path "/"`, *name)
@@ -138,11 +133,11 @@ func (c *CookieConfig) check() error {
 	for _, s := range []http.SameSite{c.SameSite, c.RefreshSameSite} {
 		wrong(s < http.SameSiteLaxMode || s > http.SameSiteNoneMode, "SameSite %d is not Lax, Strict or None", s)
 	}
-	wrong(!isName(c.CSRFHeader), "%q is no name for a header", c.CSRFHeader)
+	wrong(!credential.IsName(c.CSRFHeader), "%q is no name for a header", c.CSRFHeader)
 	wrong(!isDomain(c.Domain), "%q is no domain", c.Domain)
 	wrong(!isPath(c.RefreshPath), "%q is no path", c.RefreshPath)
 	for _, f := range c.Former {
-		wrong(!isName(f.Name) || !isDomain(f.Domain) || f.Path != "" && !isPath(f.Path), "the former cookie %q cannot have been one", f.Name)
+		wrong(!credential.IsName(f.Name) || !isDomain(f.Domain) || f.Path != "" && !isPath(f.Path), "the former cookie %q cannot have been one", f.Name)
 		wrong(seen[f.Name] && f.Domain == c.Domain && (f.Path == "" || f.Path == "/"), "the former cookie %q is one that is set now", f.Name)
 	}
 	return errors.Join(errs...)
@@ -156,22 +151,6 @@ func isDomain(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}) && !strings.Contains(s, "..") && !strings.HasSuffix(s, ".")
-}
-
-// credential finds the token's cookie.
-func (c *CookieConfig) credential(r *http.Request, refresh bool) (raw string, err error) {
-	name := c.AccessName
-	if refresh {
-		name = c.RefreshName
-	}
-	found := r.CookiesNamed(name)
-	switch {
-	case len(found) == 0:
-		return "", nil
-	case len(found) > 1:
-		return "", errCookies // one of them may be an attacker's, and which comes first is up to the browser
-	}
-	return found[0].Value, nil
 }
 
 // cookie makes one of the four, by its place among the names. Of a token that has ended it clears the cookie.
@@ -193,9 +172,12 @@ func (c *CookieConfig) cookie(i int, value string, life time.Duration) *http.Coo
 	return cookie
 }
 
-// put adds cookies to an answer, in place of any of the same name that it has already.
+// put adds cookies to an answer, in place of any of the same name that it has already, and keeps it out of caches.
 func put(w http.ResponseWriter, cookies []*http.Cookie) {
 	h := w.Header()
+	if !strings.Contains(h.Get("Cache-Control"), "no-store") {
+		h.Set("Cache-Control", "no-store")
+	}
 	for _, cookie := range cookies {
 		kept := h["Set-Cookie"][:0]
 		for _, line := range h["Set-Cookie"] {
@@ -208,105 +190,57 @@ func put(w http.ResponseWriter, cookies []*http.Cookie) {
 	}
 }
 
-// SetCookies sets the cookies of a pair's tokens, and those of their CSRF values: the answer to a log-in from a
-// browser. A pair with an access token only sets that one's. Nothing is set when its error is not nil: a token that
-// is not this manager's, or one too large for a cookie (4096 bytes with the name), which says that claims belong into
-// a database. Without [WithCookies] the error wraps [errors.ErrUnsupported].
-//
-// Answer with [Pair.CSRFToken] as well where scripts cannot read the cookies, because they run on another host.
-func (m *Manager) SetCookies(w http.ResponseWriter, pair *Pair) error {
-	if m.cookies == nil {
-		return unsupported("SetCookies", "WithCookies")
-	}
-	if pair == nil || pair.AccessToken == "" && pair.RefreshToken == "" {
-		return errors.New("jot: SetCookies: the pair is empty")
-	}
-	cookies := m.formerCookies()
-	for i, raw := range [...]string{pair.AccessToken, pair.RefreshToken} {
-		if raw == "" {
-			continue
+// set makes the cookies of tokens, and clears former ones; none if one of the tokens is too large.
+func (c *CookieConfig) set(tokens []minted, now time.Time) ([]*http.Cookie, error) {
+	cookies := c.former()
+	for _, t := range tokens {
+		if err := c.fits(t); err != nil {
+			return nil, err
 		}
-		more, err := m.cookiesOf(raw, [...]string{typeAccess, typeRefresh}[i], i)
-		if err != nil {
-			return err
+		life := instant(t.expires).Sub(now.Truncate(time.Second))
+		cookies = append(cookies, c.cookie(t.which(), t.raw, life))
+		if t.csrf != "" {
+			cookies = append(cookies, c.cookie(t.which()+2, t.csrf, life))
 		}
-		cookies = append(cookies, more...)
 	}
-	put(w, cookies)
-	return nil
+	return cookies, nil
 }
 
-// SetAccessCookie sets the cookies of an access token alone, as [Manager.SetCookies] does those of a pair.
-func (m *Manager) SetAccessCookie(w http.ResponseWriter, raw string) error {
-	return m.SetCookies(w, &Pair{AccessToken: raw})
-}
-
-// SetRefreshCookie sets the cookies of a refresh token alone, as [Manager.SetCookies] does those of a pair.
-func (m *Manager) SetRefreshCookie(w http.ResponseWriter, raw string) error {
-	return m.SetCookies(w, &Pair{RefreshToken: raw})
-}
-
-// cookiesOf makes the two cookies of a token.
-func (m *Manager) cookiesOf(raw, typ string, i int) ([]*http.Cookie, error) {
-	t, err := m.read(raw)
-	if err != nil {
-		return nil, fmt.Errorf("jot: not a token of this Manager's: %w", err)
+// which is the place of the token's cookie among the names.
+func (t minted) which() int {
+	if t.typ == typeRefresh {
+		return 1
 	}
-	if t.Type != typ {
-		return nil, fmt.Errorf("jot: not the cookie for a token of the type %q", t.Type)
-	}
-	life := t.ExpiresAt.Sub(m.now().Truncate(time.Second))
-	cookies := []*http.Cookie{m.cookies.cookie(i, raw, life)}
-	if t.csrf != "" {
-		cookies = append(cookies, m.cookies.cookie(i+2, t.csrf, life))
-	}
-	return cookies, m.cookies.fits(i, raw)
+	return 0
 }
 
 // fits reports whether a token is small enough for its cookie.
-func (c *CookieConfig) fits(i int, raw string) error {
-	name := *c.names()[i]
-	if size := len(name) + len(raw); size > maxCookie {
-		return fmt.Errorf("%w: the cookie %s would have %d bytes, browsers keep %d", ErrTooLarge, name, size, maxCookie)
+func (c *CookieConfig) fits(t minted) error {
+	name := *c.names()[t.which()]
+	if size := len(name) + len(t.raw); size > maxCookie {
+		return fmt.Errorf("%w: the cookie %s would have %d bytes, browsers keep %d", ErrTokenTooLarge, name, size, maxCookie)
 	}
 	return nil
 }
 
-// byCookie reports whether tokens travel in cookies and in no header.
-func (m *Manager) byCookie() bool {
-	return m.cookies != nil && !slices.Contains(m.places.order, InHeader)
+// clear makes what removes all cookies.
+func (c *CookieConfig) clear() []*http.Cookie {
+	cookies := c.former()
+	for i := range c.names() {
+		cookies = append(cookies, c.cookie(i, "", 0))
+	}
+	return cookies
 }
 
-// fits reports whether both tokens of a pair are small enough for their cookies, if they go there. What is too large
-// is found before a session begins, or a refresh token is used up, for nothing.
-func (m *Manager) fits(pair *Pair, at Location) error {
-	if at != InCookie && !m.byCookie() {
-		return nil
-	}
-	return errors.Join(m.cookies.fits(0, pair.AccessToken), m.cookies.fits(1, pair.RefreshToken))
-}
-
-// UnsetCookies clears all cookies that [Manager.SetCookies] may have set, those of [CookieConfig].Former too. It ends
-// no session: [Manager.LogoutHandler] does both. Without [WithCookies] it does nothing.
-func (m *Manager) UnsetCookies(w http.ResponseWriter) {
-	if m.cookies == nil {
-		return
-	}
-	cookies := m.formerCookies()
-	for i := range m.cookies.names() {
-		cookies = append(cookies, m.cookies.cookie(i, "", 0))
-	}
-	put(w, cookies)
-}
-
-func (m *Manager) formerCookies() (cookies []*http.Cookie) {
-	for _, f := range m.cookies.Former {
+func (c *CookieConfig) former() (cookies []*http.Cookie) {
+	for _, f := range c.Former {
 		path := f.Path
 		if path == "" {
 			path = "/"
 		}
 		cookies = append(cookies, &http.Cookie{ //nolint:gosec // it goes
-			Name: f.Name, Path: path, Domain: f.Domain, MaxAge: -1, Expires: time.Unix(1, 0), Secure: !m.cookies.Insecure, HttpOnly: true,
+			Name: f.Name, Path: path, Domain: f.Domain, MaxAge: -1, Expires: time.Unix(1, 0), Secure: !c.Insecure,
+			HttpOnly: true,
 		})
 	}
 	return cookies

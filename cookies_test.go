@@ -153,7 +153,7 @@ func TestSetCookiesRefuses(t *testing.T) {
 		w := httptest.NewRecorder()
 		err := m.SetCookies(w, p)
 		if err != nil {
-			require.ErrorIs(t, err, jot.ErrTooLarge)
+			require.ErrorIs(t, err, jot.ErrTokenTooLarge)
 			require.Empty(t, lines(w), "nothing is set by halves")
 			continue
 		}
@@ -173,9 +173,9 @@ func TestSetCookiesRefuses(t *testing.T) {
 		require.Error(t, m.SetCookies(w, bad))
 		require.Empty(t, lines(w))
 	}
-	require.NoError(t, m.SetAccessCookie(w, p.AccessToken))
+	require.NoError(t, m.SetCookies(w, &jot.Pair{AccessToken: p.AccessToken}))
 	require.Len(t, lines(w), 2)
-	require.NoError(t, m.SetRefreshCookie(w, p.RefreshToken))
+	require.NoError(t, m.SetCookies(w, &jot.Pair{RefreshToken: p.RefreshToken}))
 	require.Len(t, lines(w), 4)
 
 	without := newManager(t)
@@ -394,7 +394,7 @@ func TestHeaderCredentialsKnowNoCSRF(t *testing.T) {
 
 func TestCookieGuard(t *testing.T) {
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
-	login := func(r *http.Request) *answer { return send(m.CookieGuard, r) }
+	login := func(r *http.Request) *answer { return send(m.CrossOriginGuard, r) }
 	b := newBrowser(t)
 	require.True(t, login(b.request("POST", "/login")).called)
 	r := b.request("POST", "/login")
@@ -543,7 +543,7 @@ func TestTooLargeForACookie(t *testing.T) {
 	cookies := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithStore(store))
 	large := jot.Claim("x", strings.Repeat("x", 4000))
 	_, err := cookies.CreatePair(ctx, "alice", large)
-	require.ErrorIs(t, err, jot.ErrTooLarge)
+	require.ErrorIs(t, err, jot.ErrTokenTooLarge)
 	_, sessions := store.Len()
 	require.Zero(t, sessions)
 

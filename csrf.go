@@ -3,12 +3,13 @@ package jot
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/go-jot/jot/internal/credential"
 )
 
 // The causes of ErrCSRF, for the operator.
@@ -16,17 +17,6 @@ var (
 	errCSRFMissing  = errors.New("the request does not repeat the CSRF value")
 	errCSRFMismatch = errors.New("the CSRF value is not the token's")
 )
-
-// WithCrossOriginProtection sets the rule by which requests with cookies are refused when another origin's page sent
-// them: a zero [http.CrossOriginProtection] unless set. Add to it the origins that may, such as
-// https://app.example.com for an API of another host.
-func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
-	wrong := ""
-	if p == nil {
-		wrong = "it is nil"
-	}
-	return set("WithCrossOriginProtection", wrong, func(c *config) { c.protection = p })
-}
 
 // newCSRF returns the CSRF value of a session: 128 random bits.
 func newCSRF() string {
@@ -36,7 +26,7 @@ func newCSRF() string {
 }
 
 // accessCSRF returns the CSRF value of a session's access tokens. It follows from the refresh token's, so that the
-// forms of other tabs hold after a refresh; nobody comes back from it.
+// forms of other tabs hold after a refresh. The derivation is one-way.
 func accessCSRF(csrf string) string {
 	if csrf == "" {
 		return ""
@@ -61,76 +51,60 @@ func isUpgrade(r *http.Request) bool {
 
 // crossOrigin refuses what another origin's page sends. CrossOriginProtection lets every GET pass, so an upgrade is
 // shown to it as what it is, a request that changes something.
-func (m *Manager) crossOrigin(r *http.Request) error {
+func (j *jar) crossOrigin(r *http.Request) *reason {
 	if isUpgrade(r) {
 		upgrade := *r
 		upgrade.Method = http.MethodPost
 		r = &upgrade
 	}
-	if err := m.protection.Check(r); err != nil {
-		return m.refuse(ErrCSRF, err, nil)
+	if err := j.protection.Check(r); err != nil {
+		return &reason{sentinel: ErrCSRF, cause: err}
 	}
 	return nil
 }
 
-// csrfBefore is the half of the double submit that needs no token: the origin's rule, and that there is a value to
-// compare. It returns the value, "" if none is asked.
-func (m *Manager) csrfBefore(r *http.Request, refresh bool) (value string, err error) {
-	header, field := m.cookies.CSRFHeader, m.cookies.CSRFField
-	if p := m.profile.CSRF; p != nil {
-		if !slices.Contains(p.Methods, r.Method) {
-			return "", nil
-		}
-		which := 0
-		if refresh {
-			which = 1
-		}
-		header, field = p.Header[which], p.Field[which]
-	} else {
-		if err := m.crossOrigin(r); err != nil {
-			return "", err
-		}
-		if isSafe(r.Method) || isUpgrade(r) { // for which a page cannot set headers
-			return "", nil
-		}
+// ours reports whether nothing says that another origin's page sent the request. A profile has rules of its own.
+func (j *jar) ours(r *http.Request) bool { return j.profile != nil || j.crossOrigin(r) == nil }
+
+// proof is the half of the double submit that needs no token: the origin's rule, and that there is a value to compare.
+// It returns the value, "" if none is asked.
+func (j *jar) proof(r *http.Request, want *route) (value string, why *reason) {
+	if j.profile != nil {
+		return j.profileProof(r, want)
 	}
+	if why := j.crossOrigin(r); why != nil {
+		return "", why
+	}
+	if isSafe(r.Method) || isUpgrade(r) { // for which a page cannot set headers
+		return "", nil
+	}
+	return repeated(r, j.cookies.CSRFHeader, j.cookies.CSRFField)
+}
+
+// profileProof asks what a profile does, which knows no origins.
+func (j *jar) profileProof(r *http.Request, want *route) (value string, why *reason) {
+	if !slices.Contains(j.profile.Methods, r.Method) {
+		return "", nil
+	}
+	which := 0
+	if want.refresh {
+		which = 1
+	}
+	return repeated(r, j.profile.Header[which], j.profile.Field[which])
+}
+
+// repeated finds the value in the header, or else in the field of a form if that has a name.
+func repeated(r *http.Request, header, field string) (value string, why *reason) {
 	if fields := r.Header[http.CanonicalHeaderKey(header)]; len(fields) > 0 {
 		value = fields[0]
 	} else if field != "" {
-		if value, err = inForms(r, field); err != nil {
-			return "", m.refuse(ErrBadRequest, err, nil)
+		var err error
+		if value, err = credential.Field(r, field); err != nil {
+			return "", &reason{sentinel: ErrBadRequest, cause: err}
 		}
 	}
 	if value == "" {
-		return "", m.refuse(ErrCSRF, errCSRFMissing, nil)
+		return "", &reason{sentinel: ErrCSRF, cause: errCSRFMissing}
 	}
 	return value, nil
-}
-
-// csrfAfter is the other half: the value is the one that the token's signature holds. To log out, a page whose access
-// token is gone may repeat that one's value.
-func (m *Manager) csrfAfter(t *Token, rt *route, value string) error {
-	same := subtle.ConstantTimeCompare([]byte(t.csrf), []byte(value))
-	if rt.leaving && t.Type == typeRefresh {
-		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.csrf)), []byte(value))
-	}
-	if t.csrf == "" || same != 1 {
-		return m.refuse(ErrCSRF, errCSRFMismatch, t)
-	}
-	return nil
-}
-
-// CookieGuard refuses requests that another origin's page has sent, as [ErrCSRF]: those that change something by
-// [http.CrossOriginProtection], and WebSocket upgrades. Put it around the log-in of a browser application: somebody
-// else's page must not log a visitor in under another name. Guards do the same for cookie credentials by themselves,
-// and so do [Manager.RefreshHandler] and [Manager.LogoutHandler].
-func (m *Manager) CookieGuard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := m.crossOrigin(r); err != nil {
-			m.refused(r.Context(), err, "")
-			m.WriteError(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

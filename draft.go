@@ -10,7 +10,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/strictjson"
+	"github.com/go-jot/jot/internal/wire"
 )
+
+// TokenOption says something about a token to be made, for the Create… methods.
+type TokenOption interface{ JotTokenOption(_ wire.Sealed) }
+
+// TokenOptions makes one TokenOption of several.
+func TokenOptions(opts ...TokenOption) TokenOption {
+	return tokenOption(func(d *draft) { d.apply(opts) })
+}
+
+type tokenOption func(*draft)
+
+// JotTokenOption makes it a [TokenOption].
+func (tokenOption) JotTokenOption(wire.Sealed) {}
 
 // draft is a token about to be made: what its options say.
 type draft struct {
@@ -87,11 +101,16 @@ func split(v any, reserved []string) (members, error) {
 
 func (d *draft) apply(opts []TokenOption) {
 	for _, o := range opts {
-		if o == nil {
+		switch o := o.(type) {
+		case tokenOption:
+			o(d)
+		case trait:
+			o.tokenOption(d)
+		case wire.NoExpiry:
+			d.noExpiry = true
+		default:
 			d.wrong("an option", "it is nil")
-			continue
 		}
-		o.applyToken(d)
 	}
 }
 
@@ -125,6 +144,26 @@ func newDraft(opts []TokenOption) *draft {
 	d.apply(opts)
 	d.refuse(d.fresh && d.freshFor > 0, "Fresh and FreshFor", "a token is fresh all its life or for a while")
 	return d
+}
+
+// beginsSession refuses what has no place where a session begins.
+func (d *draft) beginsSession() {
+	d.refuse(d.typ != "", "Type", "use CreateToken")
+	d.refuse(d.session != nil, "InSession", "it is for access tokens: here a session of its own begins")
+}
+
+// beginsNoSession refuses what has no place in a token that begins no session.
+func (d *draft) beginsNoSession() {
+	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
+	d.refuse(d.label != "", "Label", "it is for CreatePair and CreateRefreshToken, which begin a session")
+}
+
+// rotates refuses what has no place where a session goes on.
+func (d *draft) rotates() {
+	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
+	d.refuse(d.isFresh(), "Fresh", "a refreshed token is never fresh: ask for the password, and use InSession")
+	d.refuse(d.session != nil, "InSession", "Rotate takes the session of its token")
+	d.refuse(d.label != "", "Label", "a session keeps the one that it began with")
 }
 
 // ExpiresIn sets how long the token lives, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a
@@ -206,22 +245,8 @@ func InSession(t *Token) TokenOption {
 }
 
 // join takes over what the session's token hands on.
-func (d *draft) join(m *Manager, subject string) {
-	t := d.session
-	if t == nil {
-		return
-	}
-	switch {
-	case t.manager != m || !t.verified:
-		d.errs = append(d.errs, fmt.Errorf("jot: InSession: %w", errNotOurs))
-		return
-	case t.SessionID == "":
-		d.wrong("InSession", "the token belongs to no session")
-	case t.Subject != subject:
-		d.wrong("InSession", "the session belongs to another subject")
-	case m.ledger.store != nil && !m.ledger.owns(t):
-		d.wrong("InSession", "the session is another issuer's")
-	}
+func (d *draft) join(t *Token) {
+	d.session = t
 	if len(d.scopes) == 0 {
 		d.scopes = t.Scopes
 	}

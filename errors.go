@@ -31,23 +31,23 @@ var (
 	ErrWrongType = errors.New("jot: token has the wrong type")
 	// ErrNotFresh: the route wants a recent log-in (RFC 9470).
 	ErrNotFresh = errors.New("jot: fresh token required")
-	// ErrScope: the token lacks a scope that the route wants.
-	ErrScope = errors.New("jot: insufficient scope")
+	// ErrInsufficientScope: the token lacks a scope that the route wants.
+	ErrInsufficientScope = errors.New("jot: insufficient scope")
 	// ErrForbidden: the application's own check said no.
 	ErrForbidden = errors.New("jot: forbidden")
 	// ErrCSRF: a cookie came without the proof that this site's own page sent it.
 	ErrCSRF = errors.New("jot: cross-site request refused")
-	// ErrNoUser: the user of the token does not exist; what a function given to [WithUserLookup] returns.
-	ErrNoUser = errors.New("jot: user not found")
+	// ErrUserNotFound: the user of the token does not exist; what a function given to [WithUserLookup] returns.
+	ErrUserNotFound = errors.New("jot: user not found")
+	// ErrMethodNotAllowed: the route changes something, so GET, HEAD and OPTIONS are not for it. It says nothing about
+	// the token.
+	ErrMethodNotAllowed = errors.New("jot: method not allowed")
 	// ErrUnavailable: whether the token holds cannot be told now, because a store or a callback failed.
 	ErrUnavailable = errors.New("jot: temporarily unavailable")
-	// ErrTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong into a
+	// ErrTokenTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong into a
 	// database, not all into a token.
-	ErrTooLarge = errors.New("jot: token is too large")
+	ErrTokenTooLarge = errors.New("jot: token is too large")
 )
-
-// errMethod: the route changes something, so GET, HEAD and OPTIONS are not for it. It says nothing about a token.
-var errMethod = errors.New("jot: method not allowed")
 
 // answer is what a client is told of a sentinel.
 type answer struct {
@@ -70,12 +70,12 @@ var answers = []answer{
 	{ErrRevoked, http.StatusUnauthorized, "token_revoked", invalidToken, "token has been revoked"},
 	{ErrReused, http.StatusUnauthorized, "token_reused", invalidToken, "refresh token was used before"},
 	{ErrWrongType, http.StatusUnauthorized, "token_wrong_type", invalidToken, "token has the wrong type"},
-	{ErrNoUser, http.StatusUnauthorized, "user_not_found", invalidToken, "user not found"},
+	{ErrUserNotFound, http.StatusUnauthorized, "user_not_found", invalidToken, "user not found"},
 	{ErrNotFresh, http.StatusUnauthorized, "fresh_token_required", "insufficient_user_authentication", "a recent log-in is required"},
-	{ErrScope, http.StatusForbidden, "insufficient_scope", "insufficient_scope", "token lacks a required scope"},
+	{ErrInsufficientScope, http.StatusForbidden, "insufficient_scope", "insufficient_scope", "token lacks a required scope"},
 	{ErrForbidden, http.StatusForbidden, "forbidden", "-", "not allowed"},
 	{ErrCSRF, http.StatusForbidden, "csrf_failed", "-", "cross-site request refused"},
-	{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", "-", "use POST"},
+	{ErrMethodNotAllowed, http.StatusMethodNotAllowed, "method_not_allowed", "-", "use POST"},
 	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "-", "try again in a moment"},
 }
 
@@ -102,7 +102,7 @@ type Error struct {
 	// and so on. It is nil unless its signature held. Its holder is not logged in: use it for a message or a log
 	// line, or to revoke it.
 	Token *Token
-	// Scopes are those that the route wants, when Err is [ErrScope].
+	// Scopes are those that the route wants, when Err is [ErrInsufficientScope].
 	Scopes []string
 	// MaxAge is how recent the route wants the log-in, when Err is [ErrNotFresh] and it asks for an age.
 	MaxAge time.Duration
@@ -154,7 +154,7 @@ func (e *Error) Challenge() string {
 	if a.challenge != "" {
 		text += `, error="` + a.challenge + `"`
 	}
-	if errors.Is(e.Err, ErrScope) && len(e.Scopes) > 0 {
+	if errors.Is(e.Err, ErrInsufficientScope) && len(e.Scopes) > 0 {
 		text += `, scope="` + strings.Join(e.Scopes, " ") + `"`
 	}
 	if errors.Is(e.Err, ErrNotFresh) && e.MaxAge > 0 {
@@ -178,11 +178,11 @@ type problem struct {
 //	ErrNoToken                                 401  token_missing
 //	ErrBadRequest                              400  invalid_request
 //	ErrInvalid, ErrExpired, ErrRevoked         401  token_invalid, token_expired, token_revoked
-//	ErrReused, ErrWrongType, ErrNoUser         401  token_reused, token_wrong_type, user_not_found
+//	ErrReused, ErrWrongType, ErrUserNotFound         401  token_reused, token_wrong_type, user_not_found
 //	ErrNotFresh                                401  fresh_token_required
-//	ErrScope, ErrForbidden, ErrCSRF            403  insufficient_scope, forbidden, csrf_failed
+//	ErrInsufficientScope, ErrForbidden, ErrCSRF            403  insufficient_scope, forbidden, csrf_failed
 //	ErrUnavailable                             503  unavailable, with Retry-After
-//	(GET, HEAD or OPTIONS where only others change something)  405  method_not_allowed
+//	ErrMethodNotAllowed                        405  method_not_allowed, with Allow
 //
 // Any other error is the application's own mistake and answered by 500 without a detail. Those two last kinds are
 // logged by [slog.Default], the rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says
@@ -218,39 +218,51 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
 }
 
-// WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is
-// the other half of [Manager.VerifyRequest] for adapters, and the way to answer when Create… fails.
-func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	if e, ok := asError(err); !ok || e.realm == "" {
-		if a := answerTo(err); a.sentinel != nil {
-			full := Error{Err: a.sentinel, realm: m.realm}
-			if ok {
-				full = *e
-				full.realm = m.realm
-			} else if err != a.sentinel { //nolint:errorlint // only the bare sentinel is its own cause
-				full.Cause = err
-			}
-			err = &full
-		}
+// asRefusal returns err as an [*Error] that says all it can, if it is a refusal.
+func asRefusal(err error, realm string) error {
+	e, ok := asError(err)
+	a := answerTo(err)
+	if ok && e.realm != "" || a.sentinel == nil {
+		return err
 	}
-	m.errorHandler(w, r, err)
+	full := Error{Err: a.sentinel}
+	if ok {
+		full = *e
+	} else if err != a.sentinel { //nolint:errorlint // only the bare sentinel is its own cause
+		full.Cause = err
+	}
+	full.realm = realm
+	return &full
 }
 
-// refuse makes the error of a refusal.
-func (m *Manager) refuse(sentinel, cause error, t *Token) *Error {
-	return &Error{Err: sentinel, Cause: cause, Token: t, realm: m.realm}
+// reason is why a request or a token is refused: what the parts behind a [Manager] return, nil when nothing speaks
+// against it. The verb that was called makes the refusal of it, by [Manager.refuse].
+type reason struct {
+	sentinel error // one of this package's
+	cause    error // for the operator
+	scopes   []string
+	maxAge   time.Duration
+	// store says that it was the store which could not answer.
+	store bool
+	// theft says that a refresh token was presented which somebody else has used, so that its session has to end;
+	// ended that it has.
+	theft, ended bool
 }
 
-// outcome turns what a callback said into an error: false is no, an error is "cannot tell", and an error that wraps
+// Error returns the sentinel's text: where the making of a token fails, its error is a reason, or a mistake of the
+// caller's.
+func (r *reason) Error() string { return r.sentinel.Error() }
+
+// verdict turns what a callback said into a reason: false is no, an error is "cannot tell", and an error that wraps
 // one of our sentinels is that answer.
-func (m *Manager) outcome(ok bool, no, err error, t *Token) error {
+func verdict(ok bool, no, err error) *reason {
 	switch a := answerTo(err); {
 	case err == nil && ok:
 		return nil
 	case err == nil:
-		return m.refuse(no, nil, t)
+		return &reason{sentinel: no}
 	case a.sentinel != nil:
-		return m.refuse(a.sentinel, err, t)
+		return &reason{sentinel: a.sentinel, cause: err}
 	}
-	return m.refuse(ErrUnavailable, err, t)
+	return &reason{sentinel: ErrUnavailable, cause: err}
 }

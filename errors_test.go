@@ -44,19 +44,19 @@ func TestWriteError(t *testing.T) {
 		{"ErrRevoked", jot.ErrRevoked, 401, "token_revoked", base + `, error="invalid_token"`, ""},
 		{"ErrReused", jot.ErrReused, 401, "token_reused", base + `, error="invalid_token"`, ""},
 		{"ErrWrongType", jot.ErrWrongType, 401, "token_wrong_type", base + `, error="invalid_token"`, ""},
-		{"ErrNoUser", jot.ErrNoUser, 401, "user_not_found", base + `, error="invalid_token"`, ""},
+		{"ErrUserNotFound", jot.ErrUserNotFound, 401, "user_not_found", base + `, error="invalid_token"`, ""},
 		{"ErrNotFresh", jot.ErrNotFresh, 401, "fresh_token_required", base + `, error="insufficient_user_authentication"`, ""},
-		{"ErrScope", jot.ErrScope, 403, "insufficient_scope", base + `, error="insufficient_scope"`, ""},
+		{"ErrInsufficientScope", jot.ErrInsufficientScope, 403, "insufficient_scope", base + `, error="insufficient_scope"`, ""},
 		{"ErrForbidden", jot.ErrForbidden, 403, "forbidden", "", ""},
 		{"ErrCSRF", jot.ErrCSRF, 403, "csrf_failed", "", ""},
 		{"ErrUnavailable", jot.ErrUnavailable, 503, "unavailable", "", "level=WARN"},
-		{"ErrTooLarge", jot.ErrTooLarge, 500, "", "", "level=ERROR"},
+		{"ErrTokenTooLarge", jot.ErrTokenTooLarge, 500, "", "", "level=ERROR"},
 		{"anything", errDown, 500, "", "", "hunter2"},
 		{"nothing", nil, 500, "", "", "level=ERROR"},
 		{"an empty Error", &jot.Error{}, 500, "", "", "no reason given"},
 		{"wrapped", fmt.Errorf("loading: %w (%w)", jot.ErrUnavailable, errDown), 503, "unavailable", "", "hunter2"},
 		{
-			"an Error of the application's", &jot.Error{Err: jot.ErrScope, Scopes: []string{"a", "b"}}, 403, "insufficient_scope",
+			"an Error of the application's", &jot.Error{Err: jot.ErrInsufficientScope, Scopes: []string{"a", "b"}}, 403, "insufficient_scope",
 			base + `, error="insufficient_scope", scope="a b"`, "",
 		},
 		{
@@ -128,7 +128,7 @@ func TestError(t *testing.T) {
 	require.ErrorIs(t, e, jot.ErrInvalid)
 	require.NotErrorIs(t, e, jot.ErrExpired)
 	require.Equal(t, `Bearer realm="api", error="invalid_token"`, e.Challenge())
-	require.Equal(t, 500, (&jot.Error{Err: jot.ErrTooLarge}).Status())
-	require.Empty(t, (&jot.Error{Err: jot.ErrTooLarge}).Code())
-	require.Empty(t, (&jot.Error{Err: jot.ErrTooLarge}).Challenge())
+	require.Equal(t, 500, (&jot.Error{Err: jot.ErrTokenTooLarge}).Status())
+	require.Empty(t, (&jot.Error{Err: jot.ErrTokenTooLarge}).Code())
+	require.Empty(t, (&jot.Error{Err: jot.ErrTokenTooLarge}).Challenge())
 }

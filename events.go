@@ -1,9 +1,6 @@
 package jot
 
-import (
-	"context"
-	"log/slog"
-)
+import "log/slog"
 
 // EventKind names what happened.
 type EventKind string
@@ -63,27 +60,4 @@ func (e Event) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	return slog.GroupValue(attrs...)
-}
-
-func (m *Manager) event(ctx context.Context, e Event) {
-	if m.eventHandler != nil {
-		m.eventHandler(ctx, e)
-	}
-}
-
-// emit is an event of a token's session.
-func (m *Manager) emit(ctx context.Context, kind EventKind, t *Token) {
-	m.event(ctx, Event{Kind: kind, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location})
-}
-
-// refused is the event of a refusal.
-func (m *Manager) refused(ctx context.Context, err error, at Location) {
-	if m.eventHandler == nil {
-		return
-	}
-	e := Event{Kind: EventRefused, Location: at, Err: answerTo(err).sentinel}
-	if refusal, ok := asError(err); ok && refusal.Token != nil {
-		e.Subject, e.SessionID, e.TokenID = refusal.Token.Subject, refusal.Token.SessionID, refusal.Token.ID
-	}
-	m.event(ctx, e)
 }

@@ -71,7 +71,7 @@ func Example_callbacks() {
 		jot.WithUserLookup(func(ctx context.Context, t *jot.Token) (*User, error) {
 			user, err := db.UserByID(ctx, t.Subject)
 			if errors.Is(err, sql.ErrNoRows) {
-				return nil, jot.ErrNoUser // 401; any other error is 503
+				return nil, jot.ErrUserNotFound // 401; any other error is 503
 			}
 			return user, err
 		}))
@@ -104,10 +104,10 @@ func Example_cookies() {
 	var login, orders http.Handler
 
 	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
-	mux.Handle("POST /login", auth.CookieGuard(login))  // as before: auth.WritePair sets the cookies
-	mux.Handle("POST /refresh", auth.RefreshHandler())  // with the header X-CSRF-Token: the cookie __Host-csrf_refresh_token
-	mux.Handle("POST /logout", auth.LogoutHandler())    // clears the cookies
-	mux.Handle("POST /orders", auth.Required()(orders)) // with the header X-CSRF-Token: the cookie __Host-csrf_access_token
+	mux.Handle("POST /login", auth.CrossOriginGuard(login)) // as before: auth.WritePair sets the cookies
+	mux.Handle("POST /refresh", auth.RefreshHandler())      // with the header X-CSRF-Token: the cookie __Host-csrf_refresh_token
+	mux.Handle("POST /logout", auth.LogoutHandler())        // clears the cookies
+	mux.Handle("POST /orders", auth.Required()(orders))     // with the header X-CSRF-Token: the cookie __Host-csrf_access_token
 
 	_ = err
 }

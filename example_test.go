@@ -153,7 +153,7 @@ func ExampleManager_Verify() {
 	token, err := auth.Verify(context.Background(), raw, jot.Scopes("read"))
 	fmt.Println(token.Subject, err)
 	_, err = auth.Verify(context.Background(), raw, jot.Scopes("write"))
-	fmt.Println(errors.Is(err, jot.ErrScope))
+	fmt.Println(errors.Is(err, jot.ErrInsufficientScope))
 	// Output:
 	// alice <nil>
 	// true
@@ -192,19 +192,21 @@ func ExampleManager_Required() {
 }
 
 // A guard for an adapter to another framework.
-func ExampleManager_VerifyRequest() {
+func ExampleGuard_Admit() {
 	auth, err := jot.New(jot.HS256(secret))
 	if err != nil {
 		log.Fatal(err)
 	}
+	admins := auth.Guard(jot.Scopes("admin"))
 	guard := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, err := auth.VerifyRequest(r, jot.Scopes("admin"))
+			admitted, err := admins.Admit(w, r)
 			if err != nil {
 				auth.WriteError(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(jot.NewContext(r.Context(), token)))
+			next.ServeHTTP(w, admitted)
+			r.MultipartForm = admitted.MultipartForm // so that net/http removes the files of uploads
 		})
 	}
 	raw, err := auth.CreateAccessToken(context.Background(), "alice", jot.Scopes("admin"))
@@ -222,7 +224,7 @@ func ExampleManager_Revoke() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	logout := auth.Required(jot.AnyType())(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	logout := auth.Required(jot.AccessOrRefresh())(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _ := jot.FromContext(r.Context())
 		if err := auth.Revoke(r.Context(), token); err != nil {
 			auth.WriteError(w, r, err)
@@ -296,7 +298,7 @@ func ExampleWithUserLookup() {
 	auth, err := jot.New(jot.HS256(secret), jot.WithUserLookup(func(_ context.Context, t *jot.Token) (*user, error) {
 		u, ok := known[t.Subject]
 		if !ok {
-			return nil, jot.ErrNoUser
+			return nil, jot.ErrUserNotFound
 		}
 		return u, nil
 	}))

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,6 +126,27 @@ func bearer(raw string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+raw)
 	return r
+}
+
+// admit puts a request through a guard as an adapter does, and returns what its handler would find.
+func admit(m *jot.Manager, r *http.Request, opts ...jot.RouteOption) (*jot.Token, error) {
+	admitted, err := m.Guard(opts...).Admit(httptest.NewRecorder(), r)
+	if err != nil {
+		return nil, err
+	}
+	token, _ := jot.FromContext(admitted.Context())
+	return token, nil
+}
+
+// panicOf returns what f panics with, "" if it does not.
+func panicOf(f func()) (text string) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			text = fmt.Sprint(reason)
+		}
+	}()
+	f()
+	return ""
 }
 
 // gone is a client that has hung up.

@@ -72,6 +72,28 @@ func (r *ring) add(k *key) error {
 	return nil
 }
 
+// defects returns what makes sources unusable together.
+func defects(sources []KeySource) (errs []error) {
+	all := newRing()
+	for _, source := range sources {
+		if _, set := source.(*KeySet); !set && isNil(source) { // a nil set says so itself
+			errs = append(errs, errors.New("jot: the key source is nil"))
+			continue
+		}
+		if err := source.defect(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, k := range source.keys().bare {
+			errs = append(errs, all.add(k))
+		}
+		for _, k := range source.keys().byID {
+			errs = append(errs, all.add(k))
+		}
+	}
+	return errs
+}
+
 func newRing() *ring {
 	return &ring{byHeader: map[string]*key{}, byID: map[keyID]*key{}, bare: map[string]*key{}}
 }
@@ -282,17 +304,11 @@ func (k Key) String() string {
 	return "jot.Key(" + k.k.alg + ")"
 }
 
-// GoString returns what [Key.String] returns.
-func (k Key) GoString() string { return k.String() }
-
 // Format writes what [Key.String] returns, whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // LogValue returns what [Key.String] returns.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// MarshalText returns what [Key.String] returns. A key is not to be stored this way.
-func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // KeySet is several keys, told apart by algorithm and id: one that signs, and others that verify what they signed
 // once or will sign soon.

@@ -677,13 +677,12 @@ func TestKeyString(t *testing.T) {
 		"jot.Key(RS256, a\x00b)": jot.PrivateKey("RS256", rsaKey).WithID("a\x00b"),
 	} {
 		require.Equal(t, want, key.String())
-		require.Equal(t, want, key.GoString())
 		require.Equal(t, want, fmt.Sprintf("%x", key))
 		require.Equal(t, want, fmt.Sprintf("%#v", key))
 		require.Equal(t, want, key.LogValue().String())
 		text, err := json.Marshal(map[string]any{"key": key})
 		require.NoError(t, err)
-		require.JSONEq(t, `{"key":`+quoteJSON(want)+`}`, string(text))
+		require.JSONEq(t, `{"key":{}}`, string(text))
 	}
 }
 

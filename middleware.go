@@ -1,198 +1,316 @@
 package jot
 
 import (
-	"errors"
-	"fmt"
+	"context"
 	"net/http"
-	"path"
-	"slices"
-	"strings"
-	"unicode/utf8"
+	"time"
 )
 
-// Required returns a guard: it lets a request through to next only with a token that the manager's keys signed, that
-// has not expired, was not revoked, and has what opts demand; without any, an access token. The handler finds the
-// token by [FromContext]. Any other request is answered by [Manager.WriteError], and the handler is not called.
+// Guard lets requests through to a handler only with a token that the manager's keys signed, that has not expired, was
+// not revoked, and has what its route demands. Make one with [Manager.Guard] at start-up; it may be used by many
+// goroutines at once. Most applications want [Manager.Required], which is its Handler; a Guard by itself is for
+// adapters to frameworks that have no [http.Handler].
+type Guard struct {
+	m     *Manager
+	route *route
+}
+
+// Guard returns the guard of a route: what opts demand of a token, without any an access token. Options that
+// contradict each other panic, at start-up, with a message that names them.
 //
 // The guard treats OPTIONS like any method: put CORS handling around it, not within, so that preflights do not reach
-// it and refusals carry its headers. Within another guard of the same manager, it verifies the same token's text no
-// second time and runs its own demands only.
+// it and refusals carry its headers. Within another guard of the same manager it reuses the verified token and runs
+// its own demands only.
+func (m *Manager) Guard(opts ...RouteOption) *Guard {
+	rt, err := m.compile(opts)
+	if err != nil {
+		panic("jot: Guard: " + err.Error())
+	}
+	return &Guard{m, rt}
+}
+
+// Required returns the middleware of a [Guard]. The handler that it wraps finds the token by [FromContext]; any other
+// request is answered by [Manager.WriteError], and the handler is not called. Without opts it demands an access token.
+// Options that contradict each other panic, at start-up, with a message that names them.
 //
-// Options that contradict each other panic, at start-up, with a message that names them. The guard has the type that
-// routers take for middleware; it never wraps the ResponseWriter.
+// It has the type that routers take for middleware, and never wraps the ResponseWriter.
 func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Handler {
-	rt, err := m.route(opts)
+	rt, err := m.compile(opts)
 	if err != nil {
 		panic("jot: Required: " + err.Error())
 	}
-	return func(next http.Handler) http.Handler {
-		if next == nil {
-			panic("jot: Required: the handler is nil")
+	return (&Guard{m, rt}).Handler
+}
+
+// Handler returns next behind the guard. Where next is an [http.ServeMux], [Except] asks it where a request would go.
+func (g *Guard) Handler(next http.Handler) http.Handler {
+	if next == nil {
+		panic("jot: Required: the handler is nil")
+	}
+	g = g.around(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted, err := g.Admit(w, r)
+		if err != nil {
+			g.m.WriteError(w, r, err)
+			return
 		}
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			t, found, err := m.verifyRequest(r, rt)
-			guardCaches(w.Header(), found.at)
-			if err != nil {
-				m.WriteError(w, r, err)
-				return
-			}
-			if t != nil {
-				r = r.WithContext(newContext(r.Context(), t, found.raw, m.slide(w, r, t)))
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
+		next.ServeHTTP(w, admitted)
+		r.MultipartForm = admitted.MultipartForm // whose files net/http removes by the request that it knows
+	})
 }
 
-// VerifyRequest is what [Manager.Required] does before it calls the handler, for adapters to other frameworks: they
-// pass its error to [Manager.WriteError] and put its token into the context by [NewContext]. It returns neither a
-// token nor an error exactly when [Optional] or [Except] lets the request through. Options that contradict each other
-// are an error.
-func (m *Manager) VerifyRequest(r *http.Request, opts ...RouteOption) (*Token, error) {
-	rt, err := m.route(opts)
-	if err != nil {
-		return nil, err
+// around returns the guard as it is before a handler.
+func (g *Guard) around(next http.Handler) *Guard {
+	mux, ok := next.(*http.ServeMux)
+	if !ok || g.route.except == nil {
+		return g
 	}
-	t, _, err := m.verifyRequest(r, rt)
-	return t, err
+	rt := *g.route
+	rt.except = rt.except.within(mux)
+	return &Guard{g.m, &rt}
 }
 
-var errNotNew = errors.New("jot: the Manager was not made by New")
-
-// route reads the options of a route.
-func (m *Manager) route(opts []RouteOption) (*route, error) {
-	if m.sources == nil {
-		return nil, errNotNew
+// Admit is what [Guard.Handler] does before it calls the handler, for adapters to other frameworks. It returns the
+// request for the handler, whose context carries the token; with [Optional] or [Except], perhaps none. In the answer's
+// headers it sets what keeps caches away, and a renewed cookie. Its error is for [Manager.WriteError], and the request
+// is nil then, so that whoever forgets to return cannot serve it.
+//
+// An adapter gives back what its handler has parsed: it sets the MultipartForm of r to that of the request that Admit
+// returned, so that net/http removes the files of uploads.
+func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	if g.exempts(r) {
+		return r, nil
 	}
-	rt, err := newRoute(opts)
-	if err == nil && rt.singleUse && !m.ledger.any() {
-		err = unsupported("SingleUse", "WithStore or WithBlocklist")
-	}
-	if err == nil && m.cookies == nil && slices.Contains(rt.locations, InCookie) {
-		err = unsupported("Locations(InCookie)", "WithCookies")
-	}
-	return rt, err
-}
-
-// verifyRequest also returns the credential as found.
-func (m *Manager) verifyRequest(r *http.Request, rt *route) (t *Token, found credential, err error) {
-	if rt.except != nil && rt.except.covers(r) || m.profile.ExemptOptions && r.Method == http.MethodOptions {
-		return nil, credential{}, nil
-	}
-	t, found, err = m.admit(r, rt)
-	if err != nil {
-		m.refused(r.Context(), err, found.at)
-		return nil, found, err
-	}
-	return t, found, nil
-}
-
-// credential is a token's text, and where it was.
-type credential struct {
-	raw string
-	at  Location
-}
-
-// admit finds the credential of a request and asks it everything.
-func (m *Manager) admit(r *http.Request, rt *route) (t *Token, found credential, err error) {
-	if rt.unsafe && isSafe(r.Method) {
-		return nil, found, m.refuse(errMethod, nil, nil)
-	}
-	if found, err = m.seek(r, rt); err != nil {
-		return nil, found, m.refuse(ErrBadRequest, err, nil)
-	}
+	p := g.m.enter(r, g.route)
+	ok := p.check()
+	keepPrivate(w.Header(), p.at, g.m.places.header)
 	switch {
-	case found.raw == "" && rt.optional:
-		return nil, found, nil
-	case found.raw == "":
-		return nil, found, m.refuse(ErrNoToken, nil, nil)
+	case ok:
+		return r.WithContext(p.context(g.m.slide(w, p))), nil
+	case p.absent && g.route.optional:
+		return r, nil
 	}
-	csrf := ""
-	if found.at == InCookie {
-		if csrf, err = m.csrfBefore(r, rt.refresh); err != nil {
-			return nil, found, err
-		}
+	return nil, p.refusal()
+}
+
+// exempts reports whether the request passes unseen.
+func (g *Guard) exempts(r *http.Request) bool {
+	return g.route.except != nil && g.route.except.covers(r) ||
+		g.m.profile.ExemptOptions && r.Method == http.MethodOptions
+}
+
+// Verify checks a token's text by the rules of [Manager.Required] and returns it. It is for tokens that come another
+// way than in a request: a message queue, a WebSocket frame, a mailed link. Everything that Required does with the
+// token is done, revocation and user lookup included. Demands that contradict each other are an error.
+//
+// Looking at any token of this service, whatever its type and even if revoked, is Verify(ctx, raw, AccessOrRefresh(),
+// InsecureSkipRevocation()).
+func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*Token, error) {
+	rt, err := m.compile(demandsOf(demands))
+	if err != nil {
+		return nil, mistake("Verify", err)
 	}
-	if outer := m.find(r.Context()); outer != nil && outer.raw == found.raw {
-		again := *outer.token // others may hold the outer one
+	p := &pass{m: m, want: rt, ctx: ctx, now: m.origin.now(), raw: raw}
+	if !p.judge() {
+		return nil, p.refusal()
+	}
+	return p.token, nil
+}
+
+// pass is one request's way through a guard. A step that fails says why.
+type pass struct {
+	m    *Manager
+	want *route
+	ctx  context.Context
+	r    *http.Request
+	now  time.Time
+	// outer is what a guard further out has found, nil if there is none.
+	outer *contextValue
+
+	raw    string   // the credential
+	at     Location // and where it was
+	absent bool     // there was none
+	proof  string   // the CSRF value that the request repeats, empty where none is asked
+	token  *Token
+	asked  asked
+	why    *reason
+}
+
+// asked is what need not be asked again by a guard further in.
+type asked struct {
+	callbacks bool // the manager's own agreed
+	used      bool // SingleUse has used the token up
+}
+
+// enter begins the way of a request.
+func (m *Manager) enter(r *http.Request, want *route) *pass {
+	return &pass{m: m, want: want, ctx: r.Context(), r: r, now: m.origin.now(), outer: found(r.Context(), m.origin)}
+}
+
+// check is the whole way: the cheap and harmless first, and nothing of the payload before the signature holds.
+func (p *pass) check() bool {
+	return p.method() &&
+		p.find() &&
+		p.origin() &&
+		p.judge()
+}
+
+// judge asks a credential everything that does not depend on how it came.
+func (p *pass) judge() bool {
+	return p.read() &&
+		p.claims() &&
+		p.csrf() &&
+		p.times() &&
+		p.route() &&
+		p.revocation() &&
+		p.callbacks() &&
+		p.use() &&
+		p.vouch()
+}
+
+// holds goes on unless there is a reason not to.
+func (p *pass) holds(why *reason) bool {
+	p.why = why
+	return why == nil
+}
+
+// method refuses requests that change nothing where something is changed.
+func (p *pass) method() bool {
+	if p.want.unsafe && isSafe(p.r.Method) {
+		return p.holds(&reason{sentinel: ErrMethodNotAllowed})
+	}
+	return true
+}
+
+// find looks for the credential in the route's places.
+func (p *pass) find() bool {
+	var err error
+	p.raw, p.at, err = p.m.places.find(p.r, p.want)
+	if err != nil {
+		return p.holds(&reason{sentinel: ErrBadRequest, cause: err})
+	}
+	if p.absent = p.raw == ""; p.absent {
+		return p.holds(&reason{sentinel: ErrNoToken})
+	}
+	return true
+}
+
+// origin asks of a cookie, which browsers send by themselves, that a page of ours made the request send it.
+func (p *pass) origin() bool {
+	if p.at != InCookie {
+		return true
+	}
+	var why *reason
+	p.proof, why = p.m.jar.proof(p.r, p.want)
+	return p.holds(why)
+}
+
+// read makes the token of the text, or takes over what an outer guard has made of it.
+func (p *pass) read() bool {
+	if p.outer != nil && p.outer.raw == p.raw {
+		again := *p.outer.token // others may hold the outer one
 		again.verified = false
-		t = &again
-	} else if t, err = m.read(found.raw); err != nil {
-		return nil, found, err
+		p.token, p.asked = &again, p.outer.asked
+	} else if p.token, p.why = p.m.verifier.read(p.raw); p.why != nil {
+		return false
 	}
-	t.Location = found.at
-	t, err = m.judge(r.Context(), t, rt, csrf)
-	return t, found, err
+	p.token.Location = p.at
+	return true
 }
 
-// seek looks for the credential in the route's places. Only where there is nothing does it go on.
-func (m *Manager) seek(r *http.Request, rt *route) (found credential, err error) {
-	order := rt.locations
-	if order == nil {
-		order = m.places.order
+// claims asks who issued the token, and for whom.
+func (p *pass) claims() bool {
+	return p.holds(p.m.verifier.issuer(p.token)) &&
+		(p.want.anyAudience || p.holds(p.m.verifier.meant(p.token, p.want.audience)))
+}
+
+// csrf compares what the request repeats with what the token's signature holds.
+func (p *pass) csrf() bool {
+	return p.proof == "" || p.holds(p.token.repeats(p.proof, p.want.leaving))
+}
+
+func (p *pass) times() bool { return p.holds(p.m.verifier.current(p.token, p.now)) }
+
+// route asks for what the route demands.
+func (p *pass) route() bool {
+	if p.at == InQuery && p.token.Type == typeRefresh && !p.m.profile.RefreshInQuery {
+		return p.holds(&reason{sentinel: ErrWrongType})
 	}
-	for _, at := range order {
-		raw, err := m.credential(r, at, rt.refresh)
-		if raw != "" || err != nil {
-			return credential{raw, at}, err
+	return p.holds(p.want.judge(p.token, p.now))
+}
+
+// revocation asks the ledger. A refresh token allows no more than its session still does.
+func (p *pass) revocation() bool {
+	if p.token.checked || p.want.skipRevocation {
+		return true
+	}
+	record, why := p.m.ledger.check(p.ctx, p.token, p.now)
+	if record.Session != "" {
+		p.token.Scopes = both(p.token.claimed, scopesOf(record.Scope))
+	}
+	p.token.checked = why == nil
+	return p.holds(why)
+}
+
+// callbacks asks the application: its rules, the route's, and who the user is. The manager's are asked once, however
+// many guards there are.
+func (p *pass) callbacks() bool {
+	first := !p.asked.callbacks
+	if first && p.m.verification != nil && !p.agrees(p.m.verification) {
+		return false
+	}
+	for _, check := range p.want.checks {
+		if !p.agrees(check) {
+			return false
 		}
 	}
-	return credential{}, nil
+	if first && p.m.lookup != nil {
+		user, err := p.m.lookup(p.ctx, p.token)
+		if !p.holds(verdict(true, nil, err)) {
+			return false
+		}
+		p.token.user = user
+	}
+	p.asked.callbacks = true
+	return true
 }
 
-// guardCaches keeps answers out of caches and referrers where the request does not say that they are somebody's own:
+func (p *pass) agrees(check func(context.Context, *Token) (bool, error)) bool {
+	ok, err := check(p.ctx, p.token)
+	return p.holds(verdict(ok, ErrForbidden, err))
+}
+
+// use uses the token up: last of all, when nothing else can refuse it.
+func (p *pass) use() bool {
+	if !p.want.singleUse || p.asked.used {
+		return true
+	}
+	p.asked.used = p.holds(p.m.ledger.use(p.ctx, p.token, p.now))
+	return p.asked.used
+}
+
+// vouch makes the token evidence: nothing was found against it.
+func (p *pass) vouch() bool {
+	p.token.verified = true
+	return true
+}
+
+// refusal is the error of a step that failed.
+func (p *pass) refusal() error { return p.m.refuse(p.ctx, p.why, p.token, p.at) }
+
+// context is that of the handler.
+func (p *pass) context(renewal *renewal) context.Context {
+	return withValue(p.ctx, &contextValue{token: p.token, raw: p.raw, asked: p.asked, renewal: renewal})
+}
+
+// keepPrivate keeps answers out of caches and referrers where the request does not say that they are somebody's own:
 // RFC 9111 section 3.5 looks after the Authorization header alone. The handler may change it.
-func guardCaches(h http.Header, at Location) {
-	switch at {
-	case InCookie:
-		h.Set("Cache-Control", "private, no-store")
-	case InQuery:
-		h.Set("Cache-Control", "private, no-store")
+func keepPrivate(h http.Header, at Location, header string) {
+	if at == "" || at == InHeader && header == "Authorization" {
+		return
+	}
+	h.Set("Cache-Control", "private, no-store")
+	if at == InQuery {
 		h.Set("Referrer-Policy", "no-referrer")
-	case InHeader, InBody:
 	}
-}
-
-// exemption is a set of patterns, matched by the mux that they are written for.
-type exemption struct{ mux *http.ServeMux }
-
-func newExemption() *exemption { return &exemption{http.NewServeMux()} }
-
-// exempt marks the patterns in the mux; what it finds of another type is a redirect of its own.
-type exempt struct{}
-
-func (exempt) ServeHTTP(http.ResponseWriter, *http.Request) {}
-
-func (e *exemption) add(pattern string) (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("%v", reason)
-		}
-	}()
-	e.mux.Handle(pattern, exempt{})
-	return nil
-}
-
-// covers reports whether the mux would route r, as it stands, to one of the patterns.
-func (e *exemption) covers(r *http.Request) bool {
-	if r.Method == http.MethodConnect || !isPlain(r) {
-		return false
-	}
-	handler, _ := e.mux.Handler(r)
-	_, ok := handler.(exempt)
-	return ok
-}
-
-// isPlain reports whether every reader of the request's path would read it alike: clean, and percent-encoded only
-// where it must be.
-func isPlain(r *http.Request) bool {
-	p := r.URL.Path
-	if !strings.HasPrefix(p, "/") || r.URL.RawPath != "" || r.URL.Opaque != "" || !utf8.ValidString(p) || strings.ContainsAny(p, "\\;%") {
-		return false
-	}
-	if strings.ContainsFunc(p, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return false
-	}
-	clean := path.Clean(p)
-	return p == clean || p == clean+"/"
 }

@@ -158,7 +158,7 @@ var users = jot.WithUserLookup(func(_ context.Context, t *jot.Token) (string, er
 	case "alice":
 		return "Alice", nil
 	case "gone":
-		return "", jot.ErrNoUser
+		return "", jot.ErrUserNotFound
 	}
 	return "", errDown
 })
@@ -304,10 +304,10 @@ var rows = []row{
 	{name: "refresh token on a refresh route", demands: demands(jot.Refresh()), token: refreshToken},
 	{name: "unknown type on an access route", token: forged(ourHeader, `{"sub":"alice","jti":"1","type":"id","exp":1893456900}`), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "type in another case", token: forged(ourHeader, `{"sub":"alice","jti":"1","type":"Access","exp":1893456900}`), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
-	{name: "any type, access", demands: demands(jot.AnyType()), token: made()},
-	{name: "any type, refresh", demands: demands(jot.AnyType()), token: refreshToken},
-	{name: "any type where refresh travels, access", demands: demands(jot.Refresh(), jot.AnyType()), token: made()},
-	{name: "any type is no mailed link", demands: demands(jot.AnyType()), token: typed("password_reset"), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
+	{name: "any type, access", demands: demands(jot.AccessOrRefresh()), token: made()},
+	{name: "any type, refresh", demands: demands(jot.AccessOrRefresh()), token: refreshToken},
+	{name: "any type where refresh travels, access", demands: demands(jot.Refresh(), jot.AccessOrRefresh()), token: made()},
+	{name: "any type is no mailed link", demands: demands(jot.AccessOrRefresh()), token: typed("password_reset"), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "mailed link on an access route", token: typed("password_reset"), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "mailed link where it belongs", demands: demands(jot.Type("password_reset")), token: typed("password_reset")},
 	{name: "mailed link of another kind", demands: demands(jot.Type("password_reset")), token: typed("verify_email"), status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
@@ -325,16 +325,16 @@ var rows = []row{
 	{name: "wrong type before freshness", demands: demands(jot.Fresh()), token: refreshToken, status: 401, code: "token_wrong_type", challenge: invalid, is: jot.ErrWrongType},
 	{name: "scopes", demands: demands(jot.Scopes("read", "write")), token: made(jot.Scopes("write", "read", "more"))},
 	{name: "scopes as an array", demands: demands(jot.Scopes("read", "write")), token: forged(ourHeader, with(`"scope":["read","write"]`))},
-	{name: "one scope lacks", demands: demands(jot.Scopes("read"), jot.Scopes("write")), token: made(jot.Scopes("read")), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope", scope="read write"`, is: jot.ErrScope},
-	{name: "no scopes", demands: demands(jot.Scopes("read")), token: made(), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope", scope="read"`, is: jot.ErrScope},
+	{name: "one scope lacks", demands: demands(jot.Scopes("read"), jot.Scopes("write")), token: made(jot.Scopes("read")), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope", scope="read write"`, is: jot.ErrInsufficientScope},
+	{name: "no scopes", demands: demands(jot.Scopes("read")), token: made(), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope", scope="read"`, is: jot.ErrInsufficientScope},
 
 	// Revocation.
 	{name: "revoked", options: options(jot.WithBlocklist(newBlocklist())), token: revokedToken, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
 	{name: "not revoked", options: options(jot.WithBlocklist(newBlocklist())), token: made()},
-	{name: "revoked, and the route does not ask", options: options(jot.WithBlocklist(newBlocklist())), demands: demands(jot.SkipRevocation()), token: revokedToken},
+	{name: "revoked, and the route does not ask", options: options(jot.WithBlocklist(newBlocklist())), demands: demands(jot.InsecureSkipRevocation()), token: revokedToken},
 	{name: "blocklist error", options: options(jot.WithBlocklist(stubBlocklist{err: errDown})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "blocklist error and an answer", options: options(jot.WithBlocklist(stubBlocklist{revoked: true, err: errDown})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
-	{name: "blocklist error, and the route does not ask", options: options(jot.WithBlocklist(stubBlocklist{err: errDown})), demands: demands(jot.SkipRevocation()), token: made()},
+	{name: "blocklist error, and the route does not ask", options: options(jot.WithBlocklist(stubBlocklist{err: errDown})), demands: demands(jot.InsecureSkipRevocation()), token: made()},
 	{name: "callback says revoked", options: options(jot.WithTokenInBlocklist(says(true, nil))), token: made(), status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
 	{name: "callback says no", options: options(jot.WithTokenInBlocklist(says(false, nil))), token: made()},
 	{name: "callback cannot tell", options: options(jot.WithTokenInBlocklist(says(false, errDown))), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
@@ -351,7 +351,7 @@ var rows = []row{
 	}, status: 401, code: "token_revoked", challenge: invalid, is: jot.ErrRevoked},
 	{name: "rotated refresh token", options: options(jot.WithStore(memstore.New()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh()), token: rotated, once: true, status: 401, code: "token_reused", challenge: invalid, is: jot.ErrReused},
 	{name: "rotated refresh token, just now", options: options(jot.WithStore(memstore.New())), demands: demands(jot.Refresh()), token: rotated},
-	{name: "rotated refresh token, and the route does not ask", options: options(jot.WithStore(memstore.New()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh(), jot.SkipRevocation()), token: rotated},
+	{name: "rotated refresh token, and the route does not ask", options: options(jot.WithStore(memstore.New()), jot.WithRotationGrace(0)), demands: demands(jot.Refresh(), jot.InsecureSkipRevocation()), token: rotated},
 	{name: "store error", options: options(jot.WithStore(&broken{Store: memstore.New(), at: "check"})), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "store error, refresh token", options: options(jot.WithStore(&broken{Store: memstore.New(), at: "check"})), demands: demands(jot.Refresh()), token: refreshToken, status: 503, code: "unavailable", is: jot.ErrUnavailable},
 
@@ -365,9 +365,9 @@ var rows = []row{
 	{name: "check cannot tell", demands: demands(jot.Check(says(false, errDown))), token: made(), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "check answers csrf_failed", demands: demands(jot.Check(says(false, jot.ErrCSRF))), token: made(), status: 403, code: "csrf_failed", is: jot.ErrCSRF},
 	{name: "check answers token_reused", demands: demands(jot.Check(says(false, jot.ErrReused))), token: made(), status: 401, code: "token_reused", challenge: invalid, is: jot.ErrReused},
-	{name: "check answers insufficient_scope", demands: demands(jot.Check(says(false, jot.ErrScope))), token: made(), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope"`, is: jot.ErrScope},
+	{name: "check answers insufficient_scope", demands: demands(jot.Check(says(false, jot.ErrInsufficientScope))), token: made(), status: 403, code: "insufficient_scope", challenge: `Bearer realm="api", error="insufficient_scope"`, is: jot.ErrInsufficientScope},
 	{name: "user", options: options(users), token: subject("alice")},
-	{name: "user gone", options: options(users), token: subject("gone"), status: 401, code: "user_not_found", challenge: invalid, is: jot.ErrNoUser},
+	{name: "user gone", options: options(users), token: subject("gone"), status: 401, code: "user_not_found", challenge: invalid, is: jot.ErrUserNotFound},
 	{name: "user cannot be looked up", options: options(users), token: subject("bob"), status: 503, code: "unavailable", is: jot.ErrUnavailable},
 	{name: "check before the user", options: options(users), demands: demands(jot.Check(says(false, nil))), token: subject("gone"), status: 403, code: "forbidden", is: jot.ErrForbidden},
 
@@ -482,7 +482,7 @@ func TestOptionalAnonymous(t *testing.T) {
 		got := send(m.Required(jot.Optional(), jot.Fresh()), r)
 		require.True(t, got.called)
 		require.Nil(t, got.token)
-		token, err := m.VerifyRequest(r, jot.Optional())
+		token, err := admit(m, r, jot.Optional())
 		require.NoError(t, err)
 		require.Nil(t, token)
 	}
@@ -552,9 +552,9 @@ func TestRequiredPanicsOnContradictions(t *testing.T) {
 		opts []jot.RouteOption
 	}{
 		{"Refresh and Type", demands(jot.Refresh(), jot.Type("x"))},
-		{"Type and AnyType", demands(jot.Type("x"), jot.AnyType())},
+		{"Type and AccessOrRefresh", demands(jot.Type("x"), jot.AccessOrRefresh())},
 		{"Refresh and Fresh", demands(jot.Refresh(), jot.Fresh())},
-		{"Refresh and Fresh", demands(jot.Refresh(), jot.AnyType(), jot.Fresh())},
+		{"Refresh and Fresh", demands(jot.Refresh(), jot.AccessOrRefresh(), jot.Fresh())},
 		{"Refresh and MaxAge", demands(jot.Refresh(), jot.MaxAge(time.Minute))},
 		{"two Types", demands(jot.Type("x"), jot.Type("y"))},
 		{"Scopes: name at least one", demands(jot.Scopes())},
@@ -577,15 +577,10 @@ func TestRequiredPanicsOnContradictions(t *testing.T) {
 		{"an option is nil", demands(nil)},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
-			panicked := func() (reason any) {
-				defer func() { reason = recover() }()
-				m.Required(tc.opts...)
-				return nil
-			}()
+			panicked := panicOf(func() { m.Required(tc.opts...) })
 			require.Contains(t, panicked, "jot: Required: ")
 			require.Contains(t, panicked, tc.text)
-			_, err := m.VerifyRequest(bearer(access(t, m)), tc.opts...)
-			require.ErrorContains(t, err, tc.text)
+			require.Contains(t, panicOf(func() { m.Guard(tc.opts...) }), tc.text)
 		})
 	}
 	_, err := m.Verify(ctx, access(t, m), jot.Refresh(), jot.Fresh())
@@ -733,7 +728,7 @@ func TestNested(t *testing.T) {
 	require.Equal(t, "insufficient_scope", got.code(t), "the inner guard's own demand")
 
 	lookups, asked, verified = 0, 0, 0
-	got = send(nested(m.Required(jot.SkipRevocation()), m.Required()), bearer(raw))
+	got = send(nested(m.Required(jot.InsecureSkipRevocation()), m.Required()), bearer(raw))
 	require.True(t, got.called)
 	require.Equal(t, []int{1, 1, 1}, []int{lookups, asked, verified}, "the inner guard asks what the outer left out")
 
@@ -783,17 +778,18 @@ func TestTwoManagers(t *testing.T) {
 }
 
 // An adapter does with its own hands what Required does.
-func TestVerifyRequestAsASeam(t *testing.T) {
+func TestAdmitAsASeam(t *testing.T) {
 	m := newManager(t, users)
+	guard := m.Guard(jot.Optional())
 	adapter := func(w http.ResponseWriter, r *http.Request) {
-		token, err := m.VerifyRequest(r, jot.Optional())
+		admitted, err := guard.Admit(w, r)
 		if err != nil {
+			require.Nil(t, admitted)
 			m.WriteError(w, r, err)
 			return
 		}
-		ctx := jot.NewContext(r.Context(), token)
-		user, _ := jot.CurrentUser[string](ctx)
-		_, _ = io.WriteString(w, jot.Identity(ctx)+"/"+user)
+		user, _ := jot.CurrentUser[string](admitted.Context())
+		_, _ = io.WriteString(w, jot.Identity(admitted.Context())+"/"+user)
 	}
 	for raw, want := range map[string]string{access(t, m): "alice/Alice", "": "/"} {
 		w := httptest.NewRecorder()

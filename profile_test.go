@@ -11,21 +11,13 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// profile is the option that packages of this module bend the rules of reading by.
-func profile(t testing.TB, p wire.Profile) jot.Option {
-	t.Helper()
-	option, ok := wire.NewOption(p).(jot.Option)
-	require.True(t, ok)
-	return option
-}
-
 // lax takes tokens without an id.
 var lax = wire.Profile{IDOptional: true}
 
 func TestProfile(t *testing.T) {
 	store := new(spyBlocklist)
 	m := newManager(t, jot.WithBlocklist(store),
-		profile(t, wire.Profile{Subject: "identity", DefaultType: "access", NoExpiry: []string{"access"}, IDOptional: true, Typ: "at+jwt"}))
+		wire.Profile{Subject: "identity", DefaultType: "access", NoExpiry: []string{"access"}, IDOptional: true, Typ: "at+jwt"})
 
 	token, err := m.Verify(ctx, forge(t, `{"alg":"HS256","typ":"at+JWT"}`, `{"identity":"alice"}`))
 	require.NoError(t, err)
@@ -33,7 +25,7 @@ func TestProfile(t *testing.T) {
 	require.Equal(t, "access", token.Type)
 	require.False(t, token.Expired())
 	require.Empty(t, store.ids, "nothing to ask about")
-	require.ErrorContains(t, m.Revoke(ctx, token), "a token without an id cannot be revoked")
+	require.ErrorContains(t, m.Revoke(ctx, token), "without a jti it cannot be revoked or used up")
 
 	token, err = m.Verify(ctx, forge(t, ourHeader, `{"identity":"alice","jti":"1"}`))
 	require.NoError(t, err)
@@ -46,7 +38,7 @@ func TestProfile(t *testing.T) {
 	require.NotContains(t, claims, "sub")
 
 	// Cookies as they were used before anybody thought of forgeries.
-	bare := newManager(t, jot.WithCookies(jot.CookieConfig{}), profile(t, wire.Profile{CSRF: &wire.CSRF{}}))
+	bare := newManager(t, jot.WithCookies(jot.CookieConfig{}), wire.Profile{CSRF: &wire.CSRF{}})
 	b := newBrowser(t)
 	w := httptest.NewRecorder()
 	require.NoError(t, bare.SetCookies(w, pair(t, bare)))
@@ -55,6 +47,6 @@ func TestProfile(t *testing.T) {
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	require.True(t, send(bare.Required(), r).called)
 
-	_, err = jot.New(jot.HS256(secret), profile(t, wire.Profile{}), profile(t, wire.Profile{}))
+	_, err = jot.New(jot.HS256(secret), wire.Profile{}, wire.Profile{})
 	require.ErrorContains(t, err, "given twice")
 }

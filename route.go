@@ -10,19 +10,64 @@ import (
 	"unicode/utf8"
 )
 
+// RouteOption says something about a route, for [Manager.Required] and [Manager.Guard].
+type RouteOption interface{ applyRoute(rt *route) }
+
+// Demand is a [RouteOption] that makes sense without a request, so [Manager.Verify] takes it too.
+type Demand interface {
+	RouteOption
+	demand()
+}
+
+// Trait is what a token has and a route demands, in the same word: CreateAccessToken(ctx, id, Scopes("admin")) makes
+// what Required(Scopes("admin")) asks for.
+type Trait interface {
+	TokenOption
+	Demand
+}
+
+// RouteOptions makes one RouteOption of several.
+func RouteOptions(opts ...RouteOption) RouteOption {
+	return routeOption(func(rt *route) { rt.apply(opts) })
+}
+
+type routeOption func(*route)
+
+func (f routeOption) applyRoute(rt *route) { f(rt) }
+
+type demandFunc func(*route)
+
+func (f demandFunc) applyRoute(rt *route) { f(rt) }
+func (demandFunc) demand()                {}
+
+// demandsOf returns demands as what they also are.
+func demandsOf(demands []Demand) []RouteOption {
+	opts := make([]RouteOption, len(demands))
+	for i, d := range demands {
+		opts[i] = d
+	}
+	return opts
+}
+
+type trait struct {
+	tokenOption
+	demandFunc
+}
+
 // route is what a route demands of a token.
 type route struct {
-	optional, fresh, refresh, anyType, skipRevocation bool
-	singleUse                                         bool
-	unsafe                                            bool // GET, HEAD and OPTIONS are not for it
-	leaving                                           bool // a log-out: nothing is asked that could be in its way
-	maxAge                                            time.Duration
-	typ                                               string
-	scopes, audience                                  []string
-	locations                                         []Location // instead of the manager's
-	checks                                            []func(context.Context, *Token) (bool, error)
-	except                                            *exemption
-	errs                                              []error
+	optional, fresh, refresh, accessOrRefresh, skipRevocation bool
+	singleUse                                                 bool
+	unsafe                                                    bool // GET, HEAD and OPTIONS are not for it
+	leaving                                                   bool // a logout: nothing is asked that could be in its way
+	anyAudience                                               bool // whoever it is for, if we have made it
+	maxAge                                                    time.Duration
+	typ                                                       string
+	scopes, audience                                          []string
+	locations                                                 []Location // instead of the manager's
+	checks                                                    []func(context.Context, *Token) (bool, error)
+	except                                                    *exemption
+	errs                                                      []error
 }
 
 func (rt *route) apply(opts []RouteOption) {
@@ -36,7 +81,7 @@ func (rt *route) apply(opts []RouteOption) {
 }
 
 func (rt *route) failf(format string, args ...any) {
-	rt.errs = append(rt.errs, fmt.Errorf("jot: "+format, args...))
+	rt.errs = append(rt.errs, fmt.Errorf(format, args...))
 }
 
 // newRoute reads the options of a route and reports every contradiction between them.
@@ -48,14 +93,14 @@ func newRoute(opts []RouteOption) (*route, error) {
 		text string
 	}{
 		{rt.refresh && rt.typ != "", "Refresh and Type: a token has one type"},
-		{rt.anyType && rt.typ != "", "Type and AnyType: AnyType is access or refresh, never a Type"},
+		{rt.accessOrRefresh && rt.typ != "", "Type and AccessOrRefresh: AccessOrRefresh is access or refresh, never a Type"},
 		{rt.refresh && rt.fresh, "Refresh and Fresh: a refresh token is never fresh"},
 		{rt.refresh && rt.maxAge > 0, "Refresh and MaxAge: the age is asked where access is given"},
 		{rt.refresh && len(rt.locations) == 1 && rt.locations[0] == InQuery, "Refresh and Locations(InQuery): a refresh token is not taken from a URL"},
-		{rt.singleUse && rt.skipRevocation, "SingleUse and SkipRevocation: a used token is a revoked one"},
+		{rt.singleUse && rt.skipRevocation, "SingleUse and InsecureSkipRevocation: a used token is a revoked one"},
 		{rt.singleUse && rt.refresh, "SingleUse and Refresh: it is Rotate that uses a refresh token up"},
 		{rt.singleUse && rt.optional, "SingleUse and Optional: without a token nothing is used"},
-		{rt.singleUse && rt.anyType, "SingleUse and AnyType: a log-in's tokens are used many times"},
+		{rt.singleUse && rt.accessOrRefresh, "SingleUse and AccessOrRefresh: a log-in's tokens are used many times"},
 	} {
 		if c.both {
 			rt.failf("contradiction of %s", c.text)
@@ -69,12 +114,28 @@ func (rt *route) takes(typ string) bool {
 	switch {
 	case rt.typ != "":
 		return typ == rt.typ
-	case rt.anyType:
+	case rt.accessOrRefresh:
 		return typ == typeAccess || typ == typeRefresh
 	case rt.refresh:
 		return typ == typeRefresh
 	}
 	return typ == typeAccess
+}
+
+// judge asks whether it is the token that the route wants.
+func (rt *route) judge(t *Token, now time.Time) *reason {
+	if !rt.takes(t.Type) {
+		return &reason{sentinel: ErrWrongType}
+	}
+	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && !t.provenSince(now, rt.maxAge) {
+		return &reason{sentinel: ErrNotFresh, maxAge: rt.maxAge}
+	}
+	for _, scope := range rt.scopes {
+		if !t.HasScope(scope) {
+			return &reason{sentinel: ErrInsufficientScope, scopes: slices.Clone(rt.scopes)}
+		}
+	}
+	return nil
 }
 
 // Optional lets a request without a token through, as an anonymous one: [FromContext] finds nothing. A token that is
@@ -89,31 +150,7 @@ func Locations(places ...Location) RouteOption {
 	wrong := badLocations(places)
 	return routeOption(func(rt *route) {
 		rt.wrong("Locations", wrong)
-		rt.locations = places
-	})
-}
-
-// Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or
-// "/public/" say, without looking at their tokens. It is for a guard around a whole mux. A pattern without a method
-// exempts every method.
-//
-// It fails closed: a path that is not clean, by dot segments, doubled slashes, backslashes, semicolons or needless
-// percent-encoding, is guarded, and so are CONNECT and what the mux would only redirect, because what stands behind
-// may read such a path otherwise. Patterns are those of the mux around which the guard stands, before any
-// [net/http.StripPrefix] behind it.
-func Except(patterns ...string) RouteOption {
-	return routeOption(func(rt *route) {
-		if len(patterns) == 0 {
-			rt.failf("Except: name at least one pattern")
-		}
-		if rt.except == nil {
-			rt.except = newExemption()
-		}
-		for _, pattern := range patterns {
-			if err := rt.except.add(pattern); err != nil {
-				rt.failf("Except: %w", err)
-			}
-		}
+		rt.locations = slices.Clone(places)
 	})
 }
 
@@ -122,10 +159,10 @@ func Refresh() Demand {
 	return demandFunc(func(rt *route) { rt.refresh = true })
 }
 
-// AnyType takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a mailed
-// link is no log-in. Refresh and AnyType together read the token where a refresh token travels.
-func AnyType() Demand {
-	return demandFunc(func(rt *route) { rt.anyType = true })
+// AccessOrRefresh takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a mailed
+// link is no log-in. Refresh and AccessOrRefresh together read the token where a refresh token travels.
+func AccessOrRefresh() Demand {
+	return demandFunc(func(rt *route) { rt.accessOrRefresh = true })
 }
 
 // MaxAge demands that the user proved who they are at most d ago (RFC 9470): [ErrNotFresh] otherwise. It measures
@@ -154,9 +191,9 @@ func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	})
 }
 
-// SkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A revoked
+// InsecureSkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A revoked
 // token passes there until it expires.
-func SkipRevocation() Demand {
+func InsecureSkipRevocation() Demand {
 	return demandFunc(func(rt *route) { rt.skipRevocation = true })
 }
 
@@ -181,7 +218,7 @@ func Fresh() Trait {
 	}
 }
 
-// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrScope] otherwise. A
+// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrInsufficientScope] otherwise. A
 // scope is printable ASCII without space, quote and backslash (RFC 6749 section 3.3). On a pair it means both tokens.
 func Scopes(scopes ...string) Trait {
 	wrong := ""

@@ -3,15 +3,15 @@ package jot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-jot/jot/internal/uuid7"
 	"github.com/go-jot/jot/session"
 )
 
-// Session is a log-in of a user: what [Manager.CreatePair] begins and refreshing prolongs.
+// Session is a login of a user: what [Manager.CreatePair] begins and refreshing prolongs.
 type Session struct {
 	// ID is the claim sid of its tokens.
 	ID string
@@ -24,17 +24,16 @@ type Session struct {
 }
 
 var (
-	errNotOurs   = errors.New("jot: not a token that this Manager has verified")
-	errNoSession = errors.New("jot: the token belongs to no session: use Revoke")
-
-	errSessionOver = errors.New("its session may last no longer")
-	// A client may send such a token, so it is an answer and not a mistake.
+	errNotOurs   = errors.New("not a token that this Manager has verified")
+	errNoSession = errors.New("the token belongs to no session: use Revoke")
+	// A client may send such a token, so this is a refusal (401), not a mistake of the caller's.
 	errNoRotation = errors.New("a token that belongs to no session of ours does not rotate")
+	errNoMore     = errors.New("a refreshed token has no more scopes than the one before")
 )
 
-// unsupported is the error of a method that lacks an option.
-func unsupported(method, option string) error {
-	return fmt.Errorf("jot: %s needs %s: %w", method, option, errors.ErrUnsupported)
+// rotations are the events of what a store says when a refresh token is good.
+var rotations = map[session.Outcome]EventKind{
+	session.Rotated: EventRotated, session.Replayed: EventReplayed, session.Rewound: EventRewound,
 }
 
 // Rotate exchanges a refresh token that this Manager has verified for the next pair of its session (RFC 9700 section
@@ -44,7 +43,7 @@ func unsupported(method, option string) error {
 // session ends, and the error is [ErrReused]. All
 // that can fail by itself is done before the token counts as used.
 //
-// The pair keeps what was given at log-in: claims, scopes, audience, auth_time, and the refresh token's lifetime, up
+// The pair keeps what was given at login: claims, scopes, audience, auth_time, and the refresh token's lifetime, up
 // to the end of the session ([WithSessionTTL]). [WithAdditionalClaims] is asked anew. Its access token is not fresh.
 // Of opts, [Scopes] may only take scopes away, which is for good: access tokens that were made before keep theirs until
 // they expire. [Fresh], [FreshFor], [Type] and [InSession] are
@@ -52,179 +51,108 @@ func unsupported(method, option string) error {
 //
 // A session that has ended is [ErrRevoked]. Without [WithStore] the error wraps [errors.ErrUnsupported].
 func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOption) (*Pair, error) {
-	if m.ledger.store == nil {
+	switch {
+	case m.ledger.store == nil:
 		return nil, unsupported("Rotate", "WithStore")
+	case refresh == nil || refresh.origin != m.origin || !refresh.verified:
+		return nil, mistake("Rotate", errNotOurs)
+	case refresh.Type != typeRefresh:
+		return nil, mistake("Rotate", errors.New("it takes a refresh token"))
 	}
-	d, rq, err := m.successor(refresh, opts)
-	if err != nil {
-		return nil, err
+	d := newDraft(opts)
+	d.rotates()
+	if why := m.ledger.rotates(refresh, d.scopes); why != nil {
+		return nil, m.refuse(ctx, why, refresh, refresh.Location)
 	}
-	pair, expires, err := m.mintPair(ctx, d, rq)
+	g := m.issuer.successor(d, refresh)
+	pair, err := m.issuer.pair(ctx, d, g)
 	if err == nil {
 		err = m.fits(pair, refresh.Location)
 	}
 	if err != nil {
-		return nil, err
+		return nil, m.failed(ctx, err, refresh)
 	}
 	scope := strings.Join(d.scopes, " ")
-	result, err := m.ledger.rotate(ctx, refresh, session.Rotation{
-		Next: rq.refreshID, Scope: scope, Now: rq.now, Expires: expires, Grace: m.grace,
+	result, why := m.ledger.rotate(ctx, refresh, session.Rotation{
+		Next: g.refreshID, Scope: scope, Now: g.now,
+		Expires: m.issuer.sessionEnd(pair.made[0].expires, pair.made[1].expires),
 	})
-	if err != nil {
-		return nil, m.storeFailed(ctx, err, refresh)
+	if why != nil {
+		return nil, m.refuse(ctx, why, refresh, refresh.Location)
 	}
-	switch result.Outcome {
-	case session.Rotated:
-		m.emit(ctx, EventRotated, refresh)
-	case session.Rewound:
-		m.emit(ctx, EventRewound, refresh)
-	case session.Replayed:
-		m.emit(ctx, EventReplayed, refresh)
-	case session.Reused:
-		m.emit(ctx, EventReused, refresh)
-		return nil, m.refuse(ErrReused, nil, refresh)
-	case session.Revoked:
-		return nil, m.refuse(ErrRevoked, nil, refresh)
-	case session.Unknown:
-		return nil, m.refuse(ErrRevoked, errUnknownSession, refresh)
-	default:
-		return nil, m.storeFailed(ctx, fmt.Errorf("the store returned the outcome %d", result.Outcome), refresh)
-	}
-	if result.Current == rq.refreshID && result.Scope == scope {
+	m.emit(ctx, rotations[result.Outcome], refresh)
+	if result.Current == g.refreshID && result.Scope == scope {
 		return pair, nil
 	}
 	// Another call was first, or the session allows less by now: the same successor, and no more than the store says.
-	var ok bool
-	if rq.refreshAt, ok = bornAt(result.Current); !ok {
-		return nil, m.storeFailed(ctx, errors.New("the store returned no token id"), refresh)
-	}
-	rq.refreshID, d.scopes = result.Current, strings.Fields(result.Scope)
-	pair, _, err = m.mintPair(ctx, d, rq)
-	return pair, err
+	g.refreshID, d.scopes = result.Current, scopesOf(result.Scope)
+	g.refreshAt, _ = uuid7.Time(result.Current)
+	pair, err = m.issuer.pair(ctx, d, g)
+	return pair, m.failed(ctx, err, refresh)
 }
 
-// successor reads what the next pair of a session is to be.
-func (m *Manager) successor(refresh *Token, opts []TokenOption) (d *draft, rq request, err error) {
-	if refresh == nil || refresh.manager != m || !refresh.verified {
-		return nil, rq, errNotOurs
-	}
-	if refresh.Type != typeRefresh {
-		return nil, rq, errors.New("jot: Rotate takes a refresh token")
-	}
-	start, ok := bornAt(refresh.SessionID)
-	presented, known := bornAt(refresh.ID)
-	if !ok || !known || !m.ledger.owns(refresh) {
-		return nil, rq, m.refuse(ErrInvalid, errNoRotation, refresh)
-	}
-	d = newDraft(opts)
-	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
-	d.refuse(d.isFresh(), "Fresh", "a refreshed token is never fresh: ask for the password, and use InSession")
-	d.refuse(d.session != nil, "InSession", "Rotate takes the session of its token")
-	d.refuse(d.label != "", "Label", "a session keeps the one that it began with")
-	for _, scope := range d.scopes {
-		if !slices.Contains(refresh.claimed, scope) {
-			e := m.refuse(ErrScope, errors.New("a refreshed token has no more scopes than the one before"), refresh)
-			e.Scopes = slices.Clone(d.scopes)
-			return nil, rq, e
-		}
-	}
-	d.session = refresh
-	d.join(m, refresh.Subject)
-	d.scopes = both(d.scopes, refresh.Scopes)
-	if d.refreshExpiresIn == 0 && !refresh.IssuedAt.IsZero() && !refresh.ExpiresAt.IsZero() {
-		d.refreshExpiresIn = refresh.ExpiresAt.Sub(refresh.IssuedAt)
-	}
-	// The next id is greater than this one even where the clock of another node was ahead: ids tell old from new.
-	now := m.now()
-	next := now
-	if least := presented.Add(time.Millisecond); next.Before(least) {
-		next = least
-	}
-	return d, request{
-		now: now, authTime: refresh.AuthTime, subject: refresh.Subject,
-		session: refresh.SessionID, end: start.Add(m.sessionTTL), refreshID: newUUID(next), refreshAt: next,
-		csrf: m.sessionCSRF(refresh),
-	}, nil
+// scopesOf reads what a store keeps.
+func scopesOf(scope string) []string { return strings.Fields(scope) }
+
+// both returns those scopes that are among the others as well.
+func both(scopes, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(others, s) })
 }
 
-// sessionCSRF returns the CSRF value that the session of a refresh token keeps.
-func (m *Manager) sessionCSRF(refresh *Token) string {
-	if m.cookies != nil && refresh.csrf == "" {
-		return newCSRF() // it was begun without cookies
-	}
-	return refresh.csrf
-}
-
-// enter begins the session in the store.
-func (m *Manager) enter(ctx context.Context, d *draft, rq request, expires time.Time) error {
-	if m.ledger.store == nil {
-		return nil
-	}
-	err := m.ledger.begin(ctx, rq.subject, session.Record{
-		Session: rq.session, Label: d.label, Scope: strings.Join(d.scopes, " "), Current: rq.refreshID,
-		Start: rq.now, Expires: expires,
-	}, m.maxSessions)
-	if err != nil {
-		return m.storeFailed(ctx, err, nil)
-	}
-	m.event(ctx, Event{Kind: EventSessionBegun, Subject: rq.subject, SessionID: rq.session, TokenID: rq.refreshID})
-	return nil
-}
-
-// Revoke revokes one token, so that every guard of every process on the same [Blocklist] or [Store] refuses it as
+// Revoke revokes one token, so that every guard of every process on the same store or [Blocklist] refuses it as
 // [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one
-// is nothing to revoke, and no error. Other tokens of the same log-in are not touched: [Manager.RevokeSession] ends
+// is nothing to revoke, and no error. Other tokens of the same login are not touched: [Manager.RevokeSession] ends
 // them all. Like its sisters it takes back what [WithSlidingSessions] has put into the answer to a request, if ctx is
 // that request's.
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
 func (m *Manager) Revoke(ctx context.Context, t *Token) error {
-	if !m.ledger.any() {
+	if !m.ledger.remembers() {
 		return unsupported("Revoke", "WithStore or WithBlocklist")
 	}
-	if t == nil || t.manager != m {
-		return errNotOurs
-	}
-	if t.ID == "" {
-		return m.refuse(ErrInvalid, errors.New("a token without an id cannot be revoked"), t)
+	if t == nil || t.origin != m.origin {
+		return mistake("Revoke", errNotOurs)
 	}
 	m.takeBack(ctx)
-	if _, err := m.ledger.revoke(ctx, t, m.now()); err != nil {
-		return m.storeFailed(ctx, err, t)
+	return m.revoked(ctx, m.ledger.revoke(ctx, t, m.origin.now()), t, Event{Subject: t.Subject, TokenID: t.ID})
+}
+
+// revoked tells what was revoked, or the reason why it could not be.
+func (m *Manager) revoked(ctx context.Context, why *reason, t *Token, e Event) error {
+	if why != nil {
+		return m.refuse(ctx, why, t, "")
 	}
-	m.event(ctx, Event{Kind: EventRevoked, Subject: t.Subject, TokenID: t.ID})
+	e.Kind = EventRevoked
+	m.event(ctx, e)
 	return nil
 }
 
-// RevokeSession ends the log-in that t belongs to: its access tokens and its refresh token are refused as
+// RevokeSession ends the login that t belongs to: its access tokens and its refresh token are refused as
 // [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error], so that a
-// log-out works with an expired access token. A session that has ended already is no error; a token of no session is
+// logout works with an expired access token. A session that has ended already is no error; a token of no session is
 // one.
 //
-// Of a session that another issuer began, a Store knows nothing: then the token alone is revoked.
+// Of a session that another issuer began, a store knows nothing: then the token alone is revoked.
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
 func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 	switch {
-	case !m.ledger.any():
+	case !m.ledger.remembers():
 		return unsupported("RevokeSession", "WithStore or WithBlocklist")
-	case t == nil || t.manager != m:
-		return errNotOurs
+	case t == nil || t.origin != m.origin:
+		return mistake("RevokeSession", errNotOurs)
 	case t.SessionID == "":
-		return errNoSession
+		return mistake("RevokeSession", errNoSession)
 	case m.ledger.store != nil && m.ledger.owns(t):
 		return m.RevokeSessionByID(ctx, t.Subject, t.SessionID)
 	case m.ledger.store != nil: // begun elsewhere, so the store knows nothing of it
 		return m.Revoke(ctx, t)
 	}
 	m.takeBack(ctx)
-	if err := m.ledger.block(ctx, t, m.now(), m.sessionTTL); err != nil {
-		return m.storeFailed(ctx, err, t)
-	}
-	m.event(ctx, Event{Kind: EventRevoked, Subject: t.Subject, SessionID: t.SessionID})
-	return nil
+	why := m.ledger.block(ctx, t, m.origin.now())
+	return m.revoked(ctx, why, t, Event{Subject: t.Subject, SessionID: t.SessionID})
 }
 
 // RevokeSessionByID ends a session of subject by the id that [Manager.Sessions] gives. One that has ended already, or
@@ -235,22 +163,16 @@ func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) err
 	if m.ledger.store == nil {
 		return unsupported("RevokeSessionByID", "WithStore")
 	}
-	if _, ok := bornAt(id); !ok {
+	m.takeBack(ctx)
+	ended, why := m.ledger.end(ctx, subject, id, m.origin.now())
+	if why == nil && !ended {
 		return nil
 	}
-	m.takeBack(ctx)
-	ended, err := m.ledger.end(ctx, subject, id, m.now())
-	if err != nil {
-		return m.storeFailed(ctx, err, nil)
-	}
-	if ended {
-		m.event(ctx, Event{Kind: EventRevoked, Subject: subject, SessionID: id})
-	}
-	return nil
+	return m.revoked(ctx, why, nil, Event{Subject: subject, SessionID: id})
 }
 
 // RevokeSubject logs a user out everywhere: all sessions of subject end, and whatever they still mint dies with them.
-// A log-in afterwards is not touched, on any node, whatever its clock says. Tokens of no session are refused if they
+// A login afterwards is not touched, on any node, whatever its clock says. Tokens of no session are refused if they
 // were issued before or within the same millisecond: after a change of password begin a new session by
 // [Manager.CreatePair].
 //
@@ -260,11 +182,8 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 		return unsupported("RevokeSubject", "WithStore")
 	}
 	m.takeBack(ctx)
-	if err := m.ledger.revokeSubject(ctx, subject, m.now()); err != nil {
-		return m.storeFailed(ctx, err, nil)
-	}
-	m.event(ctx, Event{Kind: EventRevoked, Subject: subject})
-	return nil
+	why := m.ledger.revokeSubject(ctx, subject, m.origin.now())
+	return m.revoked(ctx, why, nil, Event{Subject: subject})
 }
 
 // RevokeAll logs everyone out, after a leak say, as [Manager.RevokeSubject] does one user.
@@ -275,11 +194,7 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 		return unsupported("RevokeAll", "WithStore")
 	}
 	m.takeBack(ctx)
-	if err := m.ledger.revokeAll(ctx, m.now()); err != nil {
-		return m.storeFailed(ctx, err, nil)
-	}
-	m.event(ctx, Event{Kind: EventRevoked})
-	return nil
+	return m.revoked(ctx, m.ledger.revokeAll(ctx, m.origin.now()), nil, Event{})
 }
 
 // Sessions returns the sessions of subject that have not ended, the latest first: the devices on which a user is
@@ -290,9 +205,9 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, erro
 	if m.ledger.store == nil {
 		return nil, unsupported("Sessions", "WithStore")
 	}
-	records, err := m.ledger.list(ctx, subject, m.now())
-	if err != nil {
-		return nil, m.storeFailed(ctx, err, nil)
+	records, why := m.ledger.list(ctx, subject, m.origin.now())
+	if why != nil {
+		return nil, m.refuse(ctx, why, nil, "")
 	}
 	sessions := make([]Session, len(records))
 	for i, r := range records {
@@ -302,12 +217,4 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, erro
 	}
 	slices.SortStableFunc(sessions, func(a, b Session) int { return b.StartedAt.Compare(a.StartedAt) })
 	return sessions, nil
-}
-
-// storeFailed is the refusal when a store cannot tell. A client that has gone is no failure of the store's.
-func (m *Manager) storeFailed(ctx context.Context, err error, t *Token) error {
-	if ctx.Err() == nil {
-		m.event(ctx, Event{Kind: EventStoreUnavailable, Err: err})
-	}
-	return m.refuse(ErrUnavailable, err, t)
 }

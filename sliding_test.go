@@ -63,7 +63,7 @@ func TestSlidingSessions(t *testing.T) {
 		change  func(*http.Request)
 		event   bool
 	}{
-		"a route that does not ask the store": {demands: demands(jot.SkipRevocation())},
+		"a route that does not ask the store": {demands: demands(jot.InsecureSkipRevocation())},
 		"a refresh token":                     {demands: demands(jot.Refresh())},
 		"a link from another site":            {change: func(r *http.Request) { keepOnly(r, "__Host-access_token") }},
 		"a header": {change: func(r *http.Request) {

@@ -2,6 +2,7 @@ package jot
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -57,12 +58,23 @@ type Token struct {
 	issued          time.Time // as IssuedAt, rounded down
 	fresh           bool
 	freshUntil      time.Time
-	manager         *Manager // whose keys signed it
-	verified        bool     // nothing was found against it, so that it may act as evidence
-	checked         bool     // revocation was looked up
-	admitted        bool     // the manager's own callbacks agreed
-	consumed        bool     // SingleUse has used it up
-	user            any      // what WithUserLookup's function returned
+	origin          *origin // the manager whose keys signed it
+	verified        bool    // nothing was found against it, so that it may act as evidence
+	checked         bool    // revocation was looked up
+	user            any     // what WithUserLookup's function returned
+}
+
+// origin is what a manager's tokens have in common, and by which it knows them again.
+type origin struct {
+	clock  func() time.Time
+	leeway time.Duration
+}
+
+func (o *origin) now() time.Time {
+	if o == nil { // of a Manager that New has not made
+		return time.Now()
+	}
+	return o.clock()
 }
 
 // Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two:
@@ -157,24 +169,39 @@ func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, s
 
 // IsFresh reports whether the token is fresh now: made by [Fresh], or by [FreshFor] not too long ago.
 func (t *Token) IsFresh() bool {
-	if t.fresh || t.manager == nil {
-		return t.fresh
-	}
-	return t.freshAt(t.manager.now())
+	return t.fresh || t.origin != nil && t.freshAt(t.origin.now())
 }
 
 func (t *Token) freshAt(now time.Time) bool {
 	return t.fresh || !t.freshUntil.IsZero() && !now.After(t.freshUntil)
 }
 
+// provenSince reports whether the user has proved who they are at most so long ago. A time to come proves nothing.
+func (t *Token) provenSince(now time.Time, age time.Duration) bool {
+	return !t.AuthTime.IsZero() && now.Sub(t.AuthTime) <= age && !t.AuthTime.After(now.Add(t.origin.leeway))
+}
+
+// repeats reports whether a request that repeats the value was made by a page of the token's session. To log out, a
+// page whose access token is gone may repeat that one's value.
+func (t *Token) repeats(value string, leaving bool) *reason {
+	same := subtle.ConstantTimeCompare([]byte(t.csrf), []byte(value))
+	if leaving && t.Type == typeRefresh {
+		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.csrf)), []byte(value))
+	}
+	if t.csrf == "" || same != 1 {
+		return &reason{sentinel: ErrCSRF, cause: errCSRFMismatch}
+	}
+	return nil
+}
+
 // Expired reports whether the token's life has ended now, leeway included. A token from a context is at most about
 // to; one from an [Error] may be long past.
 func (t *Token) Expired() bool {
-	return t.manager != nil && t.expiredAt(t.manager.now())
+	return t.origin != nil && t.expiredAt(t.origin.now())
 }
 
 func (t *Token) expiredAt(now time.Time) bool {
-	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt.Add(t.manager.leeway))
+	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt.Add(t.origin.leeway))
 }
 
 // Clone returns a copy that shares nothing with t that could change, for use after the request.
@@ -187,9 +214,6 @@ func (t *Token) Clone() *Token {
 
 // String returns the token's type and id.
 func (t Token) String() string { return "jot.Token(" + t.Type + ", " + t.ID + ")" }
-
-// GoString returns what [Token.String] returns.
-func (t Token) GoString() string { return t.String() }
 
 // Format writes what [Token.String] returns, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
@@ -207,8 +231,10 @@ type Pair struct {
 	CSRFToken, RefreshCSRFToken string
 	// ExpiresIn and RefreshExpiresIn are how long the tokens live, counted from their making.
 	ExpiresIn, RefreshExpiresIn time.Duration
-	// SessionID is the id of the log-in (sid).
+	// SessionID is the id of the login (sid).
 	SessionID string
+
+	made [2]*minted // what the issuer knows of both
 }
 
 // MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair
@@ -233,9 +259,6 @@ func (p *Pair) withoutTokens() any {
 
 // String returns no token.
 func (p Pair) String() string { return "jot.Pair(REDACTED)" }
-
-// GoString returns no token.
-func (p Pair) GoString() string { return p.String() }
 
 // Format writes no token, whatever the verb.
 func (p Pair) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }

@@ -18,7 +18,7 @@ import (
 // verified forges a token with these further claims and verifies it.
 func verified(t testing.TB, more string) *jot.Token {
 	t.Helper()
-	token, err := newManager(t).Verify(ctx, forge(t, ourHeader, with(more)), jot.AnyType())
+	token, err := newManager(t).Verify(ctx, forge(t, ourHeader, with(more)), jot.AccessOrRefresh())
 	require.NoError(t, err)
 	return token
 }
@@ -196,7 +196,7 @@ func TestRedaction(t *testing.T) {
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
 		slog.New(handler).Info("x", "token", token, "pair", p, "pair value", *p, "clone", *token.Clone())
 	}
-	texts := []string{logged.String(), token.String(), token.GoString(), p.String(), p.GoString()}
+	texts := []string{logged.String(), token.String(), p.String()}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		for _, v := range []any{token, p, *p, []*jot.Token{token}, struct{ P jot.Pair }{*p}, map[string]any{"t": token}} {
 			texts = append(texts, fmt.Sprintf(verb, v))
@@ -258,7 +258,7 @@ func TestFlasksTokens(t *testing.T) {
 			"refresh", "7d1f0a52-58f9-4c6e-a1c5-9a4c0d2e6b02", false,
 		},
 	} {
-		got := send(m.Required(jot.AnyType()), bearer(tc.raw))
+		got := send(m.Required(jot.AccessOrRefresh()), bearer(tc.raw))
 		require.True(t, got.called, got.Body.String())
 		require.Equal(t, "alice", got.token.Subject)
 		require.Equal(t, tc.typ, got.token.Type)

@@ -1,15 +1,24 @@
 package jot
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jot/jot/internal/wire"
 )
+
+// verifier turns text into tokens that are authentic, and says whether they are for this service, and for now.
+type verifier struct {
+	sources  []KeySource
+	profile  *wire.Profile
+	origin   *origin
+	issuers  []string // any of them; empty, any issuer
+	audience []string // where a route names none
+}
 
 // maxTokenSize is how long a token may be. Longer ones are refused by their length alone, and not issued.
 const maxTokenSize = 8 << 10
@@ -22,74 +31,40 @@ var (
 	errSignature = errors.New("signature does not match")
 	errIssuer    = errors.New("iss is not the one expected")
 	errAudience  = errors.New("aud names others")
-	errNoID      = errors.New("without a jti it cannot be used up")
-	errUsed      = errors.New("it has been used")
 	errNotYet    = errors.New("nbf or iat lies in the future")
 )
 
-// Verify checks a token's text by the rules of [Manager.Required] and returns it. It is for tokens that come another
-// way than in a request: a message queue, a WebSocket frame, a mailed link. Everything that Required does with the
-// token is done, revocation and user lookup included. Demands that contradict each other are an error.
-//
-// Looking at any token of this service, whatever its type and even if revoked, is Verify(ctx, raw, AnyType(),
-// SkipRevocation()).
-func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*Token, error) {
-	opts := make([]RouteOption, len(demands))
-	for i, d := range demands {
-		opts[i] = d
-	}
-	rt, err := m.route(opts)
-	if err != nil {
-		return nil, err
-	}
-	t, err := m.read(raw)
-	if err == nil {
-		t, err = m.judge(ctx, t, rt, "")
-	}
-	if err != nil {
-		m.refused(ctx, err, "")
-		return nil, err
-	}
-	return t, nil
-}
+func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: cause} }
 
 // read turns text into an authentic token: frame, header, signature, and only then the payload.
-func (m *Manager) read(raw string) (*Token, error) {
-	invalid := func(cause error) (*Token, error) { return nil, m.refuse(ErrInvalid, cause, nil) }
+func (v *verifier) read(raw string) (*Token, *reason) {
 	if len(raw) > maxTokenSize {
-		return invalid(errSize)
+		return nil, invalid(errSize)
 	}
 	head, body, tail, ok := frame(raw)
 	if !ok {
-		return invalid(errFrame)
+		return nil, invalid(errFrame)
 	}
-	header, ok := decodeSegment(head)
-	if !ok {
-		return invalid(errFrame)
+	header, ok1 := decodeSegment(head)
+	payload, ok2 := decodeSegment(body)
+	signature, ok3 := decodeSegment(tail)
+	if !ok1 || !ok2 || !ok3 {
+		return nil, invalid(errFrame)
 	}
-	signature, ok := decodeSegment(tail)
-	if !ok {
-		return invalid(errFrame)
+	k, err := v.keyOf(head, header)
+	switch {
+	case err != nil && answerTo(err).sentinel != nil: // a key function that could not fetch its keys
+		return nil, verdict(true, nil, err)
+	case err != nil:
+		return nil, invalid(err)
+	case k.verify(raw[:len(head)+1+len(body)], []byte(signature)) != nil:
+		return nil, invalid(errSignature)
 	}
-	payload, ok := decodeSegment(body)
-	if !ok {
-		return invalid(errFrame)
-	}
-	k, err := m.keyOf(head, header)
+	claims, err := v.profile.ReadClaims(payload)
 	if err != nil {
-		if answerTo(err).sentinel != nil { // a key function that could not fetch its keys
-			return nil, m.outcome(true, nil, err, nil)
-		}
-		return invalid(err)
+		return nil, invalid(err)
 	}
-	if k.verify(raw[:len(head)+1+len(body)], []byte(signature)) != nil {
-		return invalid(errSignature)
-	}
-	claims, err := m.profile.ReadClaims(payload)
-	if err != nil {
-		return invalid(err)
-	}
-	return m.newToken(&claims, header, payload), nil
+	return newToken(&claims, header, payload, v.origin), nil
 }
 
 // segmentByte marks the alphabet of base64url (RFC 4648 section 5).
@@ -122,25 +97,25 @@ func decodeSegment(segment string) (string, bool) {
 }
 
 // keyOf finds the key that a header speaks of. One that we sign with is known by its bytes, with nothing to parse.
-func (m *Manager) keyOf(segment, text string) (*key, error) {
-	for _, source := range m.sources {
+func (v *verifier) keyOf(segment, text string) (*key, error) {
+	for _, source := range v.sources {
 		if k := source.keys().byHeader[segment]; k != nil {
 			return k, nil
 		}
 	}
-	h, err := m.profile.ReadHeader(text)
+	h, err := v.profile.ReadHeader(text)
 	if err != nil {
 		return nil, err
 	}
 	var failed error // one source that cannot tell does not silence the next
-	for _, source := range m.sources {
+	for _, source := range v.sources {
 		k, err := source.keys().candidate(h, text)
 		if k != nil && err == nil {
 			return k, nil
 		}
 		failed = errors.Join(failed, err)
 	}
-	for _, source := range m.sources { // nobody was meant by name
+	for _, source := range v.sources { // nobody was meant by name
 		if k := source.keys().single; k != nil && !h.HasID && k.alg == h.Alg {
 			return k, nil
 		}
@@ -151,14 +126,89 @@ func (m *Manager) keyOf(segment, text string) (*key, error) {
 	return nil, errNoKey
 }
 
+// made returns what is known of a pair's tokens: from their making, or else, of a token by itself, from its text.
+func (v *verifier) made(pair *Pair) (tokens []minted, err error) {
+	if pair == nil || pair.AccessToken == "" && pair.RefreshToken == "" {
+		return nil, errors.New("the pair is empty")
+	}
+	for i, raw := range [...]string{pair.AccessToken, pair.RefreshToken} {
+		if raw == "" {
+			continue
+		}
+		if t := pair.made[i]; t != nil && t.origin == v.origin && t.raw == raw {
+			tokens = append(tokens, *t)
+			continue
+		}
+		t, err := v.reread(raw, [...]string{typeAccess, typeRefresh}[i])
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, t)
+	}
+	return tokens, nil
+}
+
+// reread makes out of a token's text what its making knew.
+func (v *verifier) reread(raw, typ string) (minted, error) {
+	t, why := v.read(raw)
+	switch {
+	case why != nil:
+		return minted{}, fmt.Errorf("not a token of this Manager's: %w", why)
+	case t.Type != typ:
+		return minted{}, fmt.Errorf("not the cookie for a token of the type %q", t.Type)
+	}
+	expires := int64(wire.NoDate)
+	if !t.ExpiresAt.IsZero() {
+		expires = t.ExpiresAt.Unix()
+	}
+	return minted{raw: raw, typ: typ, csrf: t.csrf, expires: expires, origin: v.origin}, nil
+}
+
+// issuer asks who issued the token.
+func (v *verifier) issuer(t *Token) *reason {
+	if len(v.issuers) > 0 && !slices.Contains(v.issuers, t.Issuer) {
+		return invalid(errIssuer)
+	}
+	return nil
+}
+
+// meant asks for whom the token is. Without an expected audience it is for nobody else.
+func (v *verifier) meant(t *Token, audience []string) *reason {
+	if len(audience) == 0 {
+		audience = v.audience
+	}
+	if len(audience) == 0 && (len(t.Audience) == 0 || v.profile.AnyAudience) {
+		return nil
+	}
+	for _, name := range t.Audience {
+		if slices.Contains(audience, name) {
+			return nil
+		}
+	}
+	return invalid(errAudience)
+}
+
+// current asks when the token is good. Expiry comes last, so that ErrExpired means that all else held.
+func (v *verifier) current(t *Token, now time.Time) *reason {
+	latest := now.Add(v.origin.leeway)
+	if t.NotBefore.After(latest) || t.IssuedAt.After(latest) {
+		return invalid(errNotYet)
+	}
+	if t.expiredAt(now) {
+		return &reason{sentinel: ErrExpired}
+	}
+	return nil
+}
+
 // newToken makes the token of claims that are authentic, or about to be signed.
-func (m *Manager) newToken(c *wire.Claims, header, payload string) *Token {
+func newToken(c *wire.Claims, header, payload string, from *origin) *Token {
 	return &Token{
 		ID: c.ID, Type: c.Type, Subject: c.Subject, SessionID: c.SessionID, Issuer: c.Issuer,
 		Audience: c.Audience, Scopes: c.Scopes, claimed: c.Scopes, csrf: c.CSRF,
 		issued:   instant(c.Issued),
-		IssuedAt: instant(c.IssuedAt), NotBefore: instant(c.NotBefore), ExpiresAt: instant(c.Expires), AuthTime: instant(c.AuthTime),
-		header: header, payload: payload, fresh: c.Fresh, freshUntil: instant(c.FreshUntil), manager: m,
+		IssuedAt: instant(c.IssuedAt), NotBefore: instant(c.NotBefore), ExpiresAt: instant(c.Expires),
+		AuthTime: instant(c.AuthTime), fresh: c.Fresh, freshUntil: instant(c.FreshUntil),
+		header: header, payload: payload, origin: from,
 	}
 }
 
@@ -167,167 +217,4 @@ func instant(seconds int64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(seconds, 0).UTC()
-}
-
-// judge asks an authentic token everything else, in the order of cost: its claims, the route, the stores, the
-// callbacks.
-// csrf is the value that the request repeats, "" where none is asked.
-func (m *Manager) judge(ctx context.Context, t *Token, rt *route, csrf string) (*Token, error) {
-	now := m.now()
-	if err := m.checkClaims(t, rt, now, csrf); err != nil {
-		return nil, err
-	}
-	if err := m.checkRoute(t, rt, now); err != nil {
-		return nil, err
-	}
-	if !t.checked && !rt.skipRevocation {
-		if err := m.checkRevocation(ctx, t, now); err != nil {
-			return nil, err
-		}
-		t.checked = true
-	}
-	if rt.leaving {
-		return t, nil
-	}
-	if err := m.checkCallbacks(ctx, t, rt); err != nil {
-		return nil, err
-	}
-	if rt.singleUse && !t.consumed {
-		if err := m.consume(ctx, t); err != nil {
-			return nil, err
-		}
-	}
-	t.verified = true
-	return t, nil
-}
-
-// checkClaims asks for whom and when the token is. Expiry comes last, so that ErrExpired means that all else held.
-func (m *Manager) checkClaims(t *Token, rt *route, now time.Time, csrf string) error {
-	issuers := m.profile.Issuers
-	if len(issuers) == 0 && m.issuer != "" {
-		issuers = []string{m.issuer}
-	}
-	if len(issuers) > 0 && !slices.Contains(issuers, t.Issuer) {
-		return m.refuse(ErrInvalid, errIssuer, t)
-	}
-	audience := rt.audience
-	if len(audience) == 0 {
-		audience = m.audience
-	}
-	meant := len(audience) == 0 && (len(t.Audience) == 0 || m.profile.AnyAudience)
-	for _, name := range t.Audience {
-		meant = meant || slices.Contains(audience, name)
-	}
-	if !meant {
-		return m.refuse(ErrInvalid, errAudience, t)
-	}
-	if csrf != "" {
-		if err := m.csrfAfter(t, rt, csrf); err != nil {
-			return err
-		}
-	}
-	latest := now.Add(m.leeway)
-	if t.NotBefore.After(latest) || t.IssuedAt.After(latest) {
-		return m.refuse(ErrInvalid, errNotYet, t)
-	}
-	if t.expiredAt(now) && !rt.leaving {
-		return m.refuse(ErrExpired, nil, t)
-	}
-	return nil
-}
-
-// checkRoute asks whether it is the token that the route wants.
-func (m *Manager) checkRoute(t *Token, rt *route, now time.Time) error {
-	if !rt.takes(t.Type) || t.Location == InQuery && t.Type == typeRefresh && !m.profile.RefreshInQuery {
-		return m.refuse(ErrWrongType, nil, t)
-	}
-	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > rt.maxAge) {
-		e := m.refuse(ErrNotFresh, nil, t)
-		e.MaxAge = rt.maxAge
-		return e
-	}
-	for _, scope := range rt.scopes {
-		if !t.HasScope(scope) {
-			e := m.refuse(ErrScope, nil, t)
-			e.Scopes = slices.Clone(rt.scopes)
-			return e
-		}
-	}
-	return nil
-}
-
-// checkRevocation asks the callback, then the ledger.
-func (m *Manager) checkRevocation(ctx context.Context, t *Token, now time.Time) error {
-	if m.inBlocklist != nil {
-		revoked, err := m.inBlocklist(ctx, t)
-		if err := m.outcome(!revoked, ErrRevoked, err, t); err != nil {
-			return err
-		}
-	}
-	found, err := m.ledger.check(ctx, t, now, m.grace)
-	switch {
-	case err != nil:
-		return m.storeFailed(ctx, err, t)
-	case found.sentinel == nil && found.session.Session != "":
-		t.Scopes = both(t.claimed, strings.Fields(found.session.Scope))
-		return nil
-	case found.sentinel == nil:
-		return nil
-	case found.sentinel == ErrReused: //nolint:errorlint // a fact of the ledger's, not an error that somebody wrapped
-		ended, err := m.ledger.end(ctx, t.Subject, t.SessionID, now)
-		if err != nil {
-			return m.storeFailed(ctx, err, t)
-		}
-		if ended {
-			m.emit(ctx, EventReused, t)
-		}
-	}
-	return m.refuse(found.sentinel, found.cause, t)
-}
-
-// both returns those scopes that are among the others as well.
-func both(scopes, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(others, s) })
-}
-
-// consume uses the token up.
-func (m *Manager) consume(ctx context.Context, t *Token) error {
-	if t.ID == "" {
-		return m.refuse(ErrInvalid, errNoID, t)
-	}
-	first, err := m.ledger.revoke(ctx, t, m.now())
-	switch {
-	case err != nil:
-		return m.storeFailed(ctx, err, t)
-	case !first:
-		return m.refuse(ErrRevoked, errUsed, t)
-	}
-	t.consumed = true
-	return nil
-}
-
-// checkCallbacks asks the application: its rules, the route's, and who the user is. A nested guard does not ask the
-// manager's a second time.
-func (m *Manager) checkCallbacks(ctx context.Context, t *Token, rt *route) error {
-	if !t.admitted && m.verification != nil {
-		ok, err := m.verification(ctx, t)
-		if err := m.outcome(ok, ErrForbidden, err, t); err != nil {
-			return err
-		}
-	}
-	for _, check := range rt.checks {
-		ok, err := check(ctx, t)
-		if err := m.outcome(ok, ErrForbidden, err, t); err != nil {
-			return err
-		}
-	}
-	if !t.admitted && m.lookup != nil {
-		user, err := m.lookup(ctx, t)
-		if err := m.outcome(true, nil, err, t); err != nil {
-			return err
-		}
-		t.user = user
-	}
-	t.admitted = true
-	return nil
 }

@@ -87,11 +87,11 @@ func (s *users) authenticate(ctx context.Context, name, password string) (*user,
 	return u, nil
 }
 
-// byToken finds the user of a token. One who was deleted since is refused by ErrNoUser.
+// byToken finds the user of a token. One who was deleted since is refused by ErrUserNotFound.
 func (s *users) byToken(_ context.Context, t *jot.Token) (*user, error) {
 	u, ok := s.known[t.Subject]
 	if !ok {
-		return nil, jot.ErrNoUser
+		return nil, jot.ErrUserNotFound
 	}
 	return u, nil
 }

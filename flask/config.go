@@ -127,10 +127,7 @@ func (e *Expires) UnmarshalJSON(text []byte) error {
 }
 
 // NoExpiry makes one token that never expires, as expires_delta=False does.
-func NoExpiry() jot.TokenOption {
-	option, _ := wire.NoExpiry().(jot.TokenOption)
-	return option
-}
+func NoExpiry() jot.TokenOption { return wire.NoExpiry{} }
 
 func or[T comparable](v, otherwise T) T {
 	var zero T
@@ -235,8 +232,7 @@ func Options(c Config) jot.Option {
 	if handler == nil {
 		handler = func(w http.ResponseWriter, r *http.Request, err error) { WriteError(w, r, err, c.ErrorMessageKey) }
 	}
-	bent, _ := wire.NewOption(profile).(jot.Option)
-	return jot.Options(append(opts, jot.WithErrorHandler(handler), bent)...)
+	return jot.Options(append(opts, jot.WithErrorHandler(handler), profile)...)
 }
 
 func (c Config) order() []jot.Location {

@@ -98,7 +98,7 @@ func TestPairsAndLifetimes(t *testing.T) {
 		require.Equal(t, "x", claims["role"], "in both")
 		require.Equal(t, claims["iat"], claims["nbf"])
 		require.Regexp(t, uuid, claims["csrf"])
-		_, err = m.Verify(ctx, raw, jot.AnyType())
+		_, err = m.Verify(ctx, raw, jot.AccessOrRefresh())
 		require.NoError(t, err)
 	}
 	// It stays so when it is rotated, which Flask cannot do.
@@ -138,7 +138,7 @@ func TestIssuersAndForms(t *testing.T) {
 			for kind, body := range map[string]string{"application/json": `{"access_token":"` + raw + `"}`, "application/x-www-form-urlencoded": "access_token=" + raw} {
 				r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 				r.Header.Set("Content-Type", kind)
-				_, err := m.VerifyRequest(r)
+				_, err := m.Guard().Admit(httptest.NewRecorder(), r)
 				require.Equal(t, kind == "application/json", err == nil)
 			}
 		}
@@ -149,8 +149,8 @@ func TestWriteError(t *testing.T) {
 	quiet(t)
 	for err, want := range map[error]string{
 		jot.ErrNoToken: "401 missing", jot.ErrBadRequest: "422 invalid", jot.ErrInvalid: "422 invalid", jot.ErrExpired: "401 expired", jot.ErrRevoked: "401 revoked",
-		jot.ErrReused: "401 revoked", jot.ErrWrongType: "422 wrong_type", jot.ErrNoUser: "401 user_not_found", jot.ErrNotFresh: "401 not_fresh",
-		jot.ErrScope: "400 verification_failed", jot.ErrForbidden: "400 verification_failed", jot.ErrCSRF: "401 csrf", jot.ErrUnavailable: "503 unavailable",
+		jot.ErrReused: "401 revoked", jot.ErrWrongType: "422 wrong_type", jot.ErrUserNotFound: "401 user_not_found", jot.ErrNotFresh: "401 not_fresh",
+		jot.ErrInsufficientScope: "400 verification_failed", jot.ErrForbidden: "400 verification_failed", jot.ErrCSRF: "401 csrf", jot.ErrUnavailable: "503 unavailable",
 		errors.New("hunter2"): "500 server_error",
 	} {
 		w := httptest.NewRecorder()

@@ -71,7 +71,7 @@ func newApp(config flask.Config, ext extension, keys jot.KeySource) (http.Handle
 	if ext.Users != nil {
 		opts = append(opts, jot.WithUserLookup(func(_ context.Context, t *jot.Token) (map[string]any, error) {
 			if !slices.Contains(ext.Users, t.Subject) {
-				return nil, jot.ErrNoUser
+				return nil, jot.ErrUserNotFound
 			}
 			return map[string]any{"name": t.Subject}, nil
 		}))
@@ -178,16 +178,16 @@ func (a *app) routes() http.Handler {
 	access("GET /optional_fresh", optional, jot.Optional(), jot.Fresh())
 	access("GET /refresh_optional", optional, jot.Optional(), jot.Refresh())
 	access(methods("/fresh", "GET", "POST"), ok, jot.Fresh())
-	access("GET /skip_revocation", ok, jot.SkipRevocation())
-	mux.Handle("DELETE /logout", a.auth.Required(jot.AnyType())(http.HandlerFunc(a.logout)))
+	access("GET /skip_revocation", ok, jot.InsecureSkipRevocation())
+	mux.Handle("DELETE /logout", a.auth.Required(jot.AccessOrRefresh())(http.HandlerFunc(a.logout)))
 	access(methods("/whoami", "GET", "POST", "OPTIONS"), whoami)
 	mux.HandleFunc("POST /logout_cookies", a.logoutCookies)
 	kind := func(w http.ResponseWriter, r *http.Request) {
 		t, _ := jot.FromContext(r.Context())
 		answer(w, 200, obj{"type": t.Type})
 	}
-	access(methods("/any_type", "GET", "POST"), kind, jot.AnyType())
-	access(methods("/any_type_refresh", "GET", "POST"), kind, jot.AnyType(), jot.Refresh())
+	access(methods("/any_type", "GET", "POST"), kind, jot.AccessOrRefresh())
+	access(methods("/any_type_refresh", "GET", "POST"), kind, jot.AccessOrRefresh(), jot.Refresh())
 	user := func(w http.ResponseWriter, r *http.Request) {
 		u, _ := jot.CurrentUser[map[string]any](r.Context())
 		answer(w, 200, obj{"user": u})
@@ -408,7 +408,7 @@ func (a *app) decode(w http.ResponseWriter, r *http.Request) {
 		CSRF         string `json:"csrf"`
 		AllowExpired bool   `json:"allow_expired"`
 	}](r)
-	t, err := a.decoder.Verify(r.Context(), in.Token, jot.AnyType())
+	t, err := a.decoder.Verify(r.Context(), in.Token, jot.AccessOrRefresh())
 	if refusal, ok := errors.AsType[*jot.Error](err); ok && refusal.Token != nil && in.AllowExpired && errors.Is(err, jot.ErrExpired) {
 		t, err = refusal.Token, nil
 	}
@@ -426,7 +426,7 @@ func (a *app) decode(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) jtiCSRF(w http.ResponseWriter, r *http.Request) {
-	t, err := a.decoder.Verify(r.Context(), body[struct{ Token string }](r).Token, jot.AnyType())
+	t, err := a.decoder.Verify(r.Context(), body[struct{ Token string }](r).Token, jot.AccessOrRefresh())
 	if err != nil {
 		a.auth.WriteError(w, r, err)
 		return

@@ -80,7 +80,7 @@ func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Han
 	n := &notes{}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
-	mux.Handle("POST /login", auth.CookieGuard(login(auth)))
+	mux.Handle("POST /login", auth.CrossOriginGuard(login(auth)))
 	mux.Handle("POST /refresh", auth.RefreshHandler())
 	mux.Handle("POST /logout", auth.LogoutHandler())
 	guarded := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, auth.Required()(h)) }

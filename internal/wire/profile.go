@@ -58,12 +58,18 @@ type CSRF struct {
 	Header, Field [2]string
 }
 
-// NewOption makes a jot.Option of a profile. Package jot sets it: the option interface is sealed, and this is its one
-// side door, for packages of this module.
-var NewOption func(Profile) any
+// Sealed is the parameter by which the option interfaces of package jot are closed to other modules: only this one can
+// write it down. So a Profile is an option as it stands.
+type Sealed struct{}
 
-// NoExpiry makes a jot.TokenOption, for a token that never expires. Package jot sets it.
-var NoExpiry func() any
+// JotOption makes it a jot.Option.
+func (Profile) JotOption(Sealed) {}
+
+// NoExpiry is a jot.TokenOption, for a token that never expires.
+type NoExpiry struct{}
+
+// JotTokenOption makes it a jot.TokenOption.
+func (NoExpiry) JotTokenOption(Sealed) {}
 
 // SubjectClaim returns the name of the claim that holds the subject.
 func (p *Profile) SubjectClaim() string {

@@ -1,0 +1,290 @@
+package jot
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jot/jot/internal/uuid7"
+	"github.com/go-jot/jot/internal/wire"
+)
+
+// issuer makes tokens: it knows their lifetimes, the names that stand in them, the callbacks that add to them, and the
+// key that signs.
+type issuer struct {
+	signing                           KeySource
+	profile                           wire.Profile
+	origin                            *origin
+	name                              string // iss
+	audience                          []string
+	accessTTL, refreshTTL, sessionTTL time.Duration
+	longest                           time.Duration // a token of no session lives no longer; 0 is no bound
+	csrf                              bool          // tokens carry a CSRF value
+	claims, headers                   func(context.Context, *Token) (map[string]any, error)
+}
+
+// grant is what a token needs beyond its options.
+type grant struct {
+	now, authTime    time.Time
+	subject, session string
+	end              time.Time // no token of the session outlives it; zero without one
+	refreshID        string
+	refreshAt        time.Time
+	csrf             string // of the refresh token; the access token's follows from it
+}
+
+// minted is a token that was made, with what cookies and answers say of it.
+type minted struct {
+	raw, typ, id, csrf string
+	at, expires        int64 // seconds since 1970
+	origin             *origin
+}
+
+func (t minted) life() time.Duration {
+	if t.expires == wire.NoDate {
+		return 0
+	}
+	return time.Duration(t.expires-t.at) * time.Second
+}
+
+var errSessionOver = errors.New("its session may last no longer")
+
+// login is the grant of a session that starts now.
+func (i *issuer) login(d *draft, subject string) grant {
+	d.refuse(max(d.expiresIn, d.refreshExpiresIn) > i.sessionTTL, "ExpiresIn",
+		"it is longer than a session may last: see WithSessionTTL")
+	now := i.origin.now()
+	g := grant{
+		now: now, subject: subject, session: uuid7.New(now), end: millisecond(now).Add(i.sessionTTL),
+		refreshID: uuid7.New(now), refreshAt: now,
+	}
+	if d.isFresh() {
+		g.authTime = now
+	}
+	if i.csrf {
+		g.csrf = newCSRF()
+	}
+	return g
+}
+
+// single is the grant of a token that begins no session, but may join one.
+func (i *issuer) single(d *draft, subject string) grant {
+	g := grant{now: i.origin.now(), subject: subject}
+	if t := d.session; t == nil {
+		d.refuse(i.longest > 0 && d.expiresIn > i.longest, "ExpiresIn",
+			"a store remembers for 400 days who was logged out, so no token of no session lives longer")
+	} else {
+		d.join(t)
+		g.session, g.authTime = t.SessionID, t.AuthTime
+		if start, ok := uuid7.Time(g.session); ok {
+			g.end = start.Add(i.sessionTTL)
+		}
+	}
+	if d.isFresh() {
+		g.authTime = g.now
+	}
+	return g
+}
+
+// successor is the grant of the next pair of a session.
+func (i *issuer) successor(d *draft, refresh *Token) grant {
+	d.join(refresh)
+	d.scopes = both(d.scopes, refresh.Scopes)
+	if d.refreshExpiresIn == 0 && !refresh.IssuedAt.IsZero() && !refresh.ExpiresAt.IsZero() {
+		d.refreshExpiresIn = refresh.ExpiresAt.Sub(refresh.IssuedAt)
+	}
+	g := grant{
+		now: i.origin.now(), authTime: refresh.AuthTime, subject: refresh.Subject, session: refresh.SessionID,
+		csrf: refresh.csrf,
+	}
+	if start, ok := uuid7.Time(g.session); ok {
+		g.end = start.Add(i.sessionTTL)
+	}
+	if i.csrf && g.csrf == "" {
+		g.csrf = newCSRF() // the session was begun without cookies
+	}
+	// The next id is greater than this one even where the clock of another node was ahead: ids tell old from new.
+	g.refreshAt = g.now
+	if presented, ok := uuid7.Time(refresh.ID); ok && g.now.Before(presented.Add(time.Millisecond)) {
+		g.refreshAt = presented.Add(time.Millisecond)
+	}
+	g.refreshID = uuid7.New(g.refreshAt)
+	return g
+}
+
+// access makes an access token, or one of a Type.
+func (i *issuer) access(ctx context.Context, d *draft, g grant, typ string) (minted, error) {
+	return i.mint(ctx, d, g, minted{
+		typ: typ, id: uuid7.New(g.now), csrf: i.accessCSRF(d, g),
+		at: g.now.Unix(), expires: i.until(d.noExpiry, typ, g.now, g.end, d.expiresIn, i.accessTTL),
+	})
+}
+
+// accessCSRF is the CSRF value of an access token: that of its session, or one of its own.
+func (i *issuer) accessCSRF(d *draft, g grant) string {
+	switch t := d.session; {
+	case !i.csrf:
+		return ""
+	case g.csrf != "":
+		return accessCSRF(g.csrf)
+	case t == nil || t.csrf == "":
+		return newCSRF()
+	case t.Type == typeRefresh:
+		return accessCSRF(t.csrf)
+	default:
+		return t.csrf
+	}
+}
+
+// refresh makes the refresh token that the grant names.
+func (i *issuer) refresh(ctx context.Context, d *draft, g grant) (minted, error) {
+	lasting := *d
+	lasting.fresh, lasting.freshFor, lasting.headers = false, 0, nil
+	return i.mint(ctx, &lasting, g, minted{
+		typ: typeRefresh, id: g.refreshID, csrf: g.csrf, at: g.refreshAt.Unix(),
+		expires: i.until(d.noExpiry, typeRefresh, g.refreshAt, g.end, d.refreshExpiresIn, i.refreshTTL),
+	})
+}
+
+// until is the end of a token's life.
+func (i *issuer) until(never bool, typ string, at, end time.Time, given, usual time.Duration) int64 {
+	if never || given == 0 && slices.Contains(i.profile.NoExpiry, typ) {
+		return wire.NoDate
+	}
+	if given > 0 {
+		usual = given
+	}
+	until := at.Add(usual).Unix()
+	if !end.IsZero() {
+		until = min(until, end.Unix())
+	}
+	return until
+}
+
+// pair makes both tokens of a grant, or neither.
+func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
+	access, err := i.access(ctx, d, g, typeAccess)
+	if err != nil {
+		return nil, err
+	}
+	refresh, err := i.refresh(ctx, d, g)
+	if err != nil {
+		return nil, err
+	}
+	return &Pair{
+		AccessToken: access.raw, RefreshToken: refresh.raw, CSRFToken: access.csrf, RefreshCSRFToken: refresh.csrf,
+		ExpiresIn: access.life(), RefreshExpiresIn: refresh.life(), SessionID: g.session,
+		made: [2]*minted{&access, &refresh},
+	}, nil
+}
+
+// sessionEnd is when a store may forget a session with these tokens: when no node accepts any of them, nor what one
+// could still mint.
+func (i *issuer) sessionEnd(access, refresh int64) time.Time {
+	if access == wire.NoDate || refresh == wire.NoDate {
+		return instant(wire.MaxDate) // only a profile makes tokens that never expire
+	}
+	return time.Unix(max(access, refresh+int64(i.accessTTL/time.Second)), 0).Add(maxLeeway).UTC()
+}
+
+// mint makes the text of one token. Its error is a reason, or a mistake of the caller's.
+func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted, error) {
+	if i.signing == nil {
+		return minted{}, fmt.Errorf("jot: %w", errNotNew)
+	}
+	signer := i.signing.keys().signer
+	if signer == nil {
+		return minted{}, fmt.Errorf("jot: the Manager only verifies: its current key is public or a Keyfunc: %w",
+			errors.ErrUnsupported)
+	}
+	c := i.claimsOf(d, g, t)
+	if err := errors.Join(d.errs...); err != nil {
+		return minted{}, err
+	}
+	if c.Expires <= g.now.Unix() && c.Expires != wire.NoDate {
+		return minted{}, &reason{sentinel: ErrExpired, cause: errSessionOver}
+	}
+	header, payload, err := i.texts(ctx, d, &c, signer)
+	if err != nil {
+		return minted{}, err
+	}
+	text := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	signature, err := signer.sign(text)
+	if err != nil {
+		return minted{}, &reason{sentinel: ErrUnavailable, cause: fmt.Errorf("signing: %w", err)}
+	}
+	t.raw, t.csrf, t.origin = text+"."+base64.RawURLEncoding.EncodeToString(signature), c.CSRF, i.origin
+	if len(t.raw) > maxTokenSize {
+		return minted{}, fmt.Errorf("%w: %s token of %d bytes", ErrTokenTooLarge, t.typ, len(t.raw))
+	}
+	return t, nil
+}
+
+// claimsOf returns the registered claims of a token, and says what is wrong with them.
+func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
+	c := wire.Claims{
+		Type: t.typ, Subject: g.subject, ID: t.id, SessionID: g.session, CSRF: t.csrf, Issuer: i.name,
+		Audience: i.audience, Scopes: d.scopes, IssuedAt: t.at, NotBefore: wire.NoDate, Expires: t.expires,
+		AuthTime: wire.NoDate, Fresh: d.fresh, FreshUntil: wire.NoDate,
+	}
+	if p := i.profile.Minting; p != nil {
+		p.Apply(&c)
+	}
+	if len(d.audience) > 0 {
+		c.Audience = d.audience
+	}
+	if !g.authTime.IsZero() {
+		c.AuthTime = g.authTime.Unix()
+	}
+	if d.freshFor > 0 {
+		c.FreshUntil = g.now.Add(d.freshFor).Unix()
+	}
+	d.refuse(c.Subject == "" || len(c.Subject) > 255 || !isText(c.Subject),
+		"the subject", "it is not 1 to 255 bytes of UTF-8")
+	d.refuse(c.IssuedAt < 0 || max(c.Expires, c.FreshUntil) > wire.MaxDate,
+		"the clock", "the token's dates are not between 1970 and 9999")
+	return c
+}
+
+// texts returns the token's header and payload, with what the callbacks add.
+func (i *issuer) texts(ctx context.Context, d *draft, c *wire.Claims, k *key) (header, payload []byte, err error) {
+	builtin := c.Type == typeAccess || c.Type == typeRefresh
+	payload = d.claims.appendTo(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
+	params, err := i.added(ctx, "WithAdditionalHeaders", i.headers, d.headers, reservedHeaders, c, payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Type == typeAccess || i.profile.Minting != nil && i.profile.Minting.ClaimsEverywhere {
+		more, err := i.added(ctx, "WithAdditionalClaims", i.claims, d.claims, reservedClaims, c, payload)
+		if err != nil {
+			return nil, nil, err
+		}
+		payload = more.appendTo(payload)
+	}
+	header = params.appendTo(d.headers.appendTo([]byte(k.prefix)))
+	return append(header, '}'), append(payload, '}'), nil
+}
+
+// added asks f for more members of a token as far as it is made, and returns those that its options did not name.
+func (i *issuer) added(
+	ctx context.Context, name string, f func(context.Context, *Token) (map[string]any, error),
+	have members, reserved []string, c *wire.Claims, payload []byte,
+) (members, error) {
+	if f == nil {
+		return nil, nil
+	}
+	own := *c
+	own.Audience, own.Scopes = slices.Clone(c.Audience), slices.Clone(c.Scopes)
+	values, err := f(ctx, newToken(&own, "", string(payload)+"}", i.origin))
+	if err != nil {
+		return nil, verdict(true, nil, fmt.Errorf("%s: %w", name, err))
+	}
+	more, err := split(values, reserved)
+	if err != nil {
+		return nil, fmt.Errorf("jot: %s: %w", name, err)
+	}
+	return slices.DeleteFunc(more, func(m member) bool { return have.has(m.name) }), nil
+}
