@@ -1,9 +1,11 @@
 package jot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -138,19 +140,48 @@ func (c *CookieConfig) check() error {
 	wrong(!isPath(c.RefreshPath), "%q is no path", c.RefreshPath)
 	for _, f := range c.Former {
 		wrong(!credential.IsName(f.Name) || !isDomain(f.Domain) || f.Path != "" && !isPath(f.Path), "the former cookie %q cannot have been one", f.Name)
-		wrong(seen[f.Name] && f.Domain == c.Domain && (f.Path == "" || f.Path == "/"), "the former cookie %q is one that is set now", f.Name)
+		wrong(c.sets(f), "the former cookie %q is one that is set now", f.Name)
 	}
 	return errors.Join(errs...)
+}
+
+// sets reports whether a cookie is one of the four.
+func (c *CookieConfig) sets(f FormerCookie) bool {
+	for i, name := range c.names() {
+		path := "/"
+		if i == 1 {
+			path = c.RefreshPath
+		}
+		if f.Name == *name && f.Domain == c.Domain && cmp.Or(f.Path, "/") == path {
+			return true
+		}
+	}
+	return false
 }
 
 func isPath(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' })
 }
 
+// isDomain reports whether s is empty or a name in the form of RFC 1034 section 3.5. An address is none, nor is what a
+// URL would take for one.
 func isDomain(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
-	}) && !strings.Contains(s, "..") && !strings.HasSuffix(s, ".")
+	if s == "" {
+		return true
+	}
+	labels := strings.Split(s, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.ContainsFunc(label, func(r rune) bool { return r > 'z' || !isAlphanumeric(byte(r)) && r != '-' }) {
+			return false
+		}
+	}
+	_, err := strconv.Atoi(labels[len(labels)-1])
+	return err != nil && len(s) <= 253
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // cookie makes one of the four, by its place among the names. Of a token that has ended it clears the cookie.
@@ -234,12 +265,8 @@ func (c *CookieConfig) clear() []*http.Cookie {
 
 func (c *CookieConfig) former() (cookies []*http.Cookie) {
 	for _, f := range c.Former {
-		path := f.Path
-		if path == "" {
-			path = "/"
-		}
 		cookies = append(cookies, &http.Cookie{ //nolint:gosec // it goes
-			Name: f.Name, Path: path, Domain: f.Domain, MaxAge: -1, Expires: time.Unix(1, 0), Secure: !c.Insecure,
+			Name: f.Name, Path: cmp.Or(f.Path, "/"), Domain: f.Domain, MaxAge: -1, Expires: time.Unix(1, 0), Secure: !c.Insecure,
 			HttpOnly: true,
 		})
 	}

@@ -120,6 +120,12 @@ func (d *draft) wrong(name, text string) {
 	}
 }
 
+func (d *draft) fail(name string, err error) {
+	if err != nil {
+		d.errs = append(d.errs, fmt.Errorf("jot: %s: %w", name, err))
+	}
+}
+
 func (d *draft) refuse(when bool, name, text string) {
 	if when {
 		d.wrong(name, text)
@@ -130,9 +136,7 @@ func (d *draft) isFresh() bool { return d.fresh || d.freshFor > 0 }
 
 func (d *draft) add(name string, to *members, v any, reserved []string) {
 	ms, err := split(v, reserved)
-	if err != nil {
-		d.errs = append(d.errs, fmt.Errorf("jot: %s: %w", name, err))
-	}
+	d.fail(name, err)
 	for _, m := range ms {
 		*to = to.set(m.name, m.raw)
 	}

@@ -50,8 +50,8 @@ type exempt struct{}
 func (exempt) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 func (e *exemption) add(pattern string) (err error) {
-	if isRoot(pattern) {
-		return fmt.Errorf("%q is every path there is: write %q for the front page", pattern, frontPage(pattern))
+	if method, ok := isRoot(pattern); ok {
+		return fmt.Errorf("%q is every path there is: write %q for the front page", pattern, method+"/{$}")
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -63,19 +63,19 @@ func (e *exemption) add(pattern string) (err error) {
 	return nil
 }
 
-// isRoot reports whether a pattern is all that lies under the root, of no host in particular.
-func isRoot(pattern string) bool {
-	if _, target, ok := strings.Cut(pattern, " "); ok {
-		pattern = strings.TrimLeft(target, " \t")
+// isRoot reports whether a pattern is all that lies under the root, of no host in particular, for what method.
+func isRoot(pattern string) (method string, ok bool) {
+	fields := strings.Fields(pattern)
+	if len(fields) == 2 {
+		method = fields[0] + " "
+		fields = fields[1:]
 	}
-	under, ok := strings.CutPrefix(pattern, "/")
-	return ok && (under == "" || strings.HasPrefix(under, "{") && strings.HasSuffix(under, "...}") &&
-		!strings.Contains(under, "/"))
-}
-
-func frontPage(pattern string) string {
-	before, _, _ := strings.Cut(pattern, "/")
-	return before + "/{$}"
+	if len(fields) != 1 {
+		return "", false
+	}
+	under, ok := strings.CutPrefix(fields[0], "/")
+	rest := strings.HasPrefix(under, "{") && strings.HasSuffix(under, "...}") && !strings.Contains(under, "/")
+	return method, ok && (under == "" || rest)
 }
 
 // within returns the exemption before a mux.
@@ -118,7 +118,7 @@ func escaped(p string) string {
 	var b strings.Builder
 	for i := range len(p) {
 		c := p[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:@/", c) >= 0 {
+		if isAlphanumeric(c) || strings.IndexByte("-._~!$&'()*+,;=:@/", c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)

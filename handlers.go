@@ -81,52 +81,41 @@ func (m *Manager) LogoutHandler() http.Handler {
 	})
 }
 
-// Logout logs out: it takes an access or a refresh token, or both of a browser's cookies, ends their session, and clears
-// the cookies of [WithCookies]. An expired token will do, and so will one of a session that has ended already; a token of
-// no session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are refused by [ErrMethodNotAllowed].
+// Logout logs out: it takes an access or a refresh token, or both of a browser's cookies, ends their sessions, and clears
+// the cookies of [WithCookies]. An expired token will do, and so will one of a session that has ended already, or a cookie
+// that cannot be read; a token of no session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are refused
+// as [ErrMethodNotAllowed].
 //
-// Cookies are cleared unless another origin's page has sent the request, or the store has failed. The answer is the
-// caller's: a redirect to the front page, say. The error is for [Manager.WriteError]. Without [WithStore] or
-// [WithBlocklist] it wraps [errors.ErrUnsupported].
+// Cookies are cleared unless Logout fails, or another origin's page has sent the request with a token of its own. The
+// answer is the caller's: a redirect to the front page, say. The error is for [Manager.WriteError]. Without [WithStore]
+// or [WithBlocklist] it wraps [errors.ErrUnsupported].
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if !m.ledger.remembers() {
 		return unsupported("Logout", "WithStore or WithBlocklist")
 	}
-	err := m.leave(m.enter(r, leaving), m.enter(r, m.leavingToo()))
 	w.Header().Set("Cache-Control", "no-store")
-	if m.jar.ours(r) && (err == nil || isUnauthorized(err)) {
+	err := m.leave(departure{m.enter(r, leaving), m.enter(r, m.leavingToo())})
+	if err == nil && m.jar.ours(r) {
 		m.UnsetCookies(w)
 	}
 	return err
 }
 
-// leave ends what the tokens of a request belong to. What is wrong with one of them is no reason to keep the other.
-func (m *Manager) leave(access, refresh *pass) error {
-	if !access.method() {
-		return access.refusal()
-	}
-	var last *Token
-	for _, p := range []*pass{access, refresh} {
-		if !p.leaves() || last != nil && last.SessionID == p.token.SessionID {
+// leave ends what the tokens of a request belong to.
+func (m *Manager) leave(d departure) error {
+	ends, refused := d.look()
+	for i, t := range ends {
+		if i > 0 && t.SessionID != "" && t.SessionID == ends[0].SessionID {
 			continue
 		}
-		last = p.token
-		if err := m.end(p.ctx, last); err != nil {
+		if err := m.end(d[0].ctx, t); err != nil {
 			return err
 		}
 	}
-	if last != nil {
-		return nil
+	if refused != nil {
+		return refused.refusal()
 	}
-	if access.absent || refresh.why.sentinel == ErrCSRF { //nolint:errorlint // a fact, that nobody wraps
-		return refresh.refusal()
-	}
-	return access.refusal()
-}
-
-// leaves asks of a token what a logout must know: that it is ours, and that a page of ours sent it.
-func (p *pass) leaves() bool {
-	return p.find() && p.origin() && p.read() && p.claims() && p.csrf() && p.route()
+	return nil
 }
 
 // end ends the session of a token, or the token if it belongs to none.
@@ -137,4 +126,57 @@ func (m *Manager) end(ctx context.Context, t *Token) error {
 	return m.Revoke(ctx, t)
 }
 
-func isUnauthorized(err error) bool { return answerTo(err).status == http.StatusUnauthorized }
+// departure is a request to log out: what it carries in the place of access tokens, and in that of refresh tokens.
+type departure [2]*pass
+
+// look returns the tokens that are to be ended, or else the pass that says why there are none, if that is a refusal.
+// What is wrong with one token is no reason to keep the other. The CSRF value of either cookie's token shows that the
+// request is ours, and then both end.
+func (d departure) look() (ends []*Token, refused *pass) {
+	if !d[0].method() {
+		return nil, d[0]
+	}
+	var good []*pass
+	proven := false
+	for _, p := range d {
+		if p.leaves() {
+			good = append(good, p)
+			proven = proven || p.at == InCookie && p.csrf()
+		}
+	}
+	for _, p := range good {
+		if p.at != InCookie || proven {
+			ends = append(ends, p.token)
+		}
+	}
+	if len(ends) > 0 {
+		return ends, nil
+	}
+	return nil, d.refused(good)
+}
+
+// refused returns the pass whose reason is the answer, nil if all there is are our own page's cookies, with nothing in
+// them that could be ended.
+func (d departure) refused(unproven []*pass) *pass {
+	switch {
+	case len(unproven) > 0:
+		return unproven[0]
+	case d[0].ours || d[1].ours:
+		return nil
+	case d[0].absent:
+		return d[1]
+	}
+	return d[0]
+}
+
+// leaves asks of a token what a logout has to know. A cookie that cannot be read is one that has nothing to end.
+func (p *pass) leaves() bool {
+	if !p.find() && p.at != InCookie {
+		return false
+	}
+	if !p.origin() {
+		return false
+	}
+	p.ours = p.at == InCookie
+	return p.read() && p.claims() && p.route()
+}

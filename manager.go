@@ -58,9 +58,7 @@ func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...Token
 // single issues a token that begins no session.
 func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
 	d.beginsNoSession()
-	if err := m.joins(d.session, subject); err != nil {
-		return "", mistake("InSession", err)
-	}
+	d.fail("InSession", m.joins(d.session, subject))
 	t, err := m.issuer.access(ctx, d, m.issuer.single(d, subject), typ)
 	return t.raw, m.failed(ctx, err, nil)
 }
@@ -72,6 +70,8 @@ func (m *Manager) joins(t *Token, subject string) error {
 		return nil
 	case t.origin != m.origin || !t.verified:
 		return errNotOurs
+	case t.SessionID == "":
+		return errors.New("the token belongs to no session")
 	case t.Subject != subject:
 		return errors.New("the session belongs to another subject")
 	}

@@ -333,8 +333,8 @@ func TestTokenOptionMistakes(t *testing.T) {
 		{"InSession: it is for access tokens", jot.InSession(session), []create{createPair}},
 		{"InSession: it is for access tokens", jot.InSession(session), []create{m.CreateRefreshToken}},
 		{"InSession: the token belongs to no session", jot.InSession(lone), []create{createAccess, m.CreateToken}},
-		{"InSession: jot: not a token that this Manager has verified", jot.InSession(foreign), []create{createAccess, m.CreateToken}},
-		{"InSession: jot: not a token that this Manager has verified", jot.InSession(&jot.Token{SessionID: "x"}), []create{createAccess}},
+		{"InSession: not a token that this Manager has verified", jot.InSession(foreign), []create{createAccess, m.CreateToken}},
+		{"InSession: not a token that this Manager has verified", jot.InSession(&jot.Token{SessionID: "x"}), []create{createAccess}},
 	} {
 		for _, f := range tc.by {
 			raw, err := f(ctx, "alice", tc.opt)

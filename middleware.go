@@ -131,6 +131,7 @@ type pass struct {
 	at     Location // and where it was
 	absent bool     // there was none
 	proof  string   // the CSRF value that the request repeats, empty where none is asked
+	ours   bool     // it was a cookie, and no other origin's page sent it
 	token  *Token
 	asked  asked
 	why    *reason

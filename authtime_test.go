@@ -1,0 +1,115 @@
+package jot_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
+)
+
+// auth_time is when a password, or its like, was given. Only the application knows that, and says so by Fresh or
+// FreshFor; what is made of such a token carries it. A login that was merely remembered has none.
+func TestAuthTime(t *testing.T) {
+	instant := now
+	m, err := jot.New(jot.HS256(secret), jot.WithClock(func() time.Time { return instant }),
+		jot.WithStore(memstore.New(memstore.Since(time.Time{}))))
+	require.NoError(t, err)
+	verified := func(raw string, demands ...jot.Demand) *jot.Token {
+		t.Helper()
+		token, err := m.Verify(ctx, raw, demands...)
+		require.NoError(t, err)
+		return token
+	}
+	fresh, forAWhile := []jot.TokenOption{jot.Fresh()}, []jot.TokenOption{jot.FreshFor(time.Minute)}
+	const none = ""
+	for _, tc := range []struct {
+		name        string
+		login, step []jot.TokenOption // at the login, and in its session two minutes later
+		began, then string            // the auth_time of either, since the login
+	}{
+		{"a login that was remembered", nil, nil, none, none},
+		{"a login by a password", fresh, nil, "0s", "0s"},
+		{"a login that is fresh for a while", forAWhile, nil, "0s", "0s"},
+		{"one that was remembered, then the password", nil, fresh, none, "2m0s"},
+		{"one that was remembered, then fresh for a while", nil, forAWhile, none, "2m0s"},
+		{"a password, and once more", fresh, fresh, "0s", "2m0s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			instant = now
+			p := pair(t, m, tc.login...)
+			require.Equal(t, tc.began, authTime(t, p.AccessToken))
+			require.Equal(t, tc.began, authTime(t, p.RefreshToken), "the session remembers it")
+
+			instant = now.Add(time.Minute)
+			next, err := m.Rotate(ctx, verified(p.RefreshToken, jot.Refresh()))
+			require.NoError(t, err)
+			require.Equal(t, tc.began, authTime(t, next.AccessToken), "refreshing asks for no password")
+			require.Equal(t, tc.began, authTime(t, next.RefreshToken))
+
+			instant = now.Add(2 * time.Minute)
+			for _, of := range []*jot.Token{verified(next.AccessToken), verified(next.RefreshToken, jot.Refresh())} {
+				step := append([]jot.TokenOption{jot.InSession(of)}, tc.step...)
+				require.Equal(t, tc.then, authTime(t, access(t, m, step...)))
+				typed, err := m.CreateToken(ctx, "alice", append(step, jot.Type("export"))...)
+				require.NoError(t, err)
+				require.Equal(t, tc.then, authTime(t, typed))
+			}
+			last, err := m.Rotate(ctx, verified(next.RefreshToken, jot.Refresh()))
+			require.NoError(t, err)
+			require.Equal(t, tc.began, authTime(t, last.AccessToken), "the session is what it was")
+		})
+	}
+	instant = now.Add(time.Minute)
+	raw, err := m.CreateRefreshToken(ctx, "alice")
+	require.NoError(t, err)
+	require.Equal(t, none, authTime(t, raw))
+	require.Equal(t, none, authTime(t, access(t, m)))
+	require.Equal(t, "1m0s", authTime(t, access(t, m, jot.Fresh())), "of no session")
+}
+
+// authTime is the auth_time of a token, reckoned from now; empty if it has none.
+func authTime(t testing.TB, raw string) string {
+	t.Helper()
+	claim, found := claimsOf(t, raw)["auth_time"]
+	if !found {
+		return ""
+	}
+	seconds, err := claim.(json.Number).Int64()
+	require.NoError(t, err)
+	return time.Unix(seconds, 0).Sub(now).String()
+}
+
+// A login without a password is of no age that a route could ask for, just made or refreshed.
+func TestMaxAgeWantsAPassword(t *testing.T) {
+	m := newManager(t, jot.WithStore(memstore.New()))
+	for _, tc := range []struct {
+		name  string
+		login []jot.TokenOption
+		code  string // "" passes
+	}{
+		{"remembered", nil, "fresh_token_required"},
+		{"by a password", []jot.TokenOption{jot.Fresh()}, ""},
+		{"fresh for a while", []jot.TokenOption{jot.FreshFor(time.Minute)}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := pair(t, m, tc.login...)
+			token, err := m.Verify(ctx, p.RefreshToken, jot.Refresh())
+			require.NoError(t, err)
+			next, err := m.Rotate(ctx, token)
+			require.NoError(t, err)
+			for _, raw := range []string{p.AccessToken, access(t, m, jot.InSession(token)), next.AccessToken} {
+				for _, age := range []time.Duration{5 * time.Minute, 100 * 365 * 24 * time.Hour} {
+					got := send(m.Required(jot.MaxAge(age)), bearer(raw))
+					require.Equal(t, tc.code == "", got.called, got.Body.String())
+					if tc.code != "" {
+						require.Equal(t, tc.code, got.code(t))
+					}
+				}
+			}
+		})
+	}
+}

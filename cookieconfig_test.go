@@ -1,0 +1,114 @@
+package jot_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+)
+
+// A Domain that net/http leaves out, with a line in the log, or that no browser takes, would make cookies of one host
+// out of those of many, or none at all.
+func TestCookieDomains(t *testing.T) {
+	label := strings.Repeat("x", 63)
+	for _, tc := range []struct{ domain, wrong string }{
+		{"example.com", ""},
+		{"EXAMPLE.com", ""},
+		{"a-b.example.com", ""},
+		{"1.example.com", ""},
+		{"1x.2y", ""},
+		{"xn--mnchen-3ya.example", ""},
+		{label + ".example", ""},
+		{"1.2.3.4", "no name but an address"},
+		{"127.0.0.1", "no name but an address"},
+		{"1.2.3", "nothing but numbers"},
+		{"1234", "nothing but numbers"},
+		{"example.1", "its last part is a number, as an address has it"},
+		{".example.com", "a leading dot"},
+		{".", "a dot alone"},
+		{"example..com", "two dots"},
+		{"example.com.", "a dot at its end"},
+		{"-a.example", "a hyphen before a part"},
+		{"a.-b.example", "a hyphen before a part"},
+		{"a-.example", "a hyphen behind a part"},
+		{"a.example-", "a hyphen behind a part"},
+		{"-", "a hyphen alone"},
+		{"exa_mple.com", "an underscore"},
+		{"münchen.example", "not ASCII"},
+		{label + "x.example", "a part of 64 bytes"},
+		{"example." + label + "x", "a part of 64 bytes"},
+		{strings.Repeat(label+".", 4) + "x", "257 bytes"},
+	} {
+		_, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{Domain: tc.domain}))
+		if tc.wrong == "" {
+			require.NoError(t, err, tc.domain)
+		} else {
+			require.Error(t, err, "%q has %s", tc.domain, tc.wrong)
+			require.ErrorContains(t, err, "is no domain")
+		}
+		former := []jot.FormerCookie{{Name: "old", Domain: tc.domain}}
+		_, err = jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{Former: former}))
+		if tc.wrong == "" {
+			require.NoError(t, err, tc.domain)
+		} else if line := (&http.Cookie{Name: "old", Domain: tc.domain}).String(); !strings.Contains(line, "Domain") {
+			require.Error(t, err, "%q has %s, and clears nothing", tc.domain, tc.wrong)
+			require.ErrorContains(t, err, `the former cookie "old" cannot have been one`)
+		}
+	}
+}
+
+// A path is part of what a cookie is: when RefreshPath comes or goes, two cookies of one name meet, and the older has
+// to be cleared. The very cookie that is set now is no former one.
+func TestFormerCookieOfAnotherPath(t *testing.T) {
+	const none = "is one that is set now"
+	at := func(path string) jot.CookieConfig {
+		return jot.CookieConfig{AccessName: "access", RefreshName: "refresh", RefreshCSRFName: "csrf", RefreshPath: path}
+	}
+	for _, tc := range []struct {
+		name   string
+		now    jot.CookieConfig
+		former jot.FormerCookie
+		wrong  string
+	}{
+		{"it had no path before", at("/auth"), jot.FormerCookie{Name: "refresh"}, ""},
+		{"it had the path / before", at("/auth"), jot.FormerCookie{Name: "refresh", Path: "/"}, ""},
+		{"it had another path before", at("/auth"), jot.FormerCookie{Name: "refresh", Path: "/old"}, ""},
+		{"it had a path before", at(""), jot.FormerCookie{Name: "refresh", Path: "/auth"}, ""},
+		{"it has this path", at("/auth"), jot.FormerCookie{Name: "refresh", Path: "/auth"}, none},
+		{"it has no path", at(""), jot.FormerCookie{Name: "refresh", Path: "/"}, none},
+		{"the others have the path /", at("/auth"), jot.FormerCookie{Name: "access"}, none},
+		{"the others had a path", at("/auth"), jot.FormerCookie{Name: "access", Path: "/auth"}, ""},
+		{"its CSRF value has the path /", at("/auth"), jot.FormerCookie{Name: "csrf"}, none},
+		{"its CSRF value had a path", at("/auth"), jot.FormerCookie{Name: "csrf", Path: "/auth"}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.now.Former = []jot.FormerCookie{tc.former}
+			m, err := jot.New(jot.HS256(secret), jot.WithCookies(tc.now), jot.WithClock(func() time.Time { return now }))
+			if tc.wrong != "" {
+				require.ErrorContains(t, err, tc.wrong)
+				return
+			}
+			require.NoError(t, err)
+			path := tc.former.Path
+			if path == "" {
+				path = "/"
+			}
+			set, cleared := httptest.NewRecorder(), httptest.NewRecorder()
+			require.NoError(t, m.SetCookies(set, pair(t, m)))
+			m.UnsetCookies(cleared)
+			for _, w := range []*httptest.ResponseRecorder{set, cleared} {
+				require.Len(t, w.Result().Cookies(), 5, "the four, and the former one")
+				gone := slices.ContainsFunc(w.Result().Cookies(), func(c *http.Cookie) bool {
+					return c.Name == tc.former.Name && c.Path == path && c.MaxAge < 0
+				})
+				require.True(t, gone, "the former one is cleared by its own path")
+			}
+		})
+	}
+}

@@ -1,0 +1,163 @@
+package jot_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+)
+
+// "GET /" reads like the front page and is every page. Whoever means the front page is told how to say so.
+func TestExceptRefusesEverything(t *testing.T) {
+	m := newManager(t)
+	reason := func(patterns ...string) (text string) {
+		defer func() {
+			if reason := recover(); reason != nil {
+				text = fmt.Sprint(reason)
+			}
+		}()
+		m.Required(jot.RouteOptions(jot.Except(patterns...)))
+		return ""
+	}
+	for _, tc := range []struct{ pattern, cure string }{
+		{"GET /", "GET /{$}"},
+		{"POST /", "POST /{$}"},
+		{"/", "/{$}"},
+		{"GET  /", "GET /{$}"},
+		{"GET\t/", "GET /{$}"},
+		{"GET /{rest...}", "GET /{$}"},
+		{"/{rest...}", "/{$}"},
+	} {
+		require.Contains(t, reason(tc.pattern), "jot: Required: ", tc.pattern)
+		require.Contains(t, reason("GET /one", tc.pattern), tc.cure, "%q beside a good one", tc.pattern)
+	}
+	for _, pattern := range []string{
+		"GET /{$}", "/{$}", "GET /one", "/public/", "GET /public/{rest...}", "files.example/",
+	} {
+		require.Empty(t, reason(pattern), "%q is not everything", pattern)
+	}
+}
+
+// A mux may have more exact patterns than the one that was named, and a guard that stands around it asks: what the mux
+// would route elsewhere is not exempt.
+func TestExceptAsksTheMux(t *testing.T) {
+	m := newManager(t)
+	const open, guarded = true, false
+	mux := func(patterns ...string) *http.ServeMux {
+		mux := http.NewServeMux()
+		for _, pattern := range patterns {
+			mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		}
+		return mux
+	}
+	files := mux("GET /files/", "GET /files/private", "GET /files/{id}/secret", "POST /files/", "files.example/files/")
+	front := mux("GET /{$}", "GET /", "GET /admin")
+	items := mux("/items/{id}", "/items/all", "/items/{id}/{$}")
+	for _, tc := range []struct {
+		except      string
+		mux         *http.ServeMux
+		method, url string
+		is          bool
+	}{
+		{"GET /files/", files, "GET", "/files/", open},
+		{"GET /files/", files, "GET", "/files/a/b", open},
+		{"GET /files/", files, "HEAD", "/files/a", open},
+		{"GET /files/", files, "GET", "/files/private", guarded},
+		{"GET /files/", files, "HEAD", "/files/private", guarded},
+		{"GET /files/", files, "GET", "/files/private/x", open},
+		{"GET /files/", files, "GET", "/files/a/secret", guarded},
+		{"GET /files/", files, "POST", "/files/a", guarded},
+		{"GET /files/", files, "GET", "http://files.example/files/a", guarded}, // has a pattern of its own
+		{"GET /files/", files, "GET", "/elsewhere", guarded},
+		// The mux names these patterns too, but redirects, or reads the path otherwise.
+		{"GET /files/", files, "GET", "/files", guarded},
+		{"GET /files/", files, "GET", "/files//a", guarded},
+		{"GET /files/", files, "GET", "/files/../files/a", guarded},
+		{"GET /files/", files, "GET", "/files/%2e%2e/admin", guarded},
+		{"GET /files/", files, "GET", "/files/a%2fb", guarded},
+		{"GET /files/", files, "CONNECT", "/files/a", guarded},
+		// What is named has to be what the mux has.
+		{"/files/", files, "GET", "/files/a", guarded},
+		{"GET /files/{rest...}", files, "GET", "/files/a", guarded},
+		{"GET /files/private", files, "GET", "/files/private", open},
+		{"GET /files/private", files, "GET", "/files/a", guarded},
+		{"GET /about/", files, "GET", "/about/", guarded}, // nobody there
+		{"GET /{$}", front, "GET", "/", open},
+		{"GET /{$}", front, "GET", "/admin", guarded},
+		{"GET /{$}", front, "GET", "/x", guarded},
+		{"/items/{id}", items, "GET", "/items/7", open},
+		{"/items/{id}", items, "GET", "/items/all", guarded},
+		{"/items/{id}", items, "GET", "/items/7/", guarded},
+	} {
+		name := tc.method + " " + tc.url + " but for " + tc.except
+		got := httptest.NewRecorder()
+		m.Required(jot.Except(tc.except))(tc.mux).ServeHTTP(got, httptest.NewRequest(tc.method, tc.url, nil))
+		want := map[bool]int{open: http.StatusNoContent, guarded: http.StatusUnauthorized}[tc.is]
+		require.Equal(t, want, got.Code, name)
+	}
+
+	// It asks at the request: patterns may come later than the guard.
+	late := mux("/files/")
+	guard := m.Required(jot.Except("/files/"))(late)
+	for _, want := range []int{http.StatusNoContent, http.StatusUnauthorized} {
+		got := httptest.NewRecorder()
+		guard.ServeHTTP(got, httptest.NewRequest(http.MethodGet, "/files/late", nil))
+		require.Equal(t, want, got.Code)
+		if want == http.StatusNoContent {
+			late.HandleFunc("GET /files/late", func(http.ResponseWriter, *http.Request) {})
+		}
+	}
+}
+
+// A path is plain as everybody writes it: with the characters of RFC 3986 section 3.3 as they are, whether or not
+// net/url would write them so, and the others percent-encoded. Encoding what need not be is how a path is hidden.
+func TestExceptPlainPaths(t *testing.T) {
+	m := newManager(t)
+	const open, guarded = true, false
+	for _, tc := range []struct {
+		path string
+		is   bool
+	}{
+		{"/app/(group)/x.js", open},
+		{"/app/it's", open},
+		{"/app/wow!", open},
+		{"/app/*", open},
+		{"/app/(a)/(b)/", open},
+		{"/app/a+b,c=d&e@f:g$h", open},
+		{"/app/(group)/caf%C3%A9", open},
+		{"/app/(a%20b)", open},
+		{"/app/-._~", open},
+
+		{"/%61pp/x", guarded},
+		{"/app/%28group%29/x.js", guarded},
+		{"/app/(group%29/x.js", guarded},
+		{"/app/it%27s", guarded},
+		{"/app/wow%21", guarded},
+		{"/app/%2A", guarded},
+		{"/app/a%2Bb", guarded},
+		{"/app/(group)/%78.js", guarded},
+		{"/app/(group)/%2e%2e/%2e%2e/admin", guarded},
+		{"/app/(group)/../../admin", guarded},
+		{"/app/(group)//x.js", guarded},
+		{"/app/(group)/a%2fb", guarded},
+		{"/app/(group)/a%2Fb", guarded},
+		{"/app/(group);x", guarded},
+		{"/app/(group)/%3bx", guarded},
+		{"/app/(group)/a%5cb", guarded},
+		{"/app/(group)/%2561", guarded},
+	} {
+		got := send(m.Required(jot.Except("/app/")), httptest.NewRequest(http.MethodGet, tc.path, nil))
+		require.Equal(t, tc.is, got.called, tc.path)
+
+		// The mux that stands behind the guard sees the same path.
+		mux := http.NewServeMux()
+		mux.HandleFunc("/app/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		answer := httptest.NewRecorder()
+		m.Required(jot.Except("/app/"))(mux).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, tc.path, nil))
+		require.Equal(t, tc.is, answer.Code == http.StatusNoContent, tc.path)
+	}
+}

@@ -1,0 +1,286 @@
+package jot_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
+)
+
+// leaver is a browser that logs out: two logins of its user, A and B, tokens of other kinds, and what becomes of them.
+type leaver struct {
+	*jot.Manager
+
+	tokens, values map[string]string // tokens by name, "A refresh" say, and the CSRF value of each
+}
+
+func newLeaver(t *testing.T, remembering jot.Option, opts ...jot.Option) *leaver {
+	t.Helper()
+	instant := now
+	clock := jot.WithClock(func() time.Time { return instant })
+	m, err := jot.New(jot.HS256(secret), append(opts, jot.WithCookies(jot.CookieConfig{}), remembering, clock)...)
+	require.NoError(t, err)
+	foreign, err := jot.New(jot.HS256([]byte(strings.Repeat("another ", 8))), jot.WithCookies(jot.CookieConfig{}), clock)
+	require.NoError(t, err)
+	l := &leaver{m, map[string]string{"unreadable": "x", "no cookie value": `x"y`}, map[string]string{"wrong": "x"}}
+	for name, by := range map[string]*jot.Manager{"A": m, "B": m, "C": m, "foreign": foreign} {
+		p := pair(t, by, jot.ExpiresIn(24*time.Hour))
+		l.tokens[name], l.tokens[name+" refresh"] = p.AccessToken, p.RefreshToken
+	}
+	a, err := m.Verify(ctx, l.tokens["A"])
+	require.NoError(t, err)
+	l.tokens["A expired"] = access(t, m, jot.InSession(a), jot.ExpiresIn(time.Minute))
+	l.tokens["lone"] = access(t, m, jot.ExpiresIn(24*time.Hour))
+	l.tokens["reset"], err = m.CreateToken(ctx, "alice", jot.Type("reset"), jot.ExpiresIn(24*time.Hour))
+	require.NoError(t, err)
+	for name, raw := range l.tokens {
+		if strings.HasPrefix(raw, "eyJ") {
+			l.values[name], _ = claimsOf(t, raw)["csrf"].(string)
+		}
+	}
+	instant = instant.Add(time.Hour)
+	return l
+}
+
+// request posts a log-out from a page, with the cookies of these names: a comma parts two of one kind.
+func (l *leaver) request(site, access, refresh, value string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "https://app.example/logout", nil)
+	if site != "" {
+		r.Header.Set("Sec-Fetch-Site", site)
+	}
+	var cookies []string
+	for kind, names := range map[string]string{"access": access, "refresh": refresh} {
+		for name := range strings.SplitSeq(names, ", ") {
+			if kind == "refresh" && l.tokens[name+" refresh"] != "" {
+				name += " refresh"
+			}
+			if names != "" {
+				cookies = append(cookies, "__Host-"+kind+"_token="+l.tokens[name])
+			}
+		}
+	}
+	if len(cookies) > 0 {
+		r.Header.Set("Cookie", strings.Join(cookies, "; "))
+	}
+	if value != "none" {
+		r.Header.Set("X-CSRF-Token", l.values[value])
+	}
+	return r
+}
+
+// ended are the names of what is over.
+func (l *leaver) ended(t *testing.T) string {
+	t.Helper()
+	var names []string
+	for _, name := range []string{"A", "B", "C", "lone", "reset"} {
+		demand := jot.AccessOrRefresh()
+		if name == "reset" {
+			demand = jot.Type("reset")
+		}
+		if _, err := l.Verify(ctx, l.tokens[name], demand); err != nil {
+			require.ErrorIs(t, err, jot.ErrRevoked)
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func leave(h http.Handler, r *http.Request) *answer {
+	a := &answer{ResponseRecorder: httptest.NewRecorder()}
+	h.ServeHTTP(a, r)
+	return a
+}
+
+// cleared are how many cookies an answer clears. It sets none.
+func cleared(t *testing.T, a *answer) int {
+	t.Helper()
+	for _, cookie := range a.Result().Cookies() {
+		require.Negative(t, cookie.MaxAge, cookie.Name)
+	}
+	return len(a.Result().Cookies())
+}
+
+// A log-out looks at both cookies and ends what it can. A request is our own page's if the origin's rule lets it pass
+// and it repeats the value of either cookie; then all four are cleared, whatever was in them. One that is not ours ends
+// and clears nothing.
+func TestLogoutByCookies(t *testing.T) {
+	const ours, refused = http.StatusNoContent, 0
+	for _, tc := range []struct {
+		name                   string
+		access, refresh, value string // the cookies, and whose CSRF value the page repeats
+		status                 int
+		ended                  string
+	}{
+		{"both cookies", "A", "A", "A", ours, "A"},
+		{"both cookies, by the other value", "A", "A", "A refresh", ours, "A"},
+		{"the access cookie alone", "A", "", "A", ours, "A"},
+		{"the refresh cookie alone", "", "A", "A", ours, "A"},
+		{"the refresh cookie alone, by its own value", "", "A", "A refresh", ours, "A"},
+		{"an access cookie that has expired", "A expired", "A", "A", ours, "A"},
+		{"an access cookie that has expired, alone", "A expired", "", "A", ours, "A"},
+
+		{"an unreadable access cookie", "unreadable", "A", "A", ours, "A"},
+		{"an unreadable access cookie, by the other value", "unreadable", "A", "A refresh", ours, "A"},
+		{"an access cookie that is none for net/http", "no cookie value", "A", "A", ours, "A"},
+		{"a foreign access cookie", "foreign", "A", "A", ours, "A"},
+		{"a refresh token of ours in the access cookie", "B refresh", "A", "A", ours, "A, B"},
+		{"a mailed link in the access cookie", "reset", "A", "A", ours, "A"},
+		{"two access cookies", "B, unreadable", "A", "A", ours, "A"},
+		{"an unreadable refresh cookie", "A", "unreadable", "A", ours, "A"},
+		{"a foreign refresh cookie", "A", "foreign", "A", ours, "A"},
+		{"two refresh cookies", "A", "B, unreadable", "A", ours, "A"},
+
+		{"an access cookie of no session", "lone", "A", "lone", ours, "A, lone"},
+		{"an access cookie of no session, by the session's value", "lone", "A", "A", ours, "A, lone"},
+		{"cookies of two logins", "B", "A", "B", ours, "A, B"},
+		{"cookies of two logins, by the other value", "B", "A", "A", ours, "A, B"},
+
+		{"nothing to end", "unreadable", "unreadable", "wrong", ours, ""},
+		{"nothing to end, the access cookie alone", "foreign", "", "foreign", ours, ""},
+		{"nothing to end, the refresh cookie alone", "", "unreadable", "wrong", ours, ""},
+
+		{"no value", "A", "A", "none", refused, ""},
+		{"a wrong value", "A", "A", "wrong", refused, ""},
+		{"another login's value", "A", "A", "B", refused, ""},
+		{"no value, an unreadable access cookie", "unreadable", "A", "none", refused, ""},
+		{"a wrong value, an unreadable access cookie", "unreadable", "A", "wrong", refused, ""},
+		{"the value of a foreign access cookie", "foreign", "A", "foreign", refused, ""},
+		{"another login's value, an access cookie of no session", "lone", "A", "B", refused, ""},
+		{"nobody", "", "", "A", refused, ""},
+	} {
+		for kind, remembering := range map[string]jot.Option{
+			"store": jot.WithStore(memstore.New(memstore.Since(time.Time{}))), "blocklist": jot.WithBlocklist(newBlocklist()),
+		} {
+			t.Run(tc.name+"/"+kind, func(t *testing.T) {
+				l := newLeaver(t, remembering)
+				got := leave(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, tc.value))
+				require.Equal(t, tc.ended, l.ended(t))
+				if tc.status == ours {
+					require.Equal(t, ours, got.Code, got.Body.String())
+					require.Equal(t, 4, cleared(t, got))
+					return
+				}
+				require.Contains(t, []int{401, 403}, got.Code)
+				require.Zero(t, cleared(t, got))
+			})
+		}
+		// Another's page achieves nothing by the same cookies, even if it knew the value.
+		for _, site := range []string{"cross-site", "same-site"} {
+			t.Run(tc.name+"/"+site, func(t *testing.T) {
+				l := newLeaver(t, jot.WithBlocklist(newBlocklist()))
+				got := leave(l.LogoutHandler(), l.request(site, tc.access, tc.refresh, tc.value))
+				require.Contains(t, []int{400, 401, 403}, got.Code)
+				require.Empty(t, l.ended(t))
+				require.Zero(t, cleared(t, got))
+			})
+		}
+	}
+}
+
+// Whoever brings a token of their own elsewhere than in a cookie ends that one: another's page may do so too. But the
+// cookies are the visitor's, and only a request that passes the origin's rule touches them.
+func TestLogoutBesideCookies(t *testing.T) {
+	trusting := http.NewCrossOriginProtection()
+	require.NoError(t, trusting.AddTrustedOrigin("https://www.example"))
+	const all, none = 4, 0
+	for _, tc := range []struct {
+		name         string
+		site, origin string
+		value        string // the CSRF value that is repeated
+		cleared      int
+		ended        string // B is what the request brings, A are the cookies
+	}{
+		{"another site's page", "cross-site", "https://evil.example", "none", none, "B"},
+		{"a page of another host of the site", "same-site", "https://evil.app.example", "none", none, "B"},
+		{"another's page in an old browser", "", "https://evil.example", "none", none, "B"},
+		{"a page of nowhere in an old browser", "", "null", "none", none, "B"},
+		{"another site's page that knew the value", "cross-site", "https://evil.example", "A", none, "B"},
+		{"a page that is trusted", "cross-site", "https://www.example", "none", all, "B"},
+		{"our own page", "same-origin", "https://app.example", "none", all, "B"},
+		{"our own page in an old browser", "", "https://app.example", "none", all, "B"},
+		{"our own page with the cookies' value", "same-origin", "https://app.example", "A", all, "A, B"},
+		{"a page that is trusted, with the cookies' value", "cross-site", "https://www.example", "A", all, "A, B"},
+		{"no browser", "", "", "none", all, "B"},
+	} {
+		for _, at := range []jot.Location{jot.InHeader, jot.InBody, jot.InQuery} {
+			t.Run(tc.name+"/"+string(at), func(t *testing.T) {
+				l := newLeaver(t, jot.WithBlocklist(newBlocklist()), jot.WithLocations(at, jot.InCookie),
+					jot.WithCrossOriginProtection(trusting))
+				r := l.request(tc.site, "A", "A", tc.value)
+				if tc.origin != "" {
+					r.Header.Set("Origin", tc.origin)
+				}
+				switch at {
+				case jot.InHeader:
+					r.Header.Set("Authorization", "Bearer "+l.tokens["B"])
+				case jot.InQuery:
+					r.URL.RawQuery = "access_token=" + l.tokens["B"]
+				default:
+					form := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("access_token="+l.tokens["B"]))
+					r.Body, r.ContentLength = form.Body, form.ContentLength
+					r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				}
+				got := leave(l.LogoutHandler(), r)
+				require.Equal(t, http.StatusNoContent, got.Code, got.Body.String())
+				require.Equal(t, tc.cleared, cleared(t, got))
+				require.Equal(t, tc.ended, l.ended(t))
+			})
+		}
+	}
+}
+
+// halting is a blocklist that cannot write the n-th time.
+type halting struct {
+	*blocklist
+
+	n int
+}
+
+func (h *halting) Revoke(c context.Context, id string, until time.Time) (first bool, err error) {
+	if h.n--; h.n == 0 {
+		return false, context.DeadlineExceeded
+	}
+	return h.blocklist.Revoke(c, id, until)
+}
+
+// When it cannot be remembered that a session is over, the cookies stay, all of them: without them nobody could try
+// again, and the session would go on.
+func TestLogoutWhenTheStoreFails(t *testing.T) {
+	logger := slog.Default() // the log line about it is expected
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	defer slog.SetDefault(logger)
+	for _, tc := range []struct {
+		name            string
+		access, refresh string
+		at              int // which write fails
+		ended           string
+	}{
+		{"both cookies", "A", "A", 1, "A"},
+		{"an unreadable access cookie", "unreadable", "A", 1, "A"},
+		{"a foreign access cookie", "foreign", "A", 1, "A"},
+		{"an access cookie of no session, at the first", "lone", "A", 1, "A, lone"},
+		{"an access cookie of no session, at the second", "lone", "A", 2, "A, lone"},
+		{"cookies of two logins, at the second", "B", "A", 2, "A, B"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLeaver(t, jot.WithBlocklist(&halting{newBlocklist(), tc.at}))
+			got := leave(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, "A"))
+			require.Equal(t, http.StatusServiceUnavailable, got.Code, got.Body.String())
+			require.NotEmpty(t, got.Header().Get("Retry-After"))
+			require.Zero(t, cleared(t, got))
+
+			got = leave(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, "A"))
+			require.Equal(t, http.StatusNoContent, got.Code, "the browser tries again")
+			require.Equal(t, 4, cleared(t, got))
+			require.Equal(t, tc.ended, l.ended(t))
+		})
+	}
+}
