@@ -30,6 +30,7 @@ test: ## all tests, of every module and engine, with the race detector
 	@.ci/need cc curl postgres redis-server
 	@race=$$(.ci/race) && echo "go test $$race -shuffle=on ./..." && go test $$race -shuffle=on ./...
 	$(call each_module,go test $$($(CURDIR)/.ci/race) -shuffle=on ./...)
+	@cd bench && GOWORK=off go test -run TestAllocations . # which the race detector would falsify
 	@[ -n "$$JOT_E2E" ] || echo "NOT TESTED here: the example in a real browser, which make e2e does"
 
 .PHONY: vet
@@ -65,6 +66,10 @@ e2e: ## the browser example in a real Chromium (PICTURES=directory keeps screens
 .PHONY: bench
 bench: ## benchmarks (BENCH=pattern COUNT=n)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+.PHONY: ratios
+ratios: ## the core beside golang-jwt (AGAINST=directory: and beside another checkout)
+	@cd bench && GOWORK=off go run . $(if $(AGAINST),-against '$(abspath $(AGAINST))')
 
 .PHONY: fuzz
 fuzz: ## every fuzz test for FUZZTIME (1m)
