@@ -221,8 +221,11 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 // asRefusal returns err as an [*Error] that says all it can, if it is a refusal.
 func asRefusal(err error, realm string) error {
 	e, ok := asError(err)
+	if ok && e.realm != "" {
+		return err
+	}
 	a := answerTo(err)
-	if ok && e.realm != "" || a.sentinel == nil {
+	if a.sentinel == nil {
 		return err
 	}
 	full := Error{Err: a.sentinel}

@@ -127,18 +127,19 @@ func (m *Manager) end(ctx context.Context, t *Token) error {
 }
 
 // departure is a request to log out: what it carries in the place of access tokens, and in that of refresh tokens.
-type departure [2]*pass
+type departure [2]pass
 
 // look returns the tokens that are to be ended, or else the pass that says why there are none, if that is a refusal.
 // What is wrong with one token is no reason to keep the other. The CSRF value of either cookie's token shows that the
 // request is ours, and then both end.
-func (d departure) look() (ends []*Token, refused *pass) {
+func (d *departure) look() (ends []*Token, refused *pass) {
 	if !d[0].method() {
-		return nil, d[0]
+		return nil, &d[0]
 	}
 	var good []*pass
 	proven := false
-	for _, p := range d {
+	for i := range d {
+		p := &d[i]
 		if p.leaves() {
 			good = append(good, p)
 			proven = proven || p.at == InCookie && p.csrf()
@@ -157,16 +158,16 @@ func (d departure) look() (ends []*Token, refused *pass) {
 
 // refused returns the pass whose reason is the answer, nil if all there is are our own page's cookies, with nothing in
 // them that could be ended.
-func (d departure) refused(unproven []*pass) *pass {
+func (d *departure) refused(unproven []*pass) *pass {
 	switch {
 	case len(unproven) > 0:
 		return unproven[0]
 	case d[0].ours || d[1].ours:
 		return nil
 	case d[0].absent:
-		return d[1]
+		return &d[1]
 	}
-	return d[0]
+	return &d[0]
 }
 
 // leaves asks of a token what a logout has to know. A cookie that cannot be read is one that has nothing to end.

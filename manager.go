@@ -110,7 +110,7 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 		err = m.fits(pair, "")
 	}
 	if err == nil {
-		err = m.begin(ctx, d, g, *pair.made[0], *pair.made[1])
+		err = m.begin(ctx, d, g, pair.made[0], pair.made[1])
 	}
 	if err != nil {
 		return nil, m.failed(ctx, err, nil)
@@ -139,7 +139,7 @@ func (m *Manager) fits(pair *Pair, at Location) error {
 	if at != InCookie && !m.byCookie() {
 		return nil
 	}
-	return errors.Join(m.jar.cookies.fits(*pair.made[0]), m.jar.cookies.fits(*pair.made[1]))
+	return errors.Join(m.jar.cookies.fits(pair.made[0]), m.jar.cookies.fits(pair.made[1]))
 }
 
 // byCookie reports whether tokens travel in cookies and in no header.

@@ -86,7 +86,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	keepPrivate(w.Header(), p.at, g.m.places.header)
 	switch {
 	case ok:
-		return r.WithContext(p.context(g.m.slide(w, p))), nil
+		return r.WithContext(p.context(g.m.slide(w, &p))), nil
 	case p.absent && g.route.optional:
 		return r, nil
 	}
@@ -110,7 +110,7 @@ func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*T
 	if err != nil {
 		return nil, mistake("Verify", err)
 	}
-	p := &pass{m: m, want: rt, ctx: ctx, now: m.origin.now(), raw: raw}
+	p := pass{m: m, want: rt, ctx: ctx, now: m.origin.now(), raw: raw}
 	if !p.judge() {
 		return nil, p.refusal()
 	}
@@ -144,8 +144,8 @@ type asked struct {
 }
 
 // enter begins the way of a request.
-func (m *Manager) enter(r *http.Request, want *route) *pass {
-	return &pass{m: m, want: want, ctx: r.Context(), r: r, now: m.origin.now(), outer: found(r.Context(), m.origin)}
+func (m *Manager) enter(r *http.Request, want *route) pass {
+	return pass{m: m, want: want, ctx: r.Context(), r: r, now: m.origin.now(), outer: found(r.Context(), m.origin)}
 }
 
 // check is the whole way: the cheap and harmless first, and nothing of the payload before the signature holds.

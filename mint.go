@@ -177,7 +177,7 @@ func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
 	return &Pair{
 		AccessToken: access.raw, RefreshToken: refresh.raw, CSRFToken: access.csrf, RefreshCSRFToken: refresh.csrf,
 		ExpiresIn: access.life(), RefreshExpiresIn: refresh.life(), SessionID: g.session,
-		made: [2]*minted{&access, &refresh},
+		made: [2]minted{access, refresh},
 	}, nil
 }
 
@@ -207,11 +207,10 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	if c.Expires <= g.now.Unix() && c.Expires != wire.NoDate {
 		return minted{}, &reason{sentinel: ErrExpired, cause: errSessionOver}
 	}
-	header, payload, err := i.texts(ctx, d, &c, signer)
+	text, err := i.text(ctx, d, &c, signer.prefix)
 	if err != nil {
 		return minted{}, err
 	}
-	text := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	signature, err := signer.sign(text)
 	if err != nil {
 		return minted{}, &reason{sentinel: ErrUnavailable, cause: fmt.Errorf("signing: %w", err)}
@@ -249,23 +248,24 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 	return c
 }
 
-// texts returns the token's header and payload, with what the callbacks add.
-func (i *issuer) texts(ctx context.Context, d *draft, c *wire.Claims, k *key) (header, payload []byte, err error) {
+// text returns what is signed: the token's header and payload, with what the callbacks add.
+func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix string) (string, error) {
 	builtin := c.Type == typeAccess || c.Type == typeRefresh
-	payload = d.claims.appendTo(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
+	payload := d.claims.appendTo(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
 	params, err := i.added(ctx, "WithAdditionalHeaders", i.headers, d.headers, reservedHeaders, c, payload)
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
 	if c.Type == typeAccess || i.profile.Minting != nil && i.profile.Minting.ClaimsEverywhere {
 		more, err := i.added(ctx, "WithAdditionalClaims", i.claims, d.claims, reservedClaims, c, payload)
 		if err != nil {
-			return nil, nil, err
+			return "", err
 		}
 		payload = more.appendTo(payload)
 	}
-	header = params.appendTo(d.headers.appendTo([]byte(k.prefix)))
-	return append(header, '}'), append(payload, '}'), nil
+	header := params.appendTo(d.headers.appendTo([]byte(prefix)))
+	return base64.RawURLEncoding.EncodeToString(append(header, '}')) + "." +
+		base64.RawURLEncoding.EncodeToString(append(payload, '}')), nil
 }
 
 // added asks f for more members of a token as far as it is made, and returns those that its options did not name.

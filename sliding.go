@@ -58,7 +58,7 @@ func (t *Token) isWaning(now time.Time) bool {
 // renew makes the cookies of the next access token. The refresh token is asked what a guard would ask of it. It is not
 // used up, but one that was exchanged or revoked before renews nothing: somebody else has its successor.
 func (m *Manager) renew(ctx context.Context, t *Token, raw string) ([]*http.Cookie, error) {
-	p := &pass{m: m, want: &route{refresh: true, anyAudience: true}, ctx: ctx, now: m.origin.now(), raw: raw, at: InCookie}
+	p := pass{m: m, want: &route{refresh: true, anyAudience: true}, ctx: ctx, now: m.origin.now(), raw: raw, at: InCookie}
 	if !p.read() {
 		return nil, p.why
 	}

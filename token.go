@@ -234,7 +234,7 @@ type Pair struct {
 	// SessionID is the id of the login (sid).
 	SessionID string
 
-	made [2]*minted // what the issuer knows of both
+	made [2]minted // what the issuer knows of both
 }
 
 // MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair

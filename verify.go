@@ -23,33 +23,35 @@ type verifier struct {
 // maxTokenSize is how long a token may be. Longer ones are refused by their length alone, and not issued.
 const maxTokenSize = 8 << 10
 
-// The causes of ErrInvalid, for the operator. None quotes the token.
+func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: cause} }
+
+// The reasons that are the same for every token. None quotes one.
 var (
-	errSize      = errors.New("longer than 8 KiB")
-	errFrame     = errors.New("not three segments of base64url")
-	errNoKey     = errors.New("no key for its alg and kid")
-	errSignature = errors.New("signature does not match")
-	errIssuer    = errors.New("iss is not the one expected")
-	errAudience  = errors.New("aud names others")
-	errNotYet    = errors.New("nbf or iat lies in the future")
+	tooLong       = invalid(errors.New("longer than 8 KiB"))
+	malformed     = invalid(errors.New("not three segments of base64url"))
+	badSignature  = invalid(errors.New("signature does not match"))
+	wrongIssuer   = invalid(errors.New("iss is not the one expected"))
+	wrongAudience = invalid(errors.New("aud names others"))
+	notYet        = invalid(errors.New("nbf or iat lies in the future"))
+	expired       = &reason{sentinel: ErrExpired}
 )
 
-func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: cause} }
+var errNoKey = errors.New("no key for its alg and kid")
 
 // read turns text into an authentic token: frame, header, signature, and only then the payload.
 func (v *verifier) read(raw string) (*Token, *reason) {
 	if len(raw) > maxTokenSize {
-		return nil, invalid(errSize)
+		return nil, tooLong
 	}
 	head, body, tail, ok := frame(raw)
 	if !ok {
-		return nil, invalid(errFrame)
+		return nil, malformed
 	}
 	header, ok1 := decodeSegment(head)
 	payload, ok2 := decodeSegment(body)
 	signature, ok3 := decodeSegment(tail)
 	if !ok1 || !ok2 || !ok3 {
-		return nil, invalid(errFrame)
+		return nil, malformed
 	}
 	k, err := v.keyOf(head, header)
 	switch {
@@ -58,7 +60,7 @@ func (v *verifier) read(raw string) (*Token, *reason) {
 	case err != nil:
 		return nil, invalid(err)
 	case k.verify(raw[:len(head)+1+len(body)], []byte(signature)) != nil:
-		return nil, invalid(errSignature)
+		return nil, badSignature
 	}
 	claims, err := v.profile.ReadClaims(payload)
 	if err != nil {
@@ -135,8 +137,8 @@ func (v *verifier) made(pair *Pair) (tokens []minted, err error) {
 		if raw == "" {
 			continue
 		}
-		if t := pair.made[i]; t != nil && t.origin == v.origin && t.raw == raw {
-			tokens = append(tokens, *t)
+		if t := pair.made[i]; t.origin == v.origin && t.raw == raw {
+			tokens = append(tokens, t)
 			continue
 		}
 		t, err := v.reread(raw, [...]string{typeAccess, typeRefresh}[i])
@@ -167,7 +169,7 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 // issuer asks who issued the token.
 func (v *verifier) issuer(t *Token) *reason {
 	if len(v.issuers) > 0 && !slices.Contains(v.issuers, t.Issuer) {
-		return invalid(errIssuer)
+		return wrongIssuer
 	}
 	return nil
 }
@@ -185,17 +187,17 @@ func (v *verifier) meant(t *Token, audience []string) *reason {
 			return nil
 		}
 	}
-	return invalid(errAudience)
+	return wrongAudience
 }
 
 // current asks when the token is good. Expiry comes last, so that ErrExpired means that all else held.
 func (v *verifier) current(t *Token, now time.Time) *reason {
 	latest := now.Add(v.origin.leeway)
 	if t.NotBefore.After(latest) || t.IssuedAt.After(latest) {
-		return invalid(errNotYet)
+		return notYet
 	}
 	if t.expiredAt(now) {
-		return &reason{sentinel: ErrExpired}
+		return expired
 	}
 	return nil
 }
