@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/go-jot/jot/internal/cookie"
 	"github.com/go-jot/jot/internal/credential"
 	"github.com/go-jot/jot/internal/wire"
 )
@@ -57,9 +57,6 @@ type jar struct {
 // FormerCookie names a cookie that is no longer used. Path is "/" unless set.
 type FormerCookie struct{ Name, Domain, Path string }
 
-// maxCookie is how many bytes of name and value browsers keep (RFC 6265bis section 5.6).
-const maxCookie = 4096
-
 const csrfHeader = "X-CSRF-Token"
 
 // cookieNames are the four cookies by their use.
@@ -76,7 +73,7 @@ func (c CookieConfig) settle() *CookieConfig {
 		mine := c.names()[i]
 		switch {
 		case *mine != "" && c.Insecure:
-			*mine = withoutPrefix(*mine)
+			*mine = cookie.WithoutPrefix(*mine)
 		case *mine != "":
 		case c.Insecure:
 			*mine = name
@@ -98,20 +95,6 @@ func (c CookieConfig) settle() *CookieConfig {
 	return &c
 }
 
-// prefixes are those that browsers know, the longer before the shorter. They ignore case.
-var prefixes = []string{"__Host-Http-", "__Http-", "__Host-", "__Secure-"}
-
-func prefixOf(name string) string {
-	for _, prefix := range prefixes {
-		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-			return prefix
-		}
-	}
-	return ""
-}
-
-func withoutPrefix(name string) string { return name[len(prefixOf(name)):] }
-
 // check says what a browser would drop or weaken.
 func (c *CookieConfig) check() error {
 	var errs []error
@@ -122,8 +105,8 @@ func (c *CookieConfig) check() error {
 	}
 	seen := map[string]bool{}
 	for i, name := range c.names() {
-		prefix := prefixOf(*name)
-		wrong(!credential.IsName(withoutPrefix(*name)) || !credential.IsName(*name), "%q is no name for a cookie", *name)
+		prefix := cookie.Prefix(*name)
+		wrong(!cookie.IsName(*name), "%q is no name for a cookie", *name)
 		wrong(seen[*name], "two cookies have the name %q", *name)
 		wrong(strings.HasPrefix(prefix, "__Host-") && c.Domain != "", "a cookie of the name %q has no Domain", *name)
 		wrong(strings.HasPrefix(prefix, "__Host-") && i == 1 && c.RefreshPath != "/", `a cookie of the name %q has the Path "/"`, *name)
@@ -136,10 +119,10 @@ func (c *CookieConfig) check() error {
 		wrong(s < http.SameSiteLaxMode || s > http.SameSiteNoneMode, "SameSite %d is not Lax, Strict or None", s)
 	}
 	wrong(!credential.IsName(c.CSRFHeader), "%q is no name for a header", c.CSRFHeader)
-	wrong(!isDomain(c.Domain), "%q is no domain", c.Domain)
-	wrong(!isPath(c.RefreshPath), "%q is no path", c.RefreshPath)
+	wrong(!cookie.IsDomain(c.Domain), "%q is no domain", c.Domain)
+	wrong(!cookie.IsPath(c.RefreshPath), "%q is no path", c.RefreshPath)
 	for _, f := range c.Former {
-		wrong(!credential.IsName(f.Name) || !isDomain(f.Domain) || f.Path != "" && !isPath(f.Path), "the former cookie %q cannot have been one", f.Name)
+		wrong(!credential.IsName(f.Name) || !cookie.IsDomain(f.Domain) || f.Path != "" && !cookie.IsPath(f.Path), "the former cookie %q cannot have been one", f.Name)
 		wrong(c.sets(f), "the former cookie %q is one that is set now", f.Name)
 	}
 	return errors.Join(errs...)
@@ -157,31 +140,6 @@ func (c *CookieConfig) sets(f FormerCookie) bool {
 		}
 	}
 	return false
-}
-
-func isPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' })
-}
-
-// isDomain reports whether s is empty or a name in the form of RFC 1034 section 3.5. An address is none, nor is what a
-// URL would take for one.
-func isDomain(s string) bool {
-	if s == "" {
-		return true
-	}
-	labels := strings.Split(s, ".")
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
-			strings.ContainsFunc(label, func(r rune) bool { return r > 'z' || !isAlphanumeric(byte(r)) && r != '-' }) {
-			return false
-		}
-	}
-	_, err := strconv.Atoi(labels[len(labels)-1])
-	return err != nil && len(s) <= 253
-}
-
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // cookie makes one of the four, by its place among the names. Of a token that has ended it clears the cookie.
@@ -248,8 +206,8 @@ func (t minted) which() int {
 // fits reports whether a token is small enough for its cookie.
 func (c *CookieConfig) fits(t minted) error {
 	name := *c.names()[t.which()]
-	if size := len(name) + len(t.raw); size > maxCookie {
-		return fmt.Errorf("%w: the cookie %s would have %d bytes, browsers keep %d", ErrTokenTooLarge, name, size, maxCookie)
+	if size := len(name) + len(t.raw); size > cookie.MaxSize {
+		return fmt.Errorf("%w: the cookie %s would have %d bytes, browsers keep %d", ErrTokenTooLarge, name, size, cookie.MaxSize)
 	}
 	return nil
 }

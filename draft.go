@@ -1,8 +1,6 @@
 package jot
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,38 +32,10 @@ type draft struct {
 	expiresIn, refreshExpiresIn time.Duration
 	noExpiry                    bool
 	scopes, audience            []string
-	claims, headers             members
+	claims, headers             wire.Members
 	label                       string
 	session                     *Token
 	errs                        []error
-}
-
-// member is one name of a JSON object with its value's text.
-type member struct{ name, raw string }
-
-type members []member
-
-func (ms members) has(name string) bool {
-	return slices.ContainsFunc(ms, func(m member) bool { return m.name == name })
-}
-
-// set replaces the member of that name, or appends it.
-func (ms members) set(name, raw string) members {
-	for i := range ms {
-		if ms[i].name == name {
-			ms[i].raw = raw
-			return ms
-		}
-	}
-	return append(ms, member{name, raw})
-}
-
-// appendTo writes each member behind a comma.
-func (ms members) appendTo(text []byte) []byte {
-	for _, m := range ms {
-		text = append(append(append(append(text, ','), quote(m.name)...), ':'), m.raw...)
-	}
-	return text
 }
 
 // reservedClaims are set only by the option or the rule that is theirs.
@@ -75,29 +45,6 @@ var reservedClaims = []string{
 
 // reservedHeaders steer how a token is verified.
 var reservedHeaders = []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc", "cty"}
-
-// split turns v into the members of its JSON object. What could not be read again is refused now.
-func split(v any, reserved []string) (members, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("it has no JSON form: %w", err)
-	}
-	if string(text) == "null" {
-		return nil, nil
-	}
-	var ms members
-	err = strictjson.Object(string(text), func(name, raw string) error {
-		switch {
-		case name == "":
-			return errors.New("a name is empty")
-		case slices.Contains(reserved, name):
-			return fmt.Errorf("%q is reserved: only its own option sets it", name)
-		}
-		ms = append(ms, member{name, raw})
-		return nil
-	})
-	return ms, err
-}
 
 func (d *draft) apply(opts []TokenOption) {
 	for _, o := range opts {
@@ -134,11 +81,11 @@ func (d *draft) refuse(when bool, name, text string) {
 
 func (d *draft) isFresh() bool { return d.fresh || d.freshFor > 0 }
 
-func (d *draft) add(name string, to *members, v any, reserved []string) {
-	ms, err := split(v, reserved)
+func (d *draft) add(name string, to *wire.Members, v any, reserved []string) {
+	ms, err := wire.Split(v, reserved)
 	d.fail(name, err)
 	for _, m := range ms {
-		*to = to.set(m.name, m.raw)
+		*to = to.Set(m)
 	}
 }
 
@@ -261,8 +208,8 @@ func (d *draft) join(t *Token) {
 		return // an access token's claims may be those of WithAdditionalClaims, which are asked for anew
 	}
 	_ = strictjson.Object(t.payload, func(name, raw string) error {
-		if !slices.Contains(reservedClaims, name) && !d.claims.has(name) {
-			d.claims = append(d.claims, member{name, raw})
+		if !slices.Contains(reservedClaims, name) && !d.claims.Has(name) {
+			d.claims = append(d.claims, wire.Member{Name: name, Raw: raw})
 		}
 		return nil
 	})

@@ -66,7 +66,7 @@ func (g *Guard) around(next http.Handler) *Guard {
 		return g
 	}
 	rt := *g.route
-	rt.except = rt.except.within(mux)
+	rt.except = rt.except.Within(mux)
 	return &Guard{g.m, &rt}
 }
 
@@ -95,7 +95,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 
 // exempts reports whether the request passes unseen.
 func (g *Guard) exempts(r *http.Request) bool {
-	return g.route.except != nil && g.route.except.covers(r) ||
+	return g.route.except != nil && g.route.except.Cover(r) ||
 		g.m.profile.ExemptOptions && r.Method == http.MethodOptions
 }
 

@@ -251,7 +251,7 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 // text returns what is signed: the token's header and payload, with what the callbacks add.
 func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix string) (string, error) {
 	builtin := c.Type == typeAccess || c.Type == typeRefresh
-	payload := d.claims.appendTo(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
+	payload := d.claims.Append(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
 	params, err := i.added(ctx, "WithAdditionalHeaders", i.headers, d.headers, reservedHeaders, c, payload)
 	if err != nil {
 		return "", err
@@ -261,9 +261,9 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 		if err != nil {
 			return "", err
 		}
-		payload = more.appendTo(payload)
+		payload = more.Append(payload)
 	}
-	header := params.appendTo(d.headers.appendTo([]byte(prefix)))
+	header := params.Append(d.headers.Append([]byte(prefix)))
 	return base64.RawURLEncoding.EncodeToString(append(header, '}')) + "." +
 		base64.RawURLEncoding.EncodeToString(append(payload, '}')), nil
 }
@@ -271,8 +271,8 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 // added asks f for more members of a token as far as it is made, and returns those that its options did not name.
 func (i *issuer) added(
 	ctx context.Context, name string, f func(context.Context, *Token) (map[string]any, error),
-	have members, reserved []string, c *wire.Claims, payload []byte,
-) (members, error) {
+	have wire.Members, reserved []string, c *wire.Claims, payload []byte,
+) (wire.Members, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -282,9 +282,9 @@ func (i *issuer) added(
 	if err != nil {
 		return nil, verdict(true, nil, fmt.Errorf("%s: %w", name, err))
 	}
-	more, err := split(values, reserved)
+	more, err := wire.Split(values, reserved)
 	if err != nil {
 		return nil, fmt.Errorf("jot: %s: %w", name, err)
 	}
-	return slices.DeleteFunc(more, func(m member) bool { return have.has(m.name) }), nil
+	return more.Without(have), nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-jot/jot/internal/exempt"
 )
 
 // RouteOption says something about a route, for [Manager.Required] and [Manager.Guard].
@@ -66,7 +68,7 @@ type route struct {
 	scopes, audience                                          []string
 	locations                                                 []Location // instead of the manager's
 	checks                                                    []func(context.Context, *Token) (bool, error)
-	except                                                    *exemption
+	except                                                    *exempt.Patterns
 	errs                                                      []error
 }
 
@@ -151,6 +153,34 @@ func Locations(places ...Location) RouteOption {
 	return routeOption(func(rt *route) {
 		rt.wrong("Locations", wrong)
 		rt.locations = slices.Clone(places)
+	})
+}
+
+// Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or
+// "/public/" say, without looking at their tokens. It is for a guard around a whole mux. A pattern without a method
+// exempts every method. One that is everything under the root is an error: write "GET /{$}" for the front page.
+//
+// If the handler behind the guard is the [net/http.ServeMux] itself, it is asked where the request would go, and that
+// must be one of these patterns, as it is registered there. Behind any other handler the guard cannot know that a
+// pattern of its own, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean.
+//
+// It fails closed: a path that is not clean, by dot segments, doubled slashes, backslashes, semicolons or needless
+// percent-encoding, is guarded, and so are CONNECT and what the mux would only redirect, because what stands behind
+// may read such a path otherwise. Patterns are those of the mux around which the guard stands, before any
+// [net/http.StripPrefix] behind it.
+func Except(patterns ...string) RouteOption {
+	return routeOption(func(rt *route) {
+		if len(patterns) == 0 {
+			rt.failf("Except: name at least one pattern")
+		}
+		if rt.except == nil {
+			rt.except = exempt.New()
+		}
+		for _, pattern := range patterns {
+			if err := rt.except.Add(pattern); err != nil {
+				rt.failf("Except: %w", err)
+			}
+		}
 	})
 }
 

@@ -1,11 +1,9 @@
 package jot
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-jot/jot/internal/wire"
@@ -43,59 +41,24 @@ func (v *verifier) read(raw string) (*Token, *reason) {
 	if len(raw) > maxTokenSize {
 		return nil, tooLong
 	}
-	head, body, tail, ok := frame(raw)
+	f, ok := wire.Cut(raw)
 	if !ok {
 		return nil, malformed
 	}
-	header, ok1 := decodeSegment(head)
-	payload, ok2 := decodeSegment(body)
-	signature, ok3 := decodeSegment(tail)
-	if !ok1 || !ok2 || !ok3 {
-		return nil, malformed
-	}
-	k, err := v.keyOf(head, header)
+	k, err := v.keyOf(f.Head, f.Header)
 	switch {
 	case err != nil && answerTo(err).sentinel != nil: // a key function that could not fetch its keys
 		return nil, verdict(true, nil, err)
 	case err != nil:
 		return nil, invalid(err)
-	case k.verify(raw[:len(head)+1+len(body)], []byte(signature)) != nil:
+	case k.verify(f.Signed, []byte(f.Signature)) != nil:
 		return nil, badSignature
 	}
-	claims, err := v.profile.ReadClaims(payload)
+	claims, err := v.profile.ReadClaims(f.Payload)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return newToken(&claims, header, payload, v.origin), nil
-}
-
-// segmentByte marks the alphabet of base64url (RFC 4648 section 5).
-var segmentByte = func() (table [256]bool) {
-	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
-		table[c] = true
-	}
-	return table
-}()
-
-// frame cuts a token into its three segments. The alphabet is checked here, since the decoder skips line breaks.
-func frame(raw string) (head, body, tail string, ok bool) {
-	head, rest, _ := strings.Cut(raw, ".")
-	body, tail, ok = strings.Cut(rest, ".")
-	for _, segment := range [...]string{head, body, tail} {
-		for i := range len(segment) {
-			if !segmentByte[segment[i]] {
-				return "", "", "", false
-			}
-		}
-		ok = ok && segment != ""
-	}
-	return head, body, tail, ok
-}
-
-// decodeSegment decodes canonical base64url: of the spellings of one text exactly one is right.
-func decodeSegment(segment string) (string, bool) {
-	text, err := base64.RawURLEncoding.Strict().DecodeString(segment)
-	return string(text), err == nil
+	return newToken(&claims, f.Header, f.Payload, v.origin), nil
 }
 
 // keyOf finds the key that a header speaks of. One that we sign with is known by its bytes, with nothing to parse.

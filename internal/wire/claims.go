@@ -161,12 +161,12 @@ func date(raw string, round func(float64) float64) (int64, bool) {
 // left out; fresh is written where withFresh says so, since other decoders look for it.
 func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 	dst = append(dst, `{"type":`...)
-	dst = appendText(dst, c.Type)
+	dst = AppendText(dst, c.Type)
 	for _, m := range []struct{ name, value string }{
 		{p.SubjectClaim(), c.Subject}, {"jti", c.ID}, {"sid", c.SessionID}, {"csrf", c.CSRF}, {"iss", c.Issuer}, {"scope", strings.Join(c.Scopes, " ")},
 	} {
 		if m.value != "" {
-			dst = appendText(append(appendText(append(dst, ','), m.name), ':'), m.value)
+			dst = AppendText(append(AppendText(append(dst, ','), m.name), ':'), m.value)
 		}
 	}
 	for _, m := range []struct {
@@ -174,13 +174,13 @@ func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 		value int64
 	}{{"iat", c.IssuedAt}, {"nbf", c.NotBefore}, {"exp", c.Expires}, {"auth_time", c.AuthTime}} {
 		if m.value != NoDate {
-			dst = strconv.AppendInt(append(appendText(append(dst, ','), m.name), ':'), m.value, 10)
+			dst = strconv.AppendInt(append(AppendText(append(dst, ','), m.name), ':'), m.value, 10)
 		}
 	}
 	switch len(c.Audience) {
 	case 0:
 	case 1:
-		dst = appendText(append(dst, `,"aud":`...), c.Audience[0])
+		dst = AppendText(append(dst, `,"aud":`...), c.Audience[0])
 	default:
 		list, _ := json.Marshal(c.Audience) // strings always have a JSON form
 		dst = append(append(dst, `,"aud":`...), list...)
@@ -193,17 +193,6 @@ func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 		dst = strconv.AppendBool(append(dst, `,"fresh":`...), c.Fresh)
 	}
 	return dst
-}
-
-// appendText writes s as a JSON string.
-func appendText(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			text, _ := json.Marshal(s)
-			return append(dst, text...)
-		}
-	}
-	return append(append(append(dst, '"'), s...), '"')
 }
 
 // Apply changes what a token about to be made says.
