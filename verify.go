@@ -25,13 +25,13 @@ func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: 
 
 // The reasons that are the same for every token. None quotes one.
 var (
-	tooLong       = invalid(errors.New("longer than 8 KiB"))
-	malformed     = invalid(errors.New("not three segments of base64url"))
-	badSignature  = invalid(errors.New("signature does not match"))
-	wrongIssuer   = invalid(errors.New("iss is not the one expected"))
-	wrongAudience = invalid(errors.New("aud names others"))
-	notYet        = invalid(errors.New("nbf or iat lies in the future"))
-	expired       = &reason{sentinel: ErrExpired}
+	errTooLong   = invalid(errors.New("longer than 8 KiB"))
+	errMalformed = invalid(errors.New("not three segments of base64url"))
+	errSignature = invalid(errors.New("signature does not match"))
+	errIssuer    = invalid(errors.New("iss is not the one expected"))
+	errAudience  = invalid(errors.New("aud names others"))
+	errNotYet    = invalid(errors.New("nbf or iat lies in the future"))
+	errPast      = &reason{sentinel: ErrExpired}
 )
 
 var errNoKey = errors.New("no key for its alg and kid")
@@ -39,11 +39,11 @@ var errNoKey = errors.New("no key for its alg and kid")
 // read turns text into an authentic token: frame, header, signature, and only then the payload.
 func (v *verifier) read(raw string) (*Token, *reason) {
 	if len(raw) > maxTokenSize {
-		return nil, tooLong
+		return nil, errTooLong
 	}
 	f, ok := wire.Cut(raw)
 	if !ok {
-		return nil, malformed
+		return nil, errMalformed
 	}
 	k, err := v.keyOf(f.Head, f.Header)
 	switch {
@@ -52,7 +52,7 @@ func (v *verifier) read(raw string) (*Token, *reason) {
 	case err != nil:
 		return nil, invalid(err)
 	case k.verify(f.Signed, []byte(f.Signature)) != nil:
-		return nil, badSignature
+		return nil, errSignature
 	}
 	claims, err := v.profile.ReadClaims(f.Payload)
 	if err != nil {
@@ -132,7 +132,7 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 // issuer asks who issued the token.
 func (v *verifier) issuer(t *Token) *reason {
 	if len(v.issuers) > 0 && !slices.Contains(v.issuers, t.Issuer) {
-		return wrongIssuer
+		return errIssuer
 	}
 	return nil
 }
@@ -150,17 +150,17 @@ func (v *verifier) meant(t *Token, audience []string) *reason {
 			return nil
 		}
 	}
-	return wrongAudience
+	return errAudience
 }
 
 // current asks when the token is good. Expiry comes last, so that ErrExpired means that all else held.
 func (v *verifier) current(t *Token, now time.Time) *reason {
 	latest := now.Add(v.origin.leeway)
 	if t.NotBefore.After(latest) || t.IssuedAt.After(latest) {
-		return notYet
+		return errNotYet
 	}
 	if t.expiredAt(now) {
-		return expired
+		return errPast
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func IsDomain(s string) bool {
 	labels := strings.Split(s, ".")
 	for _, label := range labels {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
-			strings.ContainsFunc(label, func(r rune) bool { return r > 'z' || !isAlphanumeric(byte(r)) && r != '-' }) {
+			strings.Trim(label, letters+strings.ToUpper(letters)+"0123456789-") != "" {
 			return false
 		}
 	}
@@ -52,6 +52,4 @@ func IsDomain(s string) bool {
 	return err != nil && len(s) <= 253
 }
 
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
+const letters = "abcdefghijklmnopqrstuvwxyz"
