@@ -59,6 +59,9 @@ var (
 		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
 	errNoID = errors.New("without a jti it cannot be revoked or used up")
 	errUsed = errors.New("it has been used")
+	// A client may send such a token, so this is a refusal (401), not a mistake of the caller's.
+	errNoRotation = errors.New("a token that belongs to no session of ours does not rotate")
+	errNoMore     = errors.New("a refreshed token has no more scopes than the one before")
 )
 
 // margin is how long what was revoked is remembered beyond the end of a token: any node may grant the greatest leeway
@@ -162,9 +165,11 @@ func (l *ledger) owns(t *Token) bool {
 // vouches says why a token cannot join the session of t.
 func (l *ledger) vouches(t *Token) error {
 	switch {
-	case l.store != nil && !l.owns(t):
+	case t == nil || l.store == nil:
+		return nil
+	case !l.owns(t):
 		return errors.New("the session is another issuer's")
-	case l.store != nil && !t.checked:
+	case !t.checked:
 		return errors.New(
 			"nobody has asked whether the session goes on: take the token of a route without InsecureSkipRevocation")
 	}
@@ -277,6 +282,15 @@ func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (en
 		Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now),
 	})
 	return ended, unanswered(err)
+}
+
+// stop ends the session of a refresh token that somebody else has used.
+func (l *ledger) stop(ctx context.Context, t *Token, now time.Time) *reason {
+	ended, why := l.end(ctx, t.Subject, t.SessionID, now)
+	if why != nil {
+		return why
+	}
+	return &reason{sentinel: ErrReused, ended: ended}
 }
 
 // block ends the session of t, where there is a blocklist alone, for as long as a session lasts from now.

@@ -1,6 +1,9 @@
 package jot
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 type contextKey struct{}
 
@@ -11,6 +14,12 @@ type contextValue struct {
 	asked   asked
 	outer   *contextValue // what a guard further out left
 	renewal *renewal      // nil unless it was tried
+}
+
+// renewal is a new cookie in an answer, or none if it failed.
+type renewal struct {
+	header  http.Header
+	cookies []*http.Cookie
 }
 
 // NewContext returns a context that carries t, for tests and for what [Manager.Verify] returns; a [Guard] does it by

@@ -195,14 +195,6 @@ func (c *CookieConfig) set(tokens []minted, now time.Time) ([]*http.Cookie, erro
 	return cookies, nil
 }
 
-// which is the place of the token's cookie among the names.
-func (t minted) which() int {
-	if t.typ == typeRefresh {
-		return 1
-	}
-	return 0
-}
-
 // fits reports whether a token is small enough for its cookie.
 func (c *CookieConfig) fits(t minted) error {
 	name := *c.names()[t.which()]

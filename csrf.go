@@ -3,6 +3,7 @@ package jot
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -12,10 +13,10 @@ import (
 	"github.com/go-jot/jot/internal/credential"
 )
 
-// The causes of ErrCSRF, for the operator.
+// The reasons that are the same for every request.
 var (
-	errCSRFMissing  = errors.New("the request does not repeat the CSRF value")
-	errCSRFMismatch = errors.New("the CSRF value is not the token's")
+	errNoCSRF = &reason{sentinel: ErrCSRF, cause: errors.New("the request does not repeat the CSRF value")}
+	errCSRF   = &reason{sentinel: ErrCSRF, cause: errors.New("the CSRF value is not the token's")}
 )
 
 // newCSRF returns the CSRF value of a session: 128 random bits.
@@ -104,7 +105,20 @@ func repeated(r *http.Request, header, field string) (value string, why *reason)
 		}
 	}
 	if value == "" {
-		return "", &reason{sentinel: ErrCSRF, cause: errCSRFMissing}
+		return "", errNoCSRF
 	}
 	return value, nil
+}
+
+// matches is the half of the double submit for which the token is read: the value is the one that its signature holds.
+// To log out, a page whose access token is gone may repeat that one's value.
+func matches(t *Token, value string, leaving bool) *reason {
+	same := subtle.ConstantTimeCompare([]byte(t.csrf), []byte(value))
+	if leaving && t.Type == typeRefresh {
+		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.csrf)), []byte(value))
+	}
+	if t.csrf == "" || same != 1 {
+		return errCSRF
+	}
+	return nil
 }

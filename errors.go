@@ -49,6 +49,9 @@ var (
 	ErrTokenTooLarge = errors.New("jot: token is too large")
 )
 
+// errNotNew is what a zero Manager says, whatever is called.
+var errNotNew = errors.New("the Manager was not made by New")
+
 // answer is what a client is told of a sentinel.
 type answer struct {
 	sentinel  error
@@ -109,6 +112,8 @@ type Error struct {
 
 	realm string
 }
+
+const defaultRealm = "api"
 
 func asError(err error) (*Error, bool) { return errors.AsType[*Error](err) }
 
@@ -255,6 +260,11 @@ type reason struct {
 // Error returns the sentinel's text: where the making of a token fails, its error is a reason, or a mistake of the
 // caller's.
 func (r *reason) Error() string { return r.sentinel.Error() }
+
+// refusal returns the error of a reason.
+func (r *reason) refusal(t *Token, realm string) *Error {
+	return &Error{Err: r.sentinel, Cause: r.cause, Token: t, Scopes: r.scopes, MaxAge: r.maxAge, realm: realm}
+}
 
 // verdict turns what a callback said into a reason: false is no, an error is "cannot tell", and an error that wraps
 // one of our sentinels is that answer.

@@ -94,28 +94,11 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		return unsupported("Logout", "WithStore or WithBlocklist")
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	err := m.leave(departure{m.enter(r, leaving), m.enter(r, m.leavingToo())})
+	err := (&departure{m.enter(r, leaving), m.enter(r, m.leavingToo())}).leave()
 	if err == nil && m.jar.ours(r) {
 		m.UnsetCookies(w)
 	}
 	return err
-}
-
-// leave ends what the tokens of a request belong to.
-func (m *Manager) leave(d departure) error {
-	ends, refused := d.look()
-	for i, t := range ends {
-		if i > 0 && t.SessionID != "" && t.SessionID == ends[0].SessionID {
-			continue
-		}
-		if err := m.end(d[0].ctx, t); err != nil {
-			return err
-		}
-	}
-	if refused != nil {
-		return refused.refusal()
-	}
-	return nil
 }
 
 // end ends the session of a token, or the token if it belongs to none.
@@ -128,6 +111,23 @@ func (m *Manager) end(ctx context.Context, t *Token) error {
 
 // departure is a request to log out: what it carries in the place of access tokens, and in that of refresh tokens.
 type departure [2]pass
+
+// leave ends what the tokens of the request belong to.
+func (d *departure) leave() error {
+	ends, refused := d.look()
+	for i, t := range ends {
+		if i > 0 && t.SessionID != "" && t.SessionID == ends[0].SessionID {
+			continue
+		}
+		if err := d[0].m.end(d[0].ctx, t); err != nil {
+			return err
+		}
+	}
+	if refused != nil {
+		return refused.refusal()
+	}
+	return nil
+}
 
 // look returns the tokens that are to be ended, or else the pass that says why there are none, if that is a refusal.
 // What is wrong with one token is no reason to keep the other. The CSRF value of either cookie's token shows that the

@@ -29,17 +29,19 @@ const (
 
 // places says where tokens are looked for, and under which names.
 type places struct {
-	order               []Location
-	header, scheme      string
-	param, prefix       string
-	accessKey, freshKey string
-	cookies             *CookieConfig
-	profile             *wire.Profile
+	order           []Location
+	header, scheme  string
+	param, prefix   string
+	access, refresh names
+	profile         *wire.Profile
 }
 
+// names are those of one kind of token. What has no name travels there not at all.
+type names struct{ cookie, param, key string }
+
 var defaultPlaces = places{
-	header: "Authorization", scheme: "Bearer", param: "access_token", accessKey: "access_token",
-	freshKey: "refresh_token",
+	header: "Authorization", scheme: "Bearer", param: "access_token",
+	access: names{key: "access_token"}, refresh: names{key: "refresh_token"},
 }
 
 // badLocations says what is wrong with a list of places.
@@ -58,14 +60,10 @@ func badLocations(places []Location) string {
 	return ""
 }
 
-// find looks for the credential of a route in its places. Only where there is nothing does it go on.
-func (p *places) find(r *http.Request, want *route) (raw string, at Location, err error) {
-	order := want.locations
-	if order == nil {
-		order = p.order
-	}
+// find looks for a token in the places, in order. Only where there is nothing does it go on.
+func (p *places) find(r *http.Request, order []Location, kind names) (raw string, at Location, err error) {
 	for _, at := range order {
-		raw, err := p.in(r, at, want)
+		raw, err := p.in(r, at, kind)
 		if raw != "" || err != nil {
 			return raw, at, err
 		}
@@ -74,32 +72,22 @@ func (p *places) find(r *http.Request, want *route) (raw string, at Location, er
 }
 
 // in looks in one place. Nothing there is "" without an error.
-func (p *places) in(r *http.Request, at Location, want *route) (raw string, err error) {
-	cookie, key := "", p.accessKey
-	if p.cookies != nil {
-		cookie = p.cookies.AccessName
-	}
-	if want.refresh {
-		key = p.freshKey
-		if p.cookies != nil {
-			cookie = p.cookies.RefreshName
-		}
-	}
+func (p *places) in(r *http.Request, at Location, kind names) (raw string, err error) {
 	switch at {
 	case InHeader:
 		return credential.InHeader(r.Header, p.header, p.scheme, maxTokenSize)
 	case InCookie:
-		return credential.InCookie(r, cookie)
+		return credential.InCookie(r, kind.cookie)
 	case InQuery:
-		if want.refresh && !p.profile.RefreshInQuery {
+		if kind.param == "" {
 			return "", nil
 		}
-		return credential.InQuery(r.URL, p.param, p.prefix)
+		return credential.InQuery(r.URL, kind.param, p.prefix)
 	case InBody:
-		if raw, err = credential.InJSON(r, key); raw != "" || err != nil || p.profile.NoForms {
+		if raw, err = credential.InJSON(r, kind.key); raw != "" || err != nil || p.profile.NoForms {
 			return raw, err
 		}
-		return credential.InForm(r, key)
+		return credential.InForm(r, kind.key)
 	}
 	return "", nil
 }

@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/go-jot/jot/session"
 )
@@ -17,8 +17,6 @@ import (
 // its methods may be called by many goroutines at once. Several managers in one process do not see each other's
 // tokens, unless they share keys.
 type Manager struct{ config }
-
-var errNotNew = errors.New("the Manager was not made by New")
 
 // New returns a Manager that signs with the current key of keys and verifies with all of them. Its error joins every
 // mistake in keys and opts; after it, nothing about the configuration can fail.
@@ -58,24 +56,9 @@ func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...Token
 // single issues a token that begins no session.
 func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
 	d.beginsNoSession()
-	d.fail("InSession", m.joins(d.session, subject))
+	d.fail("InSession", cmp.Or(m.issuer.joins(d.session, subject), m.ledger.vouches(d.session)))
 	t, err := m.issuer.access(ctx, d, m.issuer.single(d, subject), typ)
 	return t.raw, m.failed(ctx, err, nil)
-}
-
-// joins says why a token of subject cannot join the session of t.
-func (m *Manager) joins(t *Token, subject string) error {
-	switch {
-	case t == nil:
-		return nil
-	case t.origin != m.origin || !t.verified:
-		return errNotOurs
-	case t.SessionID == "":
-		return errors.New("the token belongs to no session")
-	case t.Subject != subject:
-		return errors.New("the session belongs to another subject")
-	}
-	return m.ledger.vouches(t)
 }
 
 // CreateRefreshToken issues a refresh token for subject, without an access token; it begins a session. Most logins
@@ -120,11 +103,7 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 
 // begin enters the session of a login.
 func (m *Manager) begin(ctx context.Context, d *draft, g grant, access, refresh minted) error {
-	why := m.ledger.begin(ctx, g.subject, session.Record{
-		Session: g.session, Label: d.label, Scope: strings.Join(d.scopes, " "), Current: g.refreshID,
-		Start: g.now, Expires: m.issuer.sessionEnd(access.expires, refresh.expires),
-	})
-	if why != nil {
+	if why := m.ledger.begin(ctx, g.subject, g.record(d, m.issuer.sessionEnd(access, refresh))); why != nil {
 		return why
 	}
 	if m.ledger.store != nil {
@@ -231,24 +210,19 @@ func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location
 		e.Subject, e.SessionID, e.TokenID = t.Subject, t.SessionID, t.ID
 	}
 	m.event(ctx, e)
-	return &Error{
-		Err: why.sentinel, Cause: why.cause, Token: t, Scopes: why.scopes, MaxAge: why.maxAge, realm: m.realm,
-	}
+	return why.refusal(t, m.realm)
 }
 
-// react does what has to follow from a reason: a theft ends the session. What it returns is the reason to answer with.
+// react does what has to follow from a reason: a theft ends the session, and a failing store is an event, unless it was
+// the client who has gone. What it returns is the reason to answer with.
 func (m *Manager) react(ctx context.Context, why *reason, t *Token) *reason {
-	ended := why.ended
 	if why.theft {
-		var failed *reason
-		if ended, failed = m.ledger.end(ctx, t.Subject, t.SessionID, m.origin.now()); failed != nil {
-			why = failed
-		}
+		why = m.ledger.stop(ctx, t, m.origin.now())
 	}
-	if ended {
+	if why.ended {
 		m.emit(ctx, EventReused, t)
 	}
-	if why.store && ctx.Err() == nil { // a client that has gone is no failure of the store's
+	if why.store && ctx.Err() == nil {
 		m.event(ctx, Event{Kind: EventStoreUnavailable, Err: why.cause})
 	}
 	return why
@@ -271,21 +245,6 @@ func (m *Manager) event(ctx context.Context, e Event) {
 // emit is an event of a token's session.
 func (m *Manager) emit(ctx context.Context, kind EventKind, t *Token) {
 	m.event(ctx, Event{Kind: kind, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location})
-}
-
-// compile reads the options of a route.
-func (m *Manager) compile(opts []RouteOption) (*route, error) {
-	if m.origin == nil {
-		return nil, errNotNew
-	}
-	rt, err := newRoute(opts)
-	if err == nil && rt.singleUse && !m.ledger.remembers() {
-		err = lacks("SingleUse", "WithStore or WithBlocklist")
-	}
-	if err == nil && m.jar.cookies == nil && slices.Contains(rt.locations, InCookie) {
-		err = lacks("Locations(InCookie)", "WithCookies")
-	}
-	return rt, err
 }
 
 // mistake is the error of a method that was called wrongly.

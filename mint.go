@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jot/jot/internal/uuid7"
 	"github.com/go-jot/jot/internal/wire"
+	"github.com/go-jot/jot/session"
 )
 
 // issuer makes tokens: it knows their lifetimes, the names that stand in them, the callbacks that add to them, and the
@@ -36,21 +38,10 @@ type grant struct {
 	csrf             string // of the refresh token; the access token's follows from it
 }
 
-// minted is a token that was made, with what cookies and answers say of it.
-type minted struct {
-	raw, typ, id, csrf string
-	at, expires        int64 // seconds since 1970
-	origin             *origin
-}
-
-func (t minted) life() time.Duration {
-	if t.expires == wire.NoDate {
-		return 0
-	}
-	return time.Duration(t.expires-t.at) * time.Second
-}
-
-var errSessionOver = errors.New("its session may last no longer")
+var (
+	errSessionOver = errors.New("its session may last no longer")
+	errNotOurs     = errors.New("not a token that this Manager has verified")
+)
 
 // login is the grant of a session that starts now.
 func (i *issuer) login(d *draft, subject string) grant {
@@ -113,6 +104,29 @@ func (i *issuer) successor(d *draft, refresh *Token) grant {
 	}
 	g.refreshID = uuid7.New(g.refreshAt)
 	return g
+}
+
+// joins says why a token of subject cannot join the session of t.
+func (i *issuer) joins(t *Token, subject string) error {
+	switch {
+	case t == nil:
+		return nil
+	case t.origin != i.origin || !t.verified:
+		return errNotOurs
+	case t.SessionID == "":
+		return errors.New("the token belongs to no session")
+	case t.Subject != subject:
+		return errors.New("the session belongs to another subject")
+	}
+	return nil
+}
+
+// record is what a store keeps of a session that begins.
+func (g *grant) record(d *draft, expires time.Time) session.Record {
+	return session.Record{
+		Session: g.session, Label: d.label, Scope: strings.Join(d.scopes, " "), Current: g.refreshID,
+		Start: g.now, Expires: expires,
+	}
 }
 
 // access makes an access token, or one of a Type.
@@ -183,11 +197,11 @@ func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
 
 // sessionEnd is when a store may forget a session with these tokens: when no node accepts any of them, nor what one
 // could still mint.
-func (i *issuer) sessionEnd(access, refresh int64) time.Time {
-	if access == wire.NoDate || refresh == wire.NoDate {
+func (i *issuer) sessionEnd(access, refresh minted) time.Time {
+	if access.expires == wire.NoDate || refresh.expires == wire.NoDate {
 		return instant(wire.MaxDate) // only a profile makes tokens that never expire
 	}
-	return time.Unix(max(access, refresh+int64(i.accessTTL/time.Second)), 0).Add(maxLeeway).UTC()
+	return instant(max(access.expires, refresh.expires+int64(i.accessTTL/time.Second))).Add(maxLeeway)
 }
 
 // mint makes the text of one token. Its error is a reason, or a mistake of the caller's.

@@ -125,7 +125,14 @@ func (s *setup) settleCookies() {
 		"WithSlidingSessions needs WithCookies, without a RefreshPath")
 	s.wrong(s.given["WithCrossOriginProtection"] && s.jar.cookies == nil,
 		"WithCrossOriginProtection has no effect without WithCookies")
-	s.places.cookies, s.places.profile, s.jar.profile = s.jar.cookies, &s.profile, s.profile.CSRF
+	s.jar.profile = s.profile.CSRF
+	s.places.profile, s.places.access.param = &s.profile, s.places.param
+	if s.profile.RefreshInQuery {
+		s.places.refresh.param = s.places.param
+	}
+	if s.jar.cookies != nil {
+		s.places.access.cookie, s.places.refresh.cookie = s.jar.cookies.AccessName, s.jar.cookies.RefreshName
+	}
 }
 
 func (s *setup) settleTokens() {
@@ -177,7 +184,6 @@ const (
 	defaultLeeway     = 30 * time.Second
 	maxLeeway         = 5 * time.Minute
 	maxTTL            = 100 * 365 * 24 * time.Hour
-	defaultRealm      = "api"
 )
 
 // WithBlocklist asks b whether a token was revoked, once for each request, and is where [Manager.Revoke] writes. When
@@ -313,19 +319,6 @@ func WithAudience(names ...string) Option {
 	return set("WithAudience", badNames(names), func(s *setup) { s.verifier.audience = slices.Clone(names) })
 }
 
-// badNames says what is wrong with a list of names.
-func badNames(names []string) string {
-	if len(names) == 0 {
-		return "name at least one"
-	}
-	for _, name := range names {
-		if name == "" || !isText(name) {
-			return "a name is empty or not UTF-8"
-		}
-	}
-	return ""
-}
-
 // WithLeeway sets how far the clocks of servers may differ, for exp, nbf and iat: 30 seconds unless set, at most 5
 // minutes. Without any, a token from a server whose clock is ahead is refused by the next. Freshness and [MaxAge]
 // know no leeway.
@@ -410,7 +403,7 @@ func WithBodyKeys(access, refresh string) Option {
 	if access == "" || refresh == "" {
 		wrong = "a name is empty"
 	}
-	return set("WithBodyKeys", wrong, func(s *setup) { s.places.accessKey, s.places.freshKey = access, refresh })
+	return set("WithBodyKeys", wrong, func(s *setup) { s.places.access.key, s.places.refresh.key = access, refresh })
 }
 
 // WithCookies takes tokens from cookies, and protects them from other origins' pages: see [CookieConfig]. Tokens

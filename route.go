@@ -288,6 +288,19 @@ func Audience(names ...string) Trait {
 	}
 }
 
+// badNames says what is wrong with a list of names.
+func badNames(names []string) string {
+	if len(names) == 0 {
+		return "name at least one"
+	}
+	for _, name := range names {
+		if name == "" || !isText(name) {
+			return "a name is empty or not UTF-8"
+		}
+	}
+	return ""
+}
+
 // Type names a kind of token beside access and refresh, "password_reset" say: on a token it makes one of it
 // ([Manager.CreateToken]), on a route it takes no other. It travels as an access token does: see [WithLocations],
 // [WithQueryParam], [WithBodyKeys]. The name is not "access" or "refresh" and has 1 to 64 bytes.

@@ -24,11 +24,7 @@ type Session struct {
 }
 
 var (
-	errNotOurs   = errors.New("not a token that this Manager has verified")
 	errNoSession = errors.New("the token belongs to no session: use Revoke")
-	// A client may send such a token, so this is a refusal (401), not a mistake of the caller's.
-	errNoRotation = errors.New("a token that belongs to no session of ours does not rotate")
-	errNoMore     = errors.New("a refreshed token has no more scopes than the one before")
 )
 
 // rotations are the events of what a store says when a refresh token is good.
@@ -75,7 +71,7 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	scope := strings.Join(d.scopes, " ")
 	result, why := m.ledger.rotate(ctx, refresh, session.Rotation{
 		Next: g.refreshID, Scope: scope, Now: g.now,
-		Expires: m.issuer.sessionEnd(pair.made[0].expires, pair.made[1].expires),
+		Expires: m.issuer.sessionEnd(pair.made[0], pair.made[1]),
 	})
 	if why != nil {
 		return nil, m.refuse(ctx, why, refresh, refresh.Location)
@@ -93,11 +89,6 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 
 // scopesOf reads what a store keeps.
 func scopesOf(scope string) []string { return strings.Fields(scope) }
-
-// both returns those scopes that are among the others as well.
-func both(scopes, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(others, s) })
-}
 
 // Revoke revokes one token, so that every guard of every process on the same store or [Blocklist] refuses it as
 // [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one

@@ -13,34 +13,28 @@ import (
 // The cause for which a renewal fails, for the operator.
 var errNoRefresh = errors.New("the refresh token is not of the same session, or not good any more")
 
-// renewal is a new cookie in an answer, or none if it failed.
-type renewal struct {
-	header  http.Header
-	cookies []*http.Cookie
-}
-
 // slide renews the token that has passed if it is time, once for a request, however many guards it passes. It returns
 // nil if there was nothing to do.
-func (m *Manager) slide(w http.ResponseWriter, p *pass) *renewal {
+func (p *pass) slide(w http.ResponseWriter) *renewal {
 	if p.outer != nil && p.outer.renewal != nil {
 		return p.outer.renewal
 	}
-	if !m.sliding || p.at != InCookie || !p.token.isWaning(p.now) {
+	if !p.m.sliding || p.at != InCookie || !p.token.isWaning(p.now) {
 		return nil
 	}
-	raw, err := credential.InCookie(p.r, m.jar.cookies.RefreshName)
+	raw, err := credential.InCookie(p.r, p.m.jar.cookies.RefreshName)
 	if err != nil || raw == "" {
 		return nil // a link from another site brings no Strict cookie; the next request will
 	}
-	cookies, err := m.renew(p.ctx, p.token, raw)
+	cookies, err := p.renew(raw)
 	if err != nil {
 		t := p.token
-		m.event(p.ctx, Event{
+		p.m.event(p.ctx, Event{
 			Kind: EventRenewalFailed, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: p.at, Err: err,
 		})
 		return new(renewal)
 	}
-	m.emit(p.ctx, EventRenewed, p.token)
+	p.m.emit(p.ctx, EventRenewed, p.token)
 	put(w, cookies)
 	w.Header().Set("Vary", "*") // whatever the handler says of caches: this answer is for nobody else
 	return &renewal{w.Header(), cookies}
@@ -57,25 +51,31 @@ func (t *Token) isWaning(now time.Time) bool {
 
 // renew makes the cookies of the next access token. The refresh token is asked what a guard would ask of it. It is not
 // used up, but one that was exchanged or revoked before renews nothing: somebody else has its successor.
-func (m *Manager) renew(ctx context.Context, t *Token, raw string) ([]*http.Cookie, error) {
-	p := pass{m: m, want: &route{refresh: true, anyAudience: true}, ctx: ctx, now: m.origin.now(), raw: raw, at: InCookie}
-	if !p.read() {
-		return nil, p.why
+func (p *pass) renew(raw string) ([]*http.Cookie, error) {
+	m, t := p.m, p.token
+	refresh := pass{m: m, want: renewing, ctx: p.ctx, now: p.now, raw: raw, at: InCookie}
+	if !refresh.read() {
+		return nil, refresh.why.refusal(nil, m.realm)
 	}
-	if p.token.SessionID != t.SessionID || p.token.Subject != t.Subject {
+	if refresh.token.SessionID != t.SessionID || refresh.token.Subject != t.Subject {
 		return nil, errNoRefresh
 	}
-	if !p.claims() || !p.times() || !p.route() || !p.revocation() {
-		return nil, m.react(ctx, p.why, p.token)
+	if !refresh.claims() || !refresh.times() || !refresh.route() || !refresh.revocation() {
+		return nil, m.react(p.ctx, refresh.why, refresh.token).refusal(refresh.token, m.realm)
 	}
-	d := newDraft(nil)
-	d.session = p.token
-	access, err := m.issuer.access(ctx, d, m.issuer.single(d, t.Subject), typeAccess)
+	d := newDraft([]TokenOption{InSession(refresh.token)})
+	access, err := m.issuer.access(p.ctx, d, m.issuer.single(d, t.Subject), typeAccess)
+	if why, ok := errors.AsType[*reason](err); ok {
+		return nil, why.refusal(refresh.token, m.realm)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return m.jar.cookies.set([]minted{access}, p.now)
 }
+
+// renewing is what a renewal demands of the refresh token.
+var renewing = &route{refresh: true, anyAudience: true}
 
 // takeBack takes a renewed cookie out of the answer to the request of ctx: what revokes must not hand out a token.
 func (m *Manager) takeBack(ctx context.Context) {

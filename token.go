@@ -2,7 +2,6 @@ package jot
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot/internal/strictjson"
+	"github.com/go-jot/jot/internal/wire"
 )
 
 // The types of token that a [Manager] issues by itself, the values of [Token.Type] and of the claim "type".
@@ -164,6 +164,11 @@ func (t *Token) Header(name string) (value string, ok bool) {
 	return value, ok
 }
 
+// both returns those scopes that are among the others as well.
+func both(scopes, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(others, s) })
+}
+
 // HasScope reports whether the token has the scope.
 func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, scope) }
 
@@ -179,19 +184,6 @@ func (t *Token) freshAt(now time.Time) bool {
 // provenSince reports whether the user has proved who they are at most so long ago. A time to come proves nothing.
 func (t *Token) provenSince(now time.Time, age time.Duration) bool {
 	return !t.AuthTime.IsZero() && now.Sub(t.AuthTime) <= age && !t.AuthTime.After(now.Add(t.origin.leeway))
-}
-
-// repeats reports whether a request that repeats the value was made by a page of the token's session. To log out, a
-// page whose access token is gone may repeat that one's value.
-func (t *Token) repeats(value string, leaving bool) *reason {
-	same := subtle.ConstantTimeCompare([]byte(t.csrf), []byte(value))
-	if leaving && t.Type == typeRefresh {
-		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.csrf)), []byte(value))
-	}
-	if t.csrf == "" || same != 1 {
-		return &reason{sentinel: ErrCSRF, cause: errCSRFMismatch}
-	}
-	return nil
 }
 
 // Expired reports whether the token's life has ended now, leeway included. A token from a context is at most about
@@ -235,6 +227,28 @@ type Pair struct {
 	SessionID string
 
 	made [2]minted // what the issuer knows of both
+}
+
+// minted is a token that was made, with what cookies and answers say of it.
+type minted struct {
+	raw, typ, id, csrf string
+	at, expires        int64 // seconds since 1970
+	origin             *origin
+}
+
+func (t minted) life() time.Duration {
+	if t.expires == wire.NoDate {
+		return 0
+	}
+	return time.Duration(t.expires-t.at) * time.Second
+}
+
+// which is the place of the token's cookie among the names.
+func (t minted) which() int {
+	if t.typ == typeRefresh {
+		return 1
+	}
+	return 0
 }
 
 // MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair

@@ -9,7 +9,7 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// logout ends the session of a token, by the endpoint.
+// logout ends the session of a token, by the endpoint. Of two cookies it ends both sessions, if they are of two.
 func (w *world) logout(h *holder, s *server, arg int) {
 	t := h.accessToken(w.elapsed)
 	if t == nil || !w.plan.settings.cookies && arg%2 == 0 {
@@ -25,7 +25,11 @@ func (w *world) logout(h *holder, s *server, arg int) {
 	}
 	r := w.request(h, "POST", t, csrf)
 	var a answer
-	w.ending(t.sess, c, "logout", func(context.Context) error {
+	sessions := []*sess{t.sess}
+	if beside := h.refreshToken(w.elapsed); w.plan.settings.cookies && beside != nil && beside.sess != t.sess {
+		sessions = append(sessions, beside.sess)
+	}
+	w.ending(sessions, c, "logout", func(context.Context) error {
 		s.logout.ServeHTTP(&a, r)
 		return nil
 	})
@@ -38,17 +42,26 @@ func (w *world) logout(h *holder, s *server, arg int) {
 	}
 }
 
-// ending makes a call that ends a session.
-func (w *world) ending(s *sess, c *call, why string, f func(context.Context) error) {
-	c.settle = func(method) { s.maybe = true }
-	s.ending++
+// ending makes a call that ends sessions.
+func (w *world) ending(sessions []*sess, c *call, why string, f func(context.Context) error) {
+	uncertain := func(method) {
+		for _, s := range sessions {
+			s.maybe = true
+		}
+	}
+	c.settle = uncertain
+	for _, s := range sessions {
+		s.ending++
+	}
 	w.make(c, f)
-	s.ending--
-	switch {
-	case c.err == nil:
-		w.finish(s, why, c)
-	case c.effects[end] == unsure || c.effects[end] == done:
-		s.maybe = true
+	for _, s := range sessions {
+		s.ending--
+		if c.err == nil {
+			w.finish(s, why, c)
+		}
+	}
+	if c.err != nil && (c.effects[end] == unsure || c.effects[end] == done) {
+		uncertain(end)
 	}
 }
 
@@ -59,7 +72,7 @@ func (w *world) endSession(p *person, s *server, arg int) {
 	}
 	target := p.sessions[arg%len(p.sessions)]
 	c := w.call(s, p, "ends", target)
-	w.ending(target, c, "it was chosen to end", func(ctx context.Context) error {
+	w.ending([]*sess{target}, c, "it was chosen to end", func(ctx context.Context) error {
 		return s.RevokeSessionByID(ctx, p.name, target.id)
 	})
 	if c.err != nil && !is(c.err, jot.ErrUnavailable) {
