@@ -89,7 +89,7 @@ func ClaimsAs[T any](ctx context.Context) (T, error) {
 // false when there is no token, no such function, or when it returns another type than T.
 func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
 	if t, found := FromContext(ctx); found {
-		user, ok = t.user.(T)
+		user, ok = t.within().user.(T)
 	}
 	return user, ok
 }

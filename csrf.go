@@ -113,11 +113,11 @@ func repeated(r *http.Request, header, field string) (value string, why *reason)
 // matches is the half of the double submit for which the token is read: the value is the one that its signature holds.
 // To log out, a page whose access token is gone may repeat that one's value.
 func matches(t *Token, value string, leaving bool) *reason {
-	same := subtle.ConstantTimeCompare([]byte(t.csrf), []byte(value))
+	same := subtle.ConstantTimeCompare([]byte(t.within().csrf), []byte(value))
 	if leaving && t.Type == typeRefresh {
-		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.csrf)), []byte(value))
+		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.within().csrf)), []byte(value))
 	}
-	if t.csrf == "" || same != 1 {
+	if t.within().csrf == "" || same != 1 {
 		return errCSRF
 	}
 	return nil

@@ -16,6 +16,7 @@ type TokenOption interface{ JotTokenOption(_ wire.Sealed) }
 
 // TokenOptions makes one TokenOption of several.
 func TokenOptions(opts ...TokenOption) TokenOption {
+	opts = slices.Clone(opts)
 	return tokenOption(func(d *draft) { d.apply(opts) })
 }
 
@@ -207,7 +208,7 @@ func (d *draft) join(t *Token) {
 	if t.Type != typeRefresh {
 		return // an access token's claims may be those of WithAdditionalClaims, which are asked for anew
 	}
-	_ = strictjson.Object(t.payload, func(name, raw string) error {
+	_ = strictjson.Object(t.within().payload, func(name, raw string) error {
 		if !slices.Contains(reservedClaims, name) && !d.claims.Has(name) {
 			d.claims = append(d.claims, wire.Member{Name: name, Raw: raw})
 		}

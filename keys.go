@@ -14,6 +14,8 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/jwk"
@@ -151,6 +153,9 @@ func PrivateKey(alg string, key crypto.Signer) Key {
 	if isNil(key) {
 		return Key{err: fmt.Errorf("jot: the %s key is nil", alg)}
 	}
+	if k, ok := key.(*ed25519.PrivateKey); ok {
+		key = *k // a pointer to a key is a signer too, and may be changed to another key
+	}
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
 		if k.N == nil || k.D == nil || k.Validate() != nil {
@@ -215,6 +220,10 @@ func publicKey(method mac.Method, public crypto.PublicKey, bare bool) Key {
 		public = &k
 	case ecdsa.PublicKey:
 		public = &k
+	case *ed25519.PublicKey: // and a pointer where a value is
+		if k != nil {
+			public = *k
+		}
 	}
 	if err := method.CheckPublic(public); err != nil {
 		return Key{err: fmt.Errorf("jot: %w", err)}
@@ -293,15 +302,26 @@ func (k Key) defect() error {
 	return k.err
 }
 
-// String returns the key's algorithm and id, never its material.
+// String returns the key's algorithm and id, never its material. An id with odd characters is quoted.
 func (k Key) String() string {
 	switch {
 	case k.defect() != nil:
 		return "jot.Key(unusable)"
 	case k.k.hasID:
-		return "jot.Key(" + k.k.alg + ", " + k.k.id + ")"
+		return "jot.Key(" + k.k.alg + ", " + plain(k.k.id) + ")"
 	}
 	return "jot.Key(" + k.k.alg + ")"
+}
+
+// plain returns a name to be printed: as it is if that can mean nothing else, quoted if not. An id may hold line breaks, or
+// what looks like the end of a log line.
+func plain(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c > '~' || strings.IndexByte("\"'(),\\`", c) >= 0 {
+			return strconv.QuoteToASCII(name)
+		}
+	}
+	return name
 }
 
 // Format writes what [Key.String] returns, whatever the verb.
@@ -327,7 +347,7 @@ func NewKeySet(current Key, others ...Key) (*KeySet, error) {
 			err = set.ring.add(k.k)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("jot: key %d of the set: %w", i, err))
+			errs = append(errs, fmt.Errorf("jot: key %d of the set: %s", i, strings.TrimPrefix(err.Error(), "jot: ")))
 		}
 	}
 	if len(errs) > 0 {

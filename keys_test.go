@@ -233,7 +233,7 @@ func TestKeyDefects(t *testing.T) {
 	_, err = jot.NewKeySet(jot.HS256(nil), jot.Key{}, jot.HS256(secret), jot.HS256(secret))
 	require.ErrorContains(t, err, "key 0 of the set")
 	require.ErrorContains(t, err, "key 1 of the set")
-	require.ErrorContains(t, err, "key 3 of the set: jot: two HS256 keys have no id")
+	require.ErrorContains(t, err, "key 3 of the set: two HS256 keys have no id")
 	_, err = jot.New(jot.HS256(nil), jot.WithVerificationKeys(jot.Key{}, jot.HS384(secret[:40])), jot.WithVerificationKeys((*jot.KeySet)(nil)))
 	for _, text := range []string{"HS256 wants", "the key is empty", "HS384 wants", "the key set is empty"} {
 		require.ErrorContains(t, err, text, "New says all at once")
@@ -669,12 +669,12 @@ func TestKeysDoNotShow(t *testing.T) {
 // What is printed instead is enough to tell keys apart.
 func TestKeyString(t *testing.T) {
 	for want, key := range map[string]jot.Key{
-		"jot.Key(HS256)":         jot.HS256(secret),
-		"jot.Key(HS256, 2)":      jot.HS256(secret).WithID("2"),
-		"jot.Key(ES256, k)":      jot.PublicKey("ES256", &ecKey.PublicKey).WithID("k"),
-		"jot.Key(ES256)":         jot.PrivateKey("ES256", ecKey).WithID(""),
-		"jot.Key(unusable)":      {},
-		"jot.Key(RS256, a\x00b)": jot.PrivateKey("RS256", rsaKey).WithID("a\x00b"),
+		"jot.Key(HS256)":           jot.HS256(secret),
+		"jot.Key(HS256, 2)":        jot.HS256(secret).WithID("2"),
+		"jot.Key(ES256, k)":        jot.PublicKey("ES256", &ecKey.PublicKey).WithID("k"),
+		"jot.Key(ES256)":           jot.PrivateKey("ES256", ecKey).WithID(""),
+		"jot.Key(unusable)":        {},
+		`jot.Key(RS256, "a\x00b")`: jot.PrivateKey("RS256", rsaKey).WithID("a\x00b"),
 	} {
 		require.Equal(t, want, key.String())
 		require.Equal(t, want, fmt.Sprintf("%x", key))

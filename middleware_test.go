@@ -536,10 +536,12 @@ func TestErrorToken(t *testing.T) {
 func TestSignatureComesFirst(t *testing.T) {
 	var causes []error
 	m := newManager(t, jot.WithErrorHandler(func(_ http.ResponseWriter, _ *http.Request, err error) { causes = append(causes, err) }))
-	for _, payload := range []string{`{` + sound + `}`, `nonsense`, strings.Repeat("[", 4000), `{"exp":1}`} {
+	payloads := []string{`{` + sound + `}`, `nonsense`, strings.Repeat("[", 4000), `{"exp":1}`}
+	for _, payload := range payloads {
 		raw := encode(ourHeader) + "." + encode(payload) + "." + encode(strings.Repeat("x", 32))
-		send(m.Required(), bearer(raw))
+		require.False(t, send(m.Required(), bearer(raw)).called)
 	}
+	require.Len(t, causes, len(payloads), "each was refused, and the handler told")
 	for _, cause := range causes {
 		require.EqualError(t, cause, "jot: token is invalid: signature does not match")
 	}

@@ -89,7 +89,7 @@ func (i *issuer) successor(d *draft, refresh *Token) grant {
 	}
 	g := grant{
 		now: i.origin.now(), authTime: refresh.AuthTime, subject: refresh.Subject, session: refresh.SessionID,
-		csrf: refresh.csrf,
+		csrf: refresh.within().csrf,
 	}
 	if start, ok := uuid7.Time(g.session); ok {
 		g.end = start.Add(i.sessionTTL)
@@ -144,12 +144,12 @@ func (i *issuer) accessCSRF(d *draft, g grant) string {
 		return ""
 	case g.csrf != "":
 		return accessCSRF(g.csrf)
-	case t == nil || t.csrf == "":
+	case t == nil || t.within().csrf == "":
 		return newCSRF()
 	case t.Type == typeRefresh:
-		return accessCSRF(t.csrf)
+		return accessCSRF(t.within().csrf)
 	default:
-		return t.csrf
+		return t.within().csrf
 	}
 }
 
@@ -277,8 +277,13 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 		}
 		payload = more.Append(payload)
 	}
-	header := params.Append(d.headers.Append([]byte(prefix)))
-	return base64.RawURLEncoding.EncodeToString(append(header, '}')) + "." +
+	header := append(params.Append(d.headers.Append([]byte(prefix))), '}')
+	if len(d.headers)+len(params) > 0 {
+		if _, err := i.profile.ReadHeader(string(header)); err != nil {
+			return "", fmt.Errorf("jot: nobody would read the token: %w", err)
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(header) + "." +
 		base64.RawURLEncoding.EncodeToString(append(payload, '}')), nil
 }
 

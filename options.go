@@ -19,6 +19,7 @@ type Option interface{ JotOption(_ wire.Sealed) }
 
 // Options makes one Option of several.
 func Options(opts ...Option) Option {
+	opts = slices.Clone(opts)
 	return managerOption(func(s *setup) { s.apply(opts) })
 }
 
@@ -333,6 +334,7 @@ func WithLeeway(d time.Duration) Option {
 // WithVerificationKeys accepts tokens of further keys, which sign none: those that signed before, or those of other
 // issuers that share this service's rules. It may be given several times.
 func WithVerificationKeys(sources ...KeySource) Option {
+	sources = slices.Clone(sources)
 	return managerOption(func(s *setup) {
 		if len(sources) == 0 {
 			s.errs = append(s.errs, errors.New("jot: WithVerificationKeys: name at least one"))

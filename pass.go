@@ -175,7 +175,7 @@ func (p *pass) callbacks() bool {
 		if !p.holds(verdict(true, nil, err)) {
 			return false
 		}
-		p.token.user = user
+		(*p.token.inside).user = user
 	}
 	p.asked.callbacks = true
 	return true

@@ -30,6 +30,7 @@ type Trait interface {
 
 // RouteOptions makes one RouteOption of several.
 func RouteOptions(opts ...RouteOption) RouteOption {
+	opts = slices.Clone(opts)
 	return routeOption(func(rt *route) { rt.apply(opts) })
 }
 
@@ -149,10 +150,11 @@ func Optional() RouteOption {
 // Locations looks for the token in these places, in order, instead of those of [WithLocations]. The first that holds
 // something decides, good or bad. [InCookie] wants [WithCookies].
 func Locations(places ...Location) RouteOption {
+	places = slices.Clone(places)
 	wrong := badLocations(places)
 	return routeOption(func(rt *route) {
 		rt.wrong("Locations", wrong)
-		rt.locations = slices.Clone(places)
+		rt.locations = places
 	})
 }
 
@@ -251,6 +253,7 @@ func Fresh() Trait {
 // Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrInsufficientScope] otherwise. A
 // scope is printable ASCII without space, quote and backslash (RFC 6749 section 3.3). On a pair it means both tokens.
 func Scopes(scopes ...string) Trait {
+	scopes = slices.Clone(scopes)
 	wrong := ""
 	if len(scopes) == 0 {
 		wrong = "name at least one"
@@ -275,6 +278,7 @@ func Scopes(scopes ...string) Trait {
 // Audience says for whom a token is, and on a route for whom it may be: any of them. It stands in for [WithAudience]
 // there. On a pair it means both tokens.
 func Audience(names ...string) Trait {
+	names = slices.Clone(names)
 	wrong := badNames(names)
 	return trait{
 		func(d *draft) {

@@ -111,8 +111,11 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 
 // revoked tells what was revoked, or the reason why it could not be.
 func (m *Manager) revoked(ctx context.Context, why *reason, t *Token, e Event) error {
-	if why != nil {
-		return m.refuse(ctx, why, t, "")
+	switch {
+	case why != nil && t != nil:
+		return m.refuse(ctx, why, t, t.Location)
+	case why != nil:
+		return m.refuse(ctx, why, nil, "")
 	}
 	e.Kind = EventRevoked
 	m.event(ctx, e)
@@ -137,7 +140,7 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 	case t.SessionID == "":
 		return mistake("RevokeSession", errNoSession)
 	case m.ledger.store != nil && m.ledger.owns(t):
-		return m.RevokeSessionByID(ctx, t.Subject, t.SessionID)
+		return m.endSession(ctx, t, t.Subject, t.SessionID)
 	case m.ledger.store != nil: // begun elsewhere, so the store knows nothing of it
 		return m.Revoke(ctx, t)
 	}
@@ -154,12 +157,17 @@ func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) err
 	if m.ledger.store == nil {
 		return unsupported("RevokeSessionByID", "WithStore")
 	}
+	return m.endSession(ctx, nil, subject, id)
+}
+
+// endSession ends a session by its id, that of t if there is one.
+func (m *Manager) endSession(ctx context.Context, t *Token, subject, id string) error {
 	m.takeBack(ctx)
 	ended, why := m.ledger.end(ctx, subject, id, m.origin.now())
 	if why == nil && !ended {
 		return nil
 	}
-	return m.revoked(ctx, why, nil, Event{Subject: subject, SessionID: id})
+	return m.revoked(ctx, why, t, Event{Subject: subject, SessionID: id})
 }
 
 // RevokeSubject logs a user out everywhere: all sessions of subject end, and whatever they still mint dies with them.

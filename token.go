@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +26,8 @@ const (
 // 7519 section 4.1, RFC 9068) and jot's own as fields, the rest through [Token.Claims]. Its text is not kept. Treat
 // it as read-only. A Token belongs to one request; keep a [Token.Clone] of it afterwards.
 //
-// Printed or logged it shows its type and id alone: claims are personal data.
+// Printed or logged it shows its type and id alone: claims are personal data. Package fmt cannot ask a field that is not
+// exported: of a Token in one it shows the fields below, and nothing else.
 type Token struct {
 	// ID is the token's own id (jti).
 	ID string
@@ -52,16 +52,30 @@ type Token struct {
 	// Location is where in the request it was found; empty for [Manager.Verify].
 	Location Location
 
+	claimed    []string  // the scopes in its text
+	issued     time.Time // as IssuedAt, rounded down
+	fresh      bool
+	freshUntil time.Time
+	origin     *origin // the manager whose keys signed it
+	verified   bool    // nothing was found against it, so that it may act as evidence
+	checked    bool    // revocation was looked up
+	inside     **inside
+}
+
+// inside is what no printer of values shows, whatever holds the token: fmt looks behind one pointer at times, behind two
+// never.
+type inside struct {
 	header, payload string // their JSON texts
 	csrf            string
-	claimed         []string  // the scopes in its text
-	issued          time.Time // as IssuedAt, rounded down
-	fresh           bool
-	freshUntil      time.Time
-	origin          *origin // the manager whose keys signed it
-	verified        bool    // nothing was found against it, so that it may act as evidence
-	checked         bool    // revocation was looked up
-	user            any     // what WithUserLookup's function returned
+	user            any // what WithUserLookup's function returned
+}
+
+// within returns what is inside, of a token that no Manager has made nothing.
+func (t *Token) within() inside {
+	if t.inside == nil {
+		return inside{}
+	}
+	return **t.inside
 }
 
 // origin is what a manager's tokens have in common, and by which it knows them again.
@@ -78,19 +92,15 @@ func (o *origin) now() time.Time {
 }
 
 // Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two:
-// names of claims match byte for byte (RFC 7519 section 10.1.1), and numbers that go into an any become
-// [json.Number], so that none loses a digit.
+// names match byte for byte (RFC 7519 section 7.3), and numbers that go into an any become [json.Number], so that none
+// loses a digit. Both hold at every depth: in embedded structs, behind pointers, in slices, arrays and maps. Only a type
+// that decodes itself ([json.Unmarshaler]) goes by its own rules, and so does what an interface within v points to
+// before.
 func (t *Token) Claims(v any) error {
-	if t.payload == "" {
+	if t.within().payload == "" {
 		return errors.New("jot: the token has no claims: it was not made by a Manager")
 	}
-	text := t.payload
-	if known := memberNames(reflect.TypeOf(v)); known != nil {
-		text = only(text, known)
-	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(v); err != nil {
+	if err := strictjson.Decode(t.within().payload, v); err != nil {
 		return fmt.Errorf("jot: claims do not fit %T: %w", v, err)
 	}
 	return nil
@@ -99,8 +109,8 @@ func (t *Token) Claims(v any) error {
 // Claim decodes the claim of that name into v, as [Token.Claims] does. That the token lacks it is an error.
 func (t *Token) Claim(name string, v any) error {
 	value := ""
-	if t.payload != "" {
-		_ = strictjson.Object(t.payload, func(member, raw string) error {
+	if text := t.within().payload; text != "" {
+		_ = strictjson.Object(text, func(member, raw string) error {
 			if member == name {
 				value = raw
 			}
@@ -110,52 +120,19 @@ func (t *Token) Claim(name string, v any) error {
 	if value == "" {
 		return fmt.Errorf("jot: the token has no claim %q", name)
 	}
-	decoder := json.NewDecoder(strings.NewReader(value))
-	decoder.UseNumber()
-	if err := decoder.Decode(v); err != nil {
+	if err := strictjson.Decode(value, v); err != nil {
 		return fmt.Errorf("jot: claim %q does not fit %T: %w", name, v, err)
 	}
 	return nil
 }
 
-// memberNames returns the JSON names of a struct's fields, nil if v is no pointer to a plain struct: encoding/json
-// would take "SUB" for a field named sub.
-func memberNames(v reflect.Type) map[string]bool {
-	if v == nil || v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct || v.Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return nil
-	}
-	known := map[string]bool{}
-	for _, field := range reflect.VisibleFields(v.Elem()) {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" {
-			name = field.Name
-		}
-		known[name] = true
-	}
-	return known
-}
-
-// only returns the object without its members of other names.
-func only(object string, known map[string]bool) string {
-	out := []byte{'{'}
-	_ = strictjson.Object(object, func(name, raw string) error {
-		if known[name] {
-			if len(out) > 1 {
-				out = append(out, ',')
-			}
-			out = append(append(append(out, quote(name)...), ':'), raw...)
-		}
-		return nil
-	})
-	return string(append(out, '}'))
-}
-
 // Header returns a parameter of the token's header that is a string, "kid" say.
 func (t *Token) Header(name string) (value string, ok bool) {
-	if t.header == "" {
+	text := t.within().header
+	if text == "" {
 		return "", false
 	}
-	_ = strictjson.Object(t.header, func(member, raw string) error {
+	_ = strictjson.Object(text, func(member, raw string) error {
 		if member == name {
 			value, ok = strictjson.String(raw)
 		}
@@ -204,8 +181,8 @@ func (t *Token) Clone() *Token {
 	return &clone
 }
 
-// String returns the token's type and id.
-func (t Token) String() string { return "jot.Token(" + t.Type + ", " + t.ID + ")" }
+// String returns the token's type and id, quoted if they hold odd characters.
+func (t Token) String() string { return "jot.Token(" + plain(t.Type) + ", " + plain(t.ID) + ")" }
 
 // Format writes what [Token.String] returns, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
@@ -215,7 +192,8 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // Pair is an access token and the refresh token of the same log-in, ready to be the answer of a login handler:
 // [Manager.WritePair] writes it as RFC 6749 section 5.1 has it. That JSON is the only way in which its tokens show;
-// printed or logged it is redacted.
+// printed or logged it is redacted. Package fmt cannot know that of a field that is not exported: a struct that keeps a
+// Pair in one prints its tokens.
 type Pair struct {
 	AccessToken, RefreshToken string
 	// CSRFToken and RefreshCSRFToken are what a page must send back with the cookies of the tokens; empty without

@@ -118,7 +118,7 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 	t, why := v.read(raw)
 	switch {
 	case why != nil:
-		return minted{}, fmt.Errorf("not a token of this Manager's: %w", why)
+		return minted{}, fmt.Errorf("not a token of this Manager's: %w", why.cause)
 	case t.Type != typ:
 		return minted{}, fmt.Errorf("not the cookie for a token of the type %q", t.Type)
 	}
@@ -126,7 +126,7 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 	if !t.ExpiresAt.IsZero() {
 		expires = t.ExpiresAt.Unix()
 	}
-	return minted{raw: raw, typ: typ, csrf: t.csrf, expires: expires, origin: v.origin}, nil
+	return minted{raw: raw, typ: typ, csrf: t.within().csrf, expires: expires, origin: v.origin}, nil
 }
 
 // issuer asks who issued the token.
@@ -167,14 +167,21 @@ func (v *verifier) current(t *Token, now time.Time) *reason {
 
 // newToken makes the token of claims that are authentic, or about to be signed.
 func newToken(c *wire.Claims, header, payload string, from *origin) *Token {
-	return &Token{
+	made := &struct { // in one piece
+		Token
+		inside inside
+		at     *inside
+	}{inside: inside{header: header, payload: payload, csrf: c.CSRF}}
+	made.at = &made.inside
+	made.Token = Token{
 		ID: c.ID, Type: c.Type, Subject: c.Subject, SessionID: c.SessionID, Issuer: c.Issuer,
-		Audience: c.Audience, Scopes: c.Scopes, claimed: c.Scopes, csrf: c.CSRF,
+		Audience: c.Audience, Scopes: c.Scopes, claimed: c.Scopes,
 		issued:   instant(c.Issued),
 		IssuedAt: instant(c.IssuedAt), NotBefore: instant(c.NotBefore), ExpiresAt: instant(c.Expires),
 		AuthTime: instant(c.AuthTime), fresh: c.Fresh, freshUntil: instant(c.FreshUntil),
-		header: header, payload: payload, origin: from,
+		origin: from, inside: &made.at,
 	}
+	return &made.Token
 }
 
 func instant(seconds int64) time.Time {

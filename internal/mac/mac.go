@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/asn1"
@@ -34,24 +35,24 @@ type Method struct {
 	jwt.SigningMethod
 	family family
 	hash   crypto.Hash
-	curve  string // the one curve of an ECDSA algorithm
-	size   int    // bytes of one ECDSA coordinate
+	curve  elliptic.Curve // the one curve of an ECDSA algorithm
+	size   int            // bytes of one ECDSA coordinate
 }
 
 var methods = map[string]Method{
-	"HS256": {jwt.SigningMethodHS256, familyHMAC, crypto.SHA256, "", 0},
-	"HS384": {jwt.SigningMethodHS384, familyHMAC, crypto.SHA384, "", 0},
-	"HS512": {jwt.SigningMethodHS512, familyHMAC, crypto.SHA512, "", 0},
-	"RS256": {jwt.SigningMethodRS256, familyRSA, crypto.SHA256, "", 0},
-	"RS384": {jwt.SigningMethodRS384, familyRSA, crypto.SHA384, "", 0},
-	"RS512": {jwt.SigningMethodRS512, familyRSA, crypto.SHA512, "", 0},
+	"HS256": {jwt.SigningMethodHS256, familyHMAC, crypto.SHA256, nil, 0},
+	"HS384": {jwt.SigningMethodHS384, familyHMAC, crypto.SHA384, nil, 0},
+	"HS512": {jwt.SigningMethodHS512, familyHMAC, crypto.SHA512, nil, 0},
+	"RS256": {jwt.SigningMethodRS256, familyRSA, crypto.SHA256, nil, 0},
+	"RS384": {jwt.SigningMethodRS384, familyRSA, crypto.SHA384, nil, 0},
+	"RS512": {jwt.SigningMethodRS512, familyRSA, crypto.SHA512, nil, 0},
 	"PS256": pss("PS256", crypto.SHA256),
 	"PS384": pss("PS384", crypto.SHA384),
 	"PS512": pss("PS512", crypto.SHA512),
-	"ES256": {jwt.SigningMethodES256, familyECDSA, crypto.SHA256, "P-256", 32},
-	"ES384": {jwt.SigningMethodES384, familyECDSA, crypto.SHA384, "P-384", 48},
-	"ES512": {jwt.SigningMethodES512, familyECDSA, crypto.SHA512, "P-521", 66},
-	"EdDSA": {jwt.SigningMethodEdDSA, familyEd25519, 0, "", 0},
+	"ES256": {jwt.SigningMethodES256, familyECDSA, crypto.SHA256, elliptic.P256(), 32},
+	"ES384": {jwt.SigningMethodES384, familyECDSA, crypto.SHA384, elliptic.P384(), 48},
+	"ES512": {jwt.SigningMethodES512, familyECDSA, crypto.SHA512, elliptic.P521(), 66},
+	"EdDSA": {jwt.SigningMethodEdDSA, familyEd25519, 0, nil, 0},
 }
 
 // pss verifies with a salt as long as the hash and no other (RFC 7518 section 3.5); golang-jwt's own values take any.
@@ -111,8 +112,8 @@ func (m Method) CheckPublic(key crypto.PublicKey) error {
 		case m.family != familyECDSA:
 		case k == nil || k.Curve == nil || k.X == nil || k.Y == nil: //nolint:staticcheck // Bytes would panic on them
 			return errors.New("the EC key is empty")
-		case k.Curve.Params().Name != m.curve:
-			return fmt.Errorf("the EC key is on %s, %s wants %s", k.Curve.Params().Name, m.Alg(), m.curve)
+		case k.Curve.Params().Name != m.curve.Params().Name:
+			return fmt.Errorf("the EC key is on %s, %s wants %s", k.Curve.Params().Name, m.Alg(), m.curve.Params().Name)
 		default:
 			if _, err := k.Bytes(); err != nil {
 				return errors.New("the EC key is not on its curve")
@@ -173,31 +174,51 @@ func (m Method) HMAC(secret []byte) func(text string) ([]byte, error) {
 	return func(text string) ([]byte, error) { return m.Sign(text, secret) }
 }
 
-// Signer returns the signer of a key pair. It needs no private key, only its holder: a KMS or an HSM will do.
+// Signer returns the signer of a key pair. It needs no private key, only its holder: a KMS or an HSM will do. An answer
+// that cannot be a signature is an error here: in a token nobody would see it before every verifier refuses it.
 func (m Method) Signer(key crypto.Signer) func(text string) ([]byte, error) {
+	size := signatureSize(key.Public())
 	return func(text string) ([]byte, error) {
-		if m.family == familyEd25519 {
-			return key.Sign(rand.Reader, []byte(text), crypto.Hash(0)) // it hashes by itself, twice
+		digest, options := []byte(text), crypto.SignerOpts(crypto.Hash(0)) // Ed25519 hashes by itself, twice
+		if m.family != familyEd25519 {
+			h := m.hash.New()
+			h.Write([]byte(text))
+			digest, options = h.Sum(nil), m.hash
 		}
-		h := m.hash.New()
-		h.Write([]byte(text))
-		var options crypto.SignerOpts = m.hash
 		if m.family == familyPSS {
 			options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: m.hash}
 		}
-		signature, err := key.Sign(rand.Reader, h.Sum(nil), options)
-		if err != nil || m.family != familyECDSA {
-			return signature, err
+		signature, err := key.Sign(rand.Reader, digest, options)
+		switch {
+		case err != nil:
+			return nil, err
+		case m.family == familyECDSA:
+			return m.fixed(signature)
+		case len(signature) != size:
+			return nil, fmt.Errorf("the signer's answer has %d bytes, a %s signature by this key has %d", len(signature), m.Alg(), size)
 		}
-		return m.fixed(signature)
+		return signature, nil
 	}
 }
 
-// fixed turns an ASN.1 signature into two numbers of full width, one behind the other (RFC 7518 section 3.4).
+// signatureSize is how long each signature by a key is, unless it is ECDSA's.
+func signatureSize(public crypto.PublicKey) int {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		return k.Size()
+	case rsa.PublicKey:
+		return k.Size()
+	}
+	return ed25519.SignatureSize
+}
+
+// fixed turns an ASN.1 signature into two numbers of full width, one behind the other (RFC 7518 section 3.4). Both lie
+// between 0 and the order of the curve.
 func (m Method) fixed(der []byte) ([]byte, error) {
+	order := m.curve.Params().N
 	var pair struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(der, &pair); err != nil || len(rest) > 0 || pair.R.Sign() <= 0 || pair.S.Sign() <= 0 ||
-		pair.R.BitLen() > 8*m.size || pair.S.BitLen() > 8*m.size {
+		pair.R.Cmp(order) >= 0 || pair.S.Cmp(order) >= 0 {
 		return nil, fmt.Errorf("the signer's answer is no %s signature", m.Alg())
 	}
 	out := make([]byte, 2*m.size)

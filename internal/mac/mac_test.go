@@ -262,6 +262,7 @@ func TestSignersThatFail(t *testing.T) {
 		require.ErrorIs(t, err, errDown, alg)
 	}
 	type pair struct{ R, S *big.Int }
+	order := elliptic.P256().Params().N
 	one, wide := big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 256)
 	for name, der := range map[string][]byte{
 		"not ASN.1": []byte("nonsense"),
@@ -272,6 +273,11 @@ func TestSignersThatFail(t *testing.T) {
 		"wide r":    must(asn1.Marshal(pair{wide, one})),
 		"wide s":    must(asn1.Marshal(pair{one, wide})),
 		"empty":     nil,
+		"r alone":   must(asn1.Marshal(struct{ R *big.Int }{one})),
+		"fixed":     bytes.Repeat([]byte{1}, 64), // as JWS wants it: a signer that is not Go's
+		"r = order": must(asn1.Marshal(pair{order, one})),
+		"s = order": must(asn1.Marshal(pair{one, order})),
+		"no minus":  {0x30, 0x06, 0x02, 0x01, 0x81, 0x02, 0x01, 0x01}, // a sign bit that somebody forgot about
 	} {
 		_, err := lookup(t, "ES256").Signer(answers{pairOf("ES256"), der, nil})(text)
 		require.ErrorContains(t, err, "the signer's answer is no ES256 signature", name)
@@ -281,5 +287,42 @@ func TestSignersThatFail(t *testing.T) {
 		require.NoError(t, err)
 		zeros := strings.Repeat("00", size-1)
 		require.Equal(t, zeros+"01"+zeros+"02", hex.EncodeToString(short), "small numbers have full width too")
+	}
+}
+
+// A signature of another length, or with numbers beyond the order of its curve, is an error when it is made. The token
+// would be dead, and nobody would know before it comes back.
+func TestSignersThatAnswerNonsense(t *testing.T) {
+	for alg, size := range map[string]int{"RS256": 256, "RS512": 256, "PS256": 256, "PS384": 256, "EdDSA": 64} {
+		good, err := lookup(t, alg).Signer(pairOf(alg))(text)
+		require.NoError(t, err)
+		require.Len(t, good, size)
+		for name, signature := range map[string][]byte{
+			"nothing": nil, "empty": {}, "short": good[:size-1], "its tail": good[1:], "long": append(bytes.Clone(good), 0),
+			"a zero before": append([]byte{0}, good...), "twice": append(bytes.Clone(good), good...), "half": good[:size/2],
+		} {
+			signature, err := lookup(t, alg).Signer(answers{pairOf(alg), signature, nil})(text)
+			require.ErrorContains(t, err, "a "+alg+" signature by this key has ", name)
+			require.Nil(t, signature)
+		}
+		exact, err := lookup(t, alg).Signer(answers{pairOf(alg), make([]byte, size), nil})(text)
+		require.NoError(t, err, "its length is all that can be seen for nothing")
+		require.Len(t, exact, size)
+	}
+	type pair struct{ R, S *big.Int }
+	for alg, curve := range map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()} {
+		order, one := curve.Params().N, big.NewInt(1)
+		largest := new(big.Int).Sub(order, one)
+		for _, tc := range []struct {
+			pair pair
+			good bool
+		}{
+			{pair{one, one}, true}, {pair{largest, largest}, true}, {pair{order, one}, false}, {pair{one, order}, false},
+			{pair{new(big.Int).Add(order, one), one}, false}, {pair{one, new(big.Int)}, false},
+		} {
+			signature, err := lookup(t, alg).Signer(answers{pairOf(alg), must(asn1.Marshal(tc.pair)), nil})(text)
+			require.Equal(t, tc.good, err == nil, "%s: %v", alg, tc.pair)
+			require.Equal(t, tc.good, signature != nil)
+		}
 	}
 }

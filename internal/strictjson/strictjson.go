@@ -5,8 +5,7 @@ package strictjson
 
 import (
 	"errors"
-	"slices"
-	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -20,28 +19,39 @@ var (
 	ErrUTF8      = errors.New("JSON text is not valid UTF-8")
 	ErrDuplicate = errors.New("JSON object has a member twice")
 	ErrDepth     = errors.New("JSON is nested too deeply")
+	ErrMany      = errors.New("JSON text has too many members")
 )
-
-// linearNames is how many names of one object are compared one by one before a map takes over: names are few, but an
-// attacker's header must not cost the square of its size.
-const linearNames = 16
 
 // Object reads s as one object and calls member for each of its members, in order. The name is decoded; raw is the
 // value's text as it stands in s, already checked at every depth. An error of member ends the reading and is returned.
 func Object(s string, member func(name, raw string) error) error {
-	p := parser{s: s}
-	p.space()
-	if p.peek() != '{' {
+	p := parser{s: s, room: len(s)} // there is no member without a byte
+	return p.whole(func(name, raw string) error { return member(unquote(name), raw) })
+}
+
+// Pick reads s as [Object] does, but calls member only for the names that are wanted, which have no backslash, and refuses more than limit
+// members and array elements, counted at every depth. It allocates nothing up to a limit of 64, so it is for a text
+// that nobody has vouched for yet.
+func Pick(s string, limit int, wanted []string, member func(name, raw string) error) error {
+	p := parser{s: s, room: limit}
+	return p.whole(func(name, raw string) error {
+		for _, w := range wanted {
+			if w == name || strings.IndexByte(name, '\\') >= 0 && same(name, w) {
+				return member(w, raw)
+			}
+		}
+		return nil
+	})
+}
+
+// Elements calls element for each element of raw, an array that [Object] has checked, in order. An error of element
+// ends the reading and is returned.
+func Elements(raw string, element func(raw string) error) error {
+	if raw == "" || raw[0] != '[' {
 		return ErrSyntax
 	}
-	if err := p.object(member); err != nil {
-		return err
-	}
-	p.space()
-	if p.i != len(s) {
-		return ErrSyntax
-	}
-	return nil
+	p := parser{s: raw, room: len(raw)}
+	return p.array(element)
 }
 
 // String decodes raw, a value that [Object] has checked. ok is false when it is not a string.
@@ -57,17 +67,16 @@ func Strings(raw string) (list []string, ok bool) {
 	if raw == "" || raw[0] != '[' {
 		return nil, false
 	}
-	p := parser{s: raw, i: 1}
-	for p.space(); p.peek() != ']'; p.space() {
-		if p.peek() == ',' {
-			p.i++
-			continue
+	err := Elements(raw, func(raw string) error {
+		s, ok := String(raw)
+		if !ok {
+			return ErrSyntax
 		}
-		start := p.i
-		if p.peek() != '"' || p.text() != nil {
-			return nil, false
-		}
-		list = append(list, unquote(raw[start+1:p.i-1]))
+		list = append(list, s)
+		return nil
+	})
+	if err != nil {
+		return nil, false
 	}
 	return list, true
 }
@@ -76,6 +85,33 @@ type parser struct {
 	s     string
 	i     int
 	depth int
+	room  int // how many members and elements may still come
+	names names
+}
+
+// whole reads all of the text as one object, and gives its names as they stand there.
+func (p *parser) whole(member func(name, raw string) error) error {
+	p.space()
+	if p.peek() != '{' {
+		return ErrSyntax
+	}
+	if err := p.object(member); err != nil {
+		return err
+	}
+	p.space()
+	if p.i != len(p.s) {
+		return ErrSyntax
+	}
+	return nil
+}
+
+// enter counts a member or an element.
+func (p *parser) enter() error {
+	if p.room == 0 {
+		return ErrMany
+	}
+	p.room--
+	return nil
 }
 
 // peek returns the byte at hand, 0 at the end: no JSON token begins with 0.
@@ -118,7 +154,7 @@ func (p *parser) value() error {
 	case c == '{':
 		return p.object(nil)
 	case c == '[':
-		return p.array()
+		return p.array(nil)
 	case c == '-' || '0' <= c && c <= '9':
 		return p.number()
 	case c == 't':
@@ -139,7 +175,7 @@ func (p *parser) literal(word string) error {
 	return nil
 }
 
-func (p *parser) array() error {
+func (p *parser) array(element func(raw string) error) error {
 	if err := p.open(); err != nil {
 		return err
 	}
@@ -150,8 +186,17 @@ func (p *parser) array() error {
 	}
 	for {
 		p.space()
+		if err := p.enter(); err != nil {
+			return err
+		}
+		start := p.i
 		if err := p.value(); err != nil {
 			return err
+		}
+		if element != nil {
+			if err := element(p.s[start:p.i]); err != nil {
+				return err
+			}
 		}
 		p.space()
 		switch p.peek() {
@@ -175,18 +220,22 @@ func (p *parser) object(member func(name, raw string) error) error {
 		p.shut()
 		return nil
 	}
-	var seen names
+	first := p.names.n
+	var many map[string]struct{}
 	for {
 		p.space()
 		if p.peek() != '"' {
 			return ErrSyntax
 		}
+		if err := p.enter(); err != nil {
+			return err
+		}
 		start := p.i
 		if err := p.text(); err != nil {
 			return err
 		}
-		name := unquote(p.s[start+1 : p.i-1])
-		if !seen.add(name) {
+		name := p.s[start+1 : p.i-1]
+		if !p.names.add(name, first, &many) {
 			return ErrDuplicate
 		}
 		p.space()
@@ -210,6 +259,7 @@ func (p *parser) object(member func(name, raw string) error) error {
 			p.i++
 		case '}':
 			p.shut()
+			p.names.n = first
 			return nil
 		default:
 			return ErrSyntax
@@ -307,88 +357,4 @@ func (p *parser) escape() error {
 		}
 	}
 	return ErrUTF8
-}
-
-func hex4(s string) (rune, bool) {
-	if len(s) < 4 {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(s[:4], 16, 16)
-	return rune(n), err == nil
-}
-
-// unquote decodes the inside of a checked string. Without an escape it is part of the input, not a copy.
-func unquote(s string) string {
-	escape := -1
-	for i := range len(s) {
-		if s[i] == '\\' {
-			escape = i
-			break
-		}
-	}
-	if escape < 0 {
-		return s
-	}
-	out := append(make([]byte, 0, len(s)), s[:escape]...)
-	for i := escape; i < len(s); {
-		if s[i] != '\\' {
-			out = append(out, s[i])
-			i++
-			continue
-		}
-		switch c := s[i+1]; c {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, _ := hex4(s[i+2:])
-			if utf16.IsSurrogate(r) {
-				low, _ := hex4(s[i+8:])
-				r = utf16.DecodeRune(r, low)
-				i += 6
-			}
-			out = utf8.AppendRune(out, r)
-			i += 4
-		default:
-			out = append(out, c)
-		}
-		i += 2
-	}
-	return string(out)
-}
-
-// names is the set of names of one object.
-type names struct {
-	few  [linearNames]string
-	n    int
-	many map[string]struct{}
-}
-
-func (n *names) add(name string) bool {
-	if n.many != nil {
-		_, twice := n.many[name]
-		n.many[name] = struct{}{}
-		return !twice
-	}
-	if slices.Contains(n.few[:n.n], name) {
-		return false
-	}
-	if n.n < len(n.few) {
-		n.few[n.n] = name
-		n.n++
-		return true
-	}
-	n.many = make(map[string]struct{}, 2*len(n.few))
-	for _, other := range n.few {
-		n.many[other] = struct{}{}
-	}
-	n.many[name] = struct{}{}
-	return true
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,14 +90,14 @@ func (c *Claims) set(name, raw, subject string) (ok bool) {
 	case "scope":
 		c.Scopes, ok = scopes(raw)
 	case "exp":
-		c.Expires, ok = date(raw, math.Floor)
+		c.Expires, ok = date(raw, down)
 	case "nbf":
-		c.NotBefore, ok = date(raw, math.Ceil)
+		c.NotBefore, ok = date(raw, up)
 	case "iat":
-		c.IssuedAt, ok = date(raw, math.Ceil)
-		c.Issued, _ = date(raw, math.Floor)
+		c.IssuedAt, ok = date(raw, up)
+		c.Issued, _ = date(raw, down)
 	case "auth_time":
-		c.AuthTime, ok = date(raw, math.Floor)
+		c.AuthTime, ok = date(raw, down)
 	case "fresh":
 		switch raw {
 		case "true":
@@ -106,7 +105,7 @@ func (c *Claims) set(name, raw, subject string) (ok bool) {
 		case "false":
 			ok = true
 		default:
-			c.FreshUntil, ok = date(raw, math.Floor)
+			c.FreshUntil, ok = date(raw, down)
 		}
 	default:
 		ok = true
@@ -132,29 +131,92 @@ func texts(raw string) ([]string, bool) {
 	return list, ok && len(list) > 0
 }
 
-// scopes reads RFC 9068's one string of names between single spaces, or an array of names.
-func scopes(raw string) ([]string, bool) {
-	if s, ok := strictjson.String(raw); ok {
-		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), true
+// scopes reads RFC 9068's one string of names between spaces, or an array of names.
+func scopes(raw string) (list []string, ok bool) {
+	if s, single := strictjson.String(raw); single {
+		list, ok = strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), true
+	} else {
+		list, ok = strictjson.Strings(raw)
 	}
-	return strictjson.Strings(raw)
+	for _, s := range list {
+		ok = ok && IsScope(s)
+	}
+	return list, ok
 }
 
-// date reads a NumericDate (RFC 7519 section 2) between 1970 and 9999: beyond them, arithmetic on time wraps around.
-func date(raw string, round func(float64) float64) (int64, bool) {
-	if len(raw) <= len("253402300799") {
-		if n, err := strconv.ParseUint(raw, 10, 63); err == nil {
-			return int64(n), n <= MaxDate
+// IsScope reports whether s is a scope of RFC 6749 section 3.3. What is none would be another one, or several, once it
+// is written into a string of them.
+func IsScope(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
 		}
 	}
-	if c := raw[0]; c != '-' && (c < '0' || '9' < c) {
+	return s != ""
+}
+
+// How a date with a fraction is rounded.
+const (
+	down = false
+	up   = true
+)
+
+// date reads a NumericDate (RFC 7519 section 2) between 1970 and 9999: beyond them, arithmetic on time wraps around.
+// It reads digit by digit, since a floating-point number has rounded the date before it is compared.
+func date(raw string, roundUp bool) (int64, bool) {
+	digits, negative := strings.CutPrefix(raw, "-")
+	if digits == "" || digits[0] < '0' || '9' < digits[0] {
 		return NoDate, false
 	}
-	f, err := strconv.ParseFloat(raw, 64)
-	if err != nil || f < 0 || f > MaxDate {
+	exponent := 0
+	if e := strings.IndexAny(digits, "eE"); e >= 0 {
+		digits, exponent = digits[:e], power(digits[e+1:])
+	}
+	whole := exponent // how many digits, from here on, stand before the point
+	if point := strings.IndexByte(digits, '.'); point >= 0 {
+		whole += point
+	} else {
+		whole += len(digits)
+	}
+	seconds, fraction := int64(0), false
+	for i := range len(digits) {
+		switch c := digits[i]; {
+		case c == '.':
+			continue
+		case whole > 0:
+			if seconds = 10*seconds + int64(c-'0'); seconds > MaxDate {
+				return NoDate, false
+			}
+		case c != '0':
+			fraction = true
+		}
+		whole--
+	}
+	for ; whole > 0 && seconds > 0; whole-- {
+		if seconds *= 10; seconds > MaxDate {
+			return NoDate, false
+		}
+	}
+	if fraction && (negative || seconds == MaxDate) || negative && seconds > 0 {
 		return NoDate, false
 	}
-	return int64(round(f)), true
+	if fraction && roundUp {
+		seconds++
+	}
+	return seconds, true
+}
+
+// power reads the exponent of a number. One that is larger than any text is long is as good as any other.
+func power(digits string) int {
+	const most = 1 << 30
+	n, err := strconv.ParseInt(digits, 10, 32)
+	switch {
+	case err == nil && -most <= n && n <= most:
+		return int(n)
+	case digits[0] == '-':
+		return -most
+	}
+	return most
 }
 
 // AppendClaims writes c as the beginning of a JSON object, all but its closing brace. The claims that c lacks are

@@ -19,13 +19,20 @@ var (
 	errAlg      = errors.New("alg is not a string")
 	errKeyID    = errors.New("kid is not a string")
 	errTyp      = errors.New("typ is not accepted")
-	errCritical = errors.New("crit, b64 and enc are not accepted")
+	errCritical = errors.New("crit, b64, enc and cty are not accepted")
 )
+
+// maxHeader is how many members and array elements a header may have, at every depth together: it is read before
+// anything is authentic.
+const maxHeader = 64
+
+// headerNames are the parameters that matter. Nobody asks for the others.
+var headerNames = []string{"alg", "kid", "typ", "crit", "b64", "enc", "cty"}
 
 // ReadHeader reads a header's JSON text. Parameters that would fetch or carry a key (jku, jwk, x5u, x5c) are not
 // looked at.
 func (p *Profile) ReadHeader(text string) (h Header, err error) {
-	err = strictjson.Object(text, func(name, raw string) error {
+	err = strictjson.Pick(text, maxHeader, headerNames, func(name, raw string) error {
 		var ok bool
 		switch name {
 		case "alg":
@@ -40,8 +47,9 @@ func (p *Profile) ReadHeader(text string) (h Header, err error) {
 			if typ, ok := strictjson.String(raw); !ok || !p.acceptsTyp(typ) {
 				return errTyp
 			}
-		case "crit", "b64", "enc":
-			// RFC 7515 section 4.1.11: no extension is understood here. RFC 7797 section 7: b64 has no place in a JWT.
+		case "crit", "b64", "enc", "cty":
+			// RFC 7515 section 4.1.11: no extension is understood here. RFC 7797 section 7: b64 has no place in a JWT. RFC
+			// 7519 section 5.2: with a cty the payload is another token, and no claims.
 			return errCritical
 		}
 		return nil

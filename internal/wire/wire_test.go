@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,6 +21,8 @@ func TestReadHeader(t *testing.T) {
 		`{"alg":"ES256","typ":"application/at+jwt"}`:                {Alg: "ES256"},
 		`{"alg":"x","jku":"https://e","jwk":{},"x5c":[],"zip":"D"}`: {Alg: "x"},
 		`{"ALG":"none"}`:                                            {},
+		`{"CTY":"JWT","ctY":"x"}`:                                   {},
+		`{"\u0061lg":"HS\u003256","\u006bid":"\u006b"}`:             {Alg: "HS256", ID: "k", HasID: true},
 	} {
 		got, err := profile.ReadHeader(text)
 		require.NoError(t, err, text)
@@ -28,12 +31,76 @@ func TestReadHeader(t *testing.T) {
 	for _, text := range []string{
 		`{"alg":1}`, `{"alg":null}`, `{"kid":1}`, `{"kid":null}`, `{"typ":1}`, `{"typ":"JWE"}`, `{"typ":"application/"}`, `{"typ":"application/x"}`, `{"typ":""}`,
 		`{"crit":["exp"]}`, `{"crit":[]}`, `{"crit":null}`, `{"b64":false}`, `{"b64":true}`, `{"enc":"A128GCM"}`, `{"alg":"a","alg":"a"}`, `[]`, ``,
+		`{"cty":"JWT"}`, `{"cty":"jwt"}`, `{"cty":"application/JWT"}`, `{"\u0063ty":"JWT"}`, `{"cty":"json"}`, `{"cty":""}`, `{"cty":null}`, `{"cty":1}`,
+		`{"typ":"aplication/jwt"}`, `{"typ":"text/plain/jwt"}`, `{"typ":"            "}`, `{"typ":"applicationXJWT"}`, `{"typ":"application/"}`,
+		"{\"typ\":\"\u017Fpplication/jwt\"}", `{"typ":"applicatio\u212A/jwt"}`, `{"typ":"JWT "}`, `{"typ":" JWT"}`, `{"typ":"JW\u0000"}`,
 	} {
 		_, err := profile.ReadHeader(text)
 		require.Error(t, err, text)
 	}
 	_, err := new(wire.Profile).ReadHeader(`{"alg":"ES256","typ":"at+jwt"}`)
 	require.Error(t, err, "a typ of another profile")
+}
+
+// A typ of 12 bytes, as long as "application/", is compared as a whole, whatever its bytes are.
+func TestTypOfTwelveBytes(t *testing.T) {
+	profile := wire.Profile{Typ: "at+jwt-12byt"}
+	require.Len(t, profile.Typ, len("application/"))
+	for typ, good := range map[string]bool{
+		`at+jwt-12byt`: true, `AT+JWT-12BYT`: true, `application/at+jwt-12byt`: true,
+		`at+jwt-12byu`: false, `            `: false, `\u0000\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\u000b\u000e\u007f`: false,
+		"éééééé": false, "\U0001F5DD\U0001F5DD\U0001F5DD": false, `application/`: false, `APPLICATION/`: false, `application/JW`: false, `application/JWT`: true,
+	} {
+		_, err := profile.ReadHeader(`{"alg":"x","typ":"` + typ + `"}`)
+		require.Equal(t, good, err == nil, typ)
+	}
+}
+
+// 64 members and elements are read, one more is not, wherever it stands.
+func TestHeaderHasALimit(t *testing.T) {
+	for text, good := range map[string]bool{
+		`{"alg":"x"` + many(63) + `}`:                                          true,
+		`{"alg":"x"` + many(64) + `}`:                                          false,
+		`{"alg":"x","o":{"a":1` + many(61) + `}}`:                              true,
+		`{"alg":"x","o":{"a":1` + many(62) + `}}`:                              false,
+		`{"alg":"x","x5c":["a"` + strings.Repeat(`,"a"`, 61) + `]}`:            true,
+		`{"alg":"x","x5c":["a"` + strings.Repeat(`,"a"`, 62) + `]}`:            false,
+		`{"alg":"x","jwk":{"k":[[1,2],{"a":[3]}]}` + many(64-9) + `}`:          true,
+		`{"alg":"x","jwk":{"k":[[1,2],{"a":[3]}]}` + many(64-8) + `}`:          false,
+		`{"x":[` + strings.Repeat(`0,`, 3000) + `0],"alg":"x","crit":["exp"]}`: false,
+	} {
+		h, err := new(wire.Profile).ReadHeader(text)
+		require.Equal(t, good, err == nil, text)
+		require.Equal(t, good, h.Alg == "x", text)
+	}
+}
+
+// many is n members that nobody asks for.
+func many(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"n%d":0`, i)
+	}
+	return b.String()
+}
+
+// Names and values that nobody asks for cost no memory: a header is read before anything is authentic.
+func TestReadHeaderAllocatesNothing(t *testing.T) {
+	for name, text := range map[string]string{
+		"none unknown": `{"alg":"HS256","kid":"k","typ":"JWT"}`,
+		"63 unknown":   `{"alg":"HS256"` + many(63) + `}`,
+		"20, escaped":  strings.ReplaceAll(`{"alg":"HS256"`+many(20)+`}`, `"n`, `"\u006e`+strings.Repeat(`\u00e9`, 15)),
+		"one, long":    `{"alg":"HS256","` + strings.Repeat(`\u00e9`, 900) + `":"` + strings.Repeat(`\u00e9`, 60) + `"}`,
+		"deep":         `{"alg":"HS256","a":` + strings.Repeat(`{"a":`, 31) + `1` + strings.Repeat(`}`, 31) + `}`,
+	} {
+		p := new(wire.Profile)
+		_, err := p.ReadHeader(text)
+		require.NoError(t, err, name)
+		require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = p.ReadHeader(text) }), name)
+	}
+	// A refusal costs its error, however much was sent.
+	p, text := new(wire.Profile), `{"alg":"HS256"`+many(700)+`}`
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = p.ReadHeader(text) }), 3.0)
 }
 
 const sound = `"sub":"alice","jti":"1","type":"access","exp":2000000000`
@@ -56,9 +123,26 @@ func TestReadClaims(t *testing.T) {
 	require.EqualValues(t, wire.NoDate, got.AuthTime)
 }
 
+func TestReadClaimsScopes(t *testing.T) {
+	for raw, want := range map[string][]string{
+		`""`: nil, `" "`: nil, `[]`: nil, `" a  b "`: {"a", "b"}, `"!#[]~"`: {"!#[]~"}, `["!","#","[","]","~"]`: {"!", "#", "[", "]", "~"},
+		`["a:b/c?d=e"]`: {"a:b/c?d=e"}, `["\u0061"]`: {"a"}, `"\u0061\u0020b"`: {"a", "b"},
+	} {
+		got, err := new(wire.Profile).ReadClaims(`{` + sound + `,"scope":` + raw + `}`)
+		require.NoError(t, err, raw)
+		require.ElementsMatch(t, want, got.Scopes, raw)
+	}
+}
+
 func TestReadClaimsDates(t *testing.T) {
 	for raw, want := range map[string]int64{
 		`0`: 0, `-0`: 0, `-0.0`: 0, `1e9`: 1000000000, `1.5`: 2, `1`: 1, `253402300799`: wire.MaxDate, `2534023007.990e2`: wire.MaxDate, `0.0000000001`: 1,
+		// To the digit: a float64 has 53 bits.
+		`4102444799.99999999`: 4102444800, `4102444799.0000000000000000000000001`: 4102444800, `4102444799.000`: 4102444799,
+		`253402300798.00000001`: wire.MaxDate, `253402300798.99999999999999999999`: wire.MaxDate, `253402300799.000000000000`: wire.MaxDate,
+		`1e-1`: 1, `1E-999999999999999999999`: 1, `0e99999999999999999999`: 0, `0.0e+2147483648`: 0, `-0e5`: 0, `-0.000e-3`: 0, `12e0`: 12, `12E+1`: 120,
+		`120e-1`: 12, `121e-1`: 13, `0.00012e5`: 12, `0.000125e5`: 13, `2534023007990000e-4`: wire.MaxDate, `0.253402300799e12`: wire.MaxDate,
+		`0.` + strings.Repeat("0", 3000) + `7e3001`: 7, `7` + strings.Repeat("0", 3000) + `e-3000`: 7, `7.` + strings.Repeat("0", 3000) + `1`: 8,
 	} {
 		got, err := new(wire.Profile).ReadClaims(`{` + sound + `,"iat":` + raw + `,"nbf":` + raw + `}`)
 		require.NoError(t, err, raw)
@@ -71,11 +155,24 @@ func TestReadClaimsDates(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 12, got.Expires, "an end is rounded down")
 	require.EqualValues(t, 12, got.AuthTime, "a log-in is never younger than it says")
+	for raw, want := range map[string]int64{
+		`4102444799.99999999`: 4102444799, `4102444799.99999999999999999999999`: 4102444799, `253402300798.99999999999999999`: 253402300798,
+		`9007199254740.993e-3`: 9007199254, `41024447999999999999e-10`: 4102444799, `0.9999999999999999999e1`: 9, `1e-1`: 0,
+		`9` + strings.Repeat("9", 3000) + `e-2991`: 9999999999, `0.` + strings.Repeat("9", 3000): 0,
+	} {
+		got, err := new(wire.Profile).ReadClaims(`{"sub":"a","jti":"1","type":"access","exp":` + raw + `,"auth_time":` + raw + `,"fresh":` + raw + `}`)
+		require.NoError(t, err, raw)
+		require.Equal(t, want, got.Expires, raw)
+		require.Equal(t, want, got.AuthTime, raw)
+		require.Equal(t, want, got.FreshUntil, raw)
+	}
 
 	for _, claim := range []string{"exp", "nbf", "iat", "auth_time", "fresh"} {
 		for _, raw := range []string{
 			`"1"`, `null`, `[1]`, `{}`, `-1`, `-0.5`, `253402300800`, `253402300799.5`, `1e19`, `9223372036854775807`, `9223372036854775808`, `1e400`, `-1e400`,
-			strings.Repeat("9", 400),
+			strings.Repeat("9", 400), `253402300799.00001`, `253402300799.` + strings.Repeat("0", 60) + `1`, `253402300799000001e-6`, `2534023008e2`,
+			`1e12`, `0.1e13`, `1e1000000000`, `1e99999999999999999999`, `9` + strings.Repeat("0", 3000), `-1e-1`, `-1e-99999999999999999999`,
+			`-0.` + strings.Repeat("0", 400) + `1`, `2534023008` + strings.Repeat("0", 3000) + `e-2998`, `18446744073709551616`, `18446744073709551617e0`,
 		} {
 			text := `{` + strings.Replace(sound, `,"exp":2000000000`, "", 1) + `,"` + claim + `":` + raw + `}`
 			if claim != "exp" {
@@ -91,32 +188,47 @@ func TestReadClaimsDates(t *testing.T) {
 
 func TestReadClaimsRefuses(t *testing.T) {
 	for name, text := range map[string]string{
-		"no sub":            `{"jti":"1","type":"access","exp":1}`,
-		"no jti":            `{"sub":"a","type":"access","exp":1}`,
-		"no type":           `{"sub":"a","jti":"1","exp":1}`,
-		"no exp":            `{"sub":"a","jti":"1","type":"access"}`,
-		"empty sub":         `{"sub":"","jti":"1","type":"access","exp":1}`,
-		"number as sub":     `{"sub":7,"jti":"1","type":"access","exp":1}`,
-		"other case":        `{"Sub":"a","jti":"1","type":"access","exp":1}`,
-		"empty jti":         `{"sub":"a","jti":"","type":"access","exp":1}`,
-		"null jti":          `{"sub":"a","jti":null,"type":"access","exp":1}`,
-		"empty type":        `{"sub":"a","jti":"1","type":"","exp":1}`,
-		"null type":         `{"sub":"a","jti":"1","type":null,"exp":1}`,
-		"sub twice":         `{` + sound + `,"sub":"mallory"}`,
-		"iss a list":        `{` + sound + `,"iss":["a"]}`,
-		"sid a number":      `{` + sound + `,"sid":1}`,
-		"aud empty":         `{` + sound + `,"aud":""}`,
-		"aud empty list":    `{` + sound + `,"aud":[]}`,
-		"aud a number":      `{` + sound + `,"aud":5}`,
-		"aud mixed":         `{` + sound + `,"aud":["a",5]}`,
-		"aud with an empty": `{` + sound + `,"aud":["a",""]}`,
-		"scope a number":    `{` + sound + `,"scope":1}`,
-		"scope mixed":       `{` + sound + `,"scope":["a",1]}`,
-		"fresh a string":    `{` + sound + `,"fresh":"true"}`,
-		"fresh null":        `{` + sound + `,"fresh":null}`,
-		"cnf":               `{` + sound + `,"cnf":{"jkt":"x"}}`,
-		"cnf null":          `{` + sound + `,"cnf":null}`,
-		"not JSON":          `sub`,
+		"no sub":             `{"jti":"1","type":"access","exp":1}`,
+		"no jti":             `{"sub":"a","type":"access","exp":1}`,
+		"no type":            `{"sub":"a","jti":"1","exp":1}`,
+		"no exp":             `{"sub":"a","jti":"1","type":"access"}`,
+		"empty sub":          `{"sub":"","jti":"1","type":"access","exp":1}`,
+		"number as sub":      `{"sub":7,"jti":"1","type":"access","exp":1}`,
+		"other case":         `{"Sub":"a","jti":"1","type":"access","exp":1}`,
+		"empty jti":          `{"sub":"a","jti":"","type":"access","exp":1}`,
+		"null jti":           `{"sub":"a","jti":null,"type":"access","exp":1}`,
+		"empty type":         `{"sub":"a","jti":"1","type":"","exp":1}`,
+		"null type":          `{"sub":"a","jti":"1","type":null,"exp":1}`,
+		"sub twice":          `{` + sound + `,"sub":"mallory"}`,
+		"iss a list":         `{` + sound + `,"iss":["a"]}`,
+		"sid a number":       `{` + sound + `,"sid":1}`,
+		"aud empty":          `{` + sound + `,"aud":""}`,
+		"aud empty list":     `{` + sound + `,"aud":[]}`,
+		"aud a number":       `{` + sound + `,"aud":5}`,
+		"aud mixed":          `{` + sound + `,"aud":["a",5]}`,
+		"aud with an empty":  `{` + sound + `,"aud":["a",""]}`,
+		"scope a number":     `{` + sound + `,"scope":1}`,
+		"scope mixed":        `{` + sound + `,"scope":["a",1]}`,
+		"scopes in one":      `{` + sound + `,"scope":["read write"]}`,
+		"scope and a space":  `{` + sound + `,"scope":["read","write "]}`,
+		"a space as scope":   `{` + sound + `,"scope":[" "]}`,
+		"an empty scope":     `{` + sound + `,"scope":["read",""]}`,
+		"scope with a tab":   `{` + sound + `,"scope":["read\twrite"]}`,
+		"scope with a NUL":   `{` + sound + `,"scope":["read\u0000"]}`,
+		"scope with a DEL":   `{` + sound + `,"scope":["read\u007f"]}`,
+		"scope quoted":       `{` + sound + `,"scope":["\"read\""]}`,
+		"scope escaped":      `{` + sound + `,"scope":["a\\b"]}`,
+		"scope beyond ASCII": `{` + sound + `,"scope":["é"]}`,
+		"other white space":  `{` + sound + `,"scope":["a\u00a0b"]}`,
+		"string with a tab":  `{` + sound + `,"scope":"read\twrite"}`, // which strings.Fields would cut
+		"string, line break": `{` + sound + `,"scope":"read\nwrite"}`,
+		"string, no-break":   `{` + sound + `,"scope":"read\u00a0write"}`,
+		"string, quoted":     `{` + sound + `,"scope":"read \"write\""}`,
+		"fresh a string":     `{` + sound + `,"fresh":"true"}`,
+		"fresh null":         `{` + sound + `,"fresh":null}`,
+		"cnf":                `{` + sound + `,"cnf":{"jkt":"x"}}`,
+		"cnf null":           `{` + sound + `,"cnf":null}`,
+		"not JSON":           `sub`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := new(wire.Profile).ReadClaims(text)
