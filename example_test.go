@@ -460,7 +460,7 @@ func ExampleParsePEM() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// jot: a key of type *ecdsa.PublicKey is not for RS256
+	// jot: ParsePEM: a key of type *ecdsa.PublicKey is not for RS256
 }
 
 // The secret is replaced: what the old one signed holds until it expires.

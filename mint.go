@@ -209,7 +209,7 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	if i.signing == nil {
 		return minted{}, fmt.Errorf("jot: %w", errNotNew)
 	}
-	signer := i.signing.keys().signer
+	signer := i.signing.keys().Signer
 	if signer == nil {
 		return minted{}, fmt.Errorf("jot: the Manager only verifies: its current key is public or a Keyfunc: %w",
 			errors.ErrUnsupported)
@@ -221,11 +221,11 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	if c.Expires <= g.now.Unix() && c.Expires != wire.NoDate {
 		return minted{}, &reason{sentinel: ErrExpired, cause: errSessionOver}
 	}
-	text, err := i.text(ctx, d, &c, signer.prefix)
+	text, err := i.text(ctx, d, &c, signer.Prefix)
 	if err != nil {
 		return minted{}, err
 	}
-	signature, err := signer.sign(text)
+	signature, err := signer.Sign(text)
 	if err != nil {
 		return minted{}, &reason{sentinel: ErrUnavailable, cause: fmt.Errorf("signing: %w", err)}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot/internal/credential"
+	"github.com/go-jot/jot/internal/keyring"
 	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/session"
 )
@@ -211,7 +212,7 @@ func WithStore(store session.Store) Option {
 }
 
 func nilStore(store any) string {
-	if isNil(store) {
+	if keyring.IsNil(store) {
 		return "it is nil"
 	}
 	return ""

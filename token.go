@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-jot/jot/internal/keyring"
 	"github.com/go-jot/jot/internal/strictjson"
 	"github.com/go-jot/jot/internal/wire"
 )
@@ -182,7 +183,9 @@ func (t *Token) Clone() *Token {
 }
 
 // String returns the token's type and id, quoted if they hold odd characters.
-func (t Token) String() string { return "jot.Token(" + plain(t.Type) + ", " + plain(t.ID) + ")" }
+func (t Token) String() string {
+	return "jot.Token(" + keyring.Plain(t.Type) + ", " + keyring.Plain(t.ID) + ")"
+}
 
 // Format writes what [Token.String] returns, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }

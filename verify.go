@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-jot/jot/internal/keyring"
 	"github.com/go-jot/jot/internal/wire"
 )
 
@@ -27,14 +28,13 @@ func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: 
 var (
 	errTooLong   = invalid(errors.New("longer than 8 KiB"))
 	errMalformed = invalid(errors.New("not three segments of base64url"))
+	errNoKey     = invalid(errors.New("no key for its alg and kid"))
 	errSignature = invalid(errors.New("signature does not match"))
 	errIssuer    = invalid(errors.New("iss is not the one expected"))
 	errAudience  = invalid(errors.New("aud names others"))
 	errNotYet    = invalid(errors.New("nbf or iat lies in the future"))
 	errPast      = &reason{sentinel: ErrExpired}
 )
-
-var errNoKey = errors.New("no key for its alg and kid")
 
 // read turns text into an authentic token: frame, header, signature, and only then the payload.
 func (v *verifier) read(raw string) (*Token, *reason) {
@@ -45,13 +45,15 @@ func (v *verifier) read(raw string) (*Token, *reason) {
 	if !ok {
 		return nil, errMalformed
 	}
-	k, err := v.keyOf(f.Head, f.Header)
+	k, err := keyring.Find(v.sources, KeySource.keys, f.Head, f.Header, v.profile)
 	switch {
+	case err == nil && k == nil:
+		return nil, errNoKey
 	case err != nil && answerTo(err).sentinel != nil: // a key function that could not fetch its keys
 		return nil, verdict(true, nil, err)
 	case err != nil:
 		return nil, invalid(err)
-	case k.verify(f.Signed, []byte(f.Signature)) != nil:
+	case k.Verify(f.Signed, []byte(f.Signature)) != nil:
 		return nil, errSignature
 	}
 	claims, err := v.profile.ReadClaims(f.Payload)
@@ -59,36 +61,6 @@ func (v *verifier) read(raw string) (*Token, *reason) {
 		return nil, invalid(err)
 	}
 	return newToken(&claims, f.Header, f.Payload, v.origin), nil
-}
-
-// keyOf finds the key that a header speaks of. One that we sign with is known by its bytes, with nothing to parse.
-func (v *verifier) keyOf(segment, text string) (*key, error) {
-	for _, source := range v.sources {
-		if k := source.keys().byHeader[segment]; k != nil {
-			return k, nil
-		}
-	}
-	h, err := v.profile.ReadHeader(text)
-	if err != nil {
-		return nil, err
-	}
-	var failed error // one source that cannot tell does not silence the next
-	for _, source := range v.sources {
-		k, err := source.keys().candidate(h, text)
-		if k != nil && err == nil {
-			return k, nil
-		}
-		failed = errors.Join(failed, err)
-	}
-	for _, source := range v.sources { // nobody was meant by name
-		if k := source.keys().single; k != nil && !h.HasID && k.alg == h.Alg {
-			return k, nil
-		}
-	}
-	if failed != nil {
-		return nil, failed
-	}
-	return nil, errNoKey
 }
 
 // made returns what is known of a pair's tokens: from their making, or else, of a token by itself, from its text.

@@ -1,4 +1,4 @@
-package jot
+package keyring
 
 import (
 	"crypto"
@@ -8,27 +8,21 @@ import (
 	"fmt"
 )
 
-// ParsePEM returns the key of a PEM text for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or
-// SEC 1), which signs and verifies, or a public key (PKIX or PKCS #1) or certificate, which only verifies. The text
-// holds one key and no second one; it is not encrypted. Of a certificate nothing but the key is looked at. Errors
-// never quote the text.
-func ParsePEM(alg string, text []byte) (Key, error) {
+// ParsePEM returns the key of a PEM text, which holds one and no second. Its errors never quote the text.
+func ParsePEM(alg string, text []byte) (*Key, error) {
 	block, err := keyBlock(text)
 	if err != nil {
-		return Key{}, err
+		return nil, err
 	}
 	key, err := parseBlock(block)
 	if err != nil {
 		// What x509 says may quote what it could not read.
-		return Key{}, fmt.Errorf("jot: ParsePEM: the %s cannot be read", block.Type)
+		return nil, fmt.Errorf("the %s cannot be read", block.Type)
 	}
-	var k Key
 	if signer, ok := key.(crypto.Signer); ok {
-		k = PrivateKey(alg, signer)
-	} else {
-		k = PublicKey(alg, key)
+		return Private(alg, signer)
 	}
-	return k, k.defect()
+	return Public(alg, key)
 }
 
 // keyBlock returns the one block that is a key. OpenSSL writes the parameters of a curve as a block before it.
@@ -38,15 +32,15 @@ func keyBlock(text []byte) (*pem.Block, error) {
 		switch {
 		case block.Type == "EC PARAMETERS":
 		case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-			return nil, errors.New("jot: ParsePEM: the key is encrypted: decrypt it first")
+			return nil, errors.New("the key is encrypted: decrypt it first")
 		case found != nil:
-			return nil, errors.New("jot: ParsePEM: the text holds more than one key")
+			return nil, errors.New("the text holds more than one key")
 		default:
 			found = block
 		}
 	}
 	if found == nil {
-		return nil, errors.New("jot: ParsePEM: the text holds no PEM block")
+		return nil, errors.New("the text holds no PEM block")
 	}
 	return found, nil
 }

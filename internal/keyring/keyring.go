@@ -1,0 +1,95 @@
+// Package keyring holds keys, each bound to one algorithm and told apart by algorithm and id, and finds the one that may
+// have signed a token.
+package keyring
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-jot/jot/internal/wire"
+)
+
+// Ring is what a source of keys holds at one moment. It never changes: a source that changes hands out another one, so
+// that the ring's address is its generation.
+type Ring struct {
+	// Signer signs; nil when the source only verifies.
+	Signer *Key
+	// Lookup finds keys that nobody holds beforehand, instead of the others.
+	Lookup func(h wire.Header, text string) (*Key, error)
+
+	single   *Key            // of a ring that is one key: it also verifies what names no key
+	byHeader map[string]*Key // by the header segment that the key signs with
+	byID     map[name]*Key
+	bare     map[string]*Key // the one key without an id, by algorithm
+}
+
+type name struct{ alg, id string }
+
+// New returns an empty ring.
+func New() *Ring {
+	return &Ring{byHeader: map[string]*Key{}, byID: map[name]*Key{}, bare: map[string]*Key{}}
+}
+
+// Add enters a key, or says which one it cannot be told from.
+func (r *Ring) Add(k *Key) error {
+	switch {
+	case k.HasID && r.byID[name{k.Alg, k.ID}] != nil:
+		return fmt.Errorf("two %s keys have the id %q", k.Alg, k.ID)
+	case k.HasID:
+		r.byID[name{k.Alg, k.ID}] = k
+	case r.bare[k.Alg] != nil:
+		return fmt.Errorf("two %s keys have no id: give one of them an id (Key.WithID)", k.Alg)
+	default:
+		r.bare[k.Alg] = k
+	}
+	r.byHeader[k.Header] = k
+	return nil
+}
+
+// Merge enters all keys of another ring, and says which cannot be told apart.
+func (r *Ring) Merge(other *Ring) error {
+	var errs []error
+	for _, k := range other.byHeader {
+		errs = append(errs, r.Add(k))
+	}
+	return errors.Join(errs...)
+}
+
+// Find returns the one key of the sources' rings that may have signed a token with this header, nil when there is none. Keys are
+// never tried one after the other. One that we sign with is known by the segment as it stands, with nothing to parse.
+func Find[S any](sources []S, ring func(S) *Ring, segment, text string, profile *wire.Profile) (*Key, error) {
+	for _, source := range sources {
+		if k := ring(source).byHeader[segment]; k != nil {
+			return k, nil
+		}
+	}
+	h, err := profile.ReadHeader(text)
+	if err != nil {
+		return nil, err
+	}
+	var failed error // one source that cannot tell does not silence the next
+	for _, source := range sources {
+		k, err := ring(source).candidate(h, text)
+		if k != nil && err == nil {
+			return k, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	for _, source := range sources { // nobody was meant by name
+		if k := ring(source).single; k != nil && !h.HasID && k.Alg == h.Alg {
+			return k, nil
+		}
+	}
+	return nil, failed
+}
+
+// candidate returns the key that a header names, nil when there is none: that is an answer, not a failure.
+func (r *Ring) candidate(h wire.Header, text string) (*Key, error) {
+	switch {
+	case r.Lookup != nil:
+		return r.Lookup(h, text)
+	case h.HasID:
+		return r.byID[name{h.Alg, h.ID}], nil
+	}
+	return r.bare[h.Alg], nil
+}
