@@ -3,6 +3,7 @@ package jot
 import (
 	"context"
 	"net/http"
+	"slices"
 )
 
 type contextKey struct{}
@@ -20,6 +21,12 @@ type contextValue struct {
 type renewal struct {
 	header  http.Header
 	cookies []*http.Cookie
+}
+
+// asked is what need not be asked again by a guard further in.
+type asked struct {
+	callbacks bool // the manager's own agreed
+	used      bool // SingleUse has used the token up
 }
 
 // NewContext returns a context that carries t, for tests and for what [Manager.Verify] returns; a [Guard] does it by
@@ -92,4 +99,16 @@ func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
 		user, ok = t.within().user.(T)
 	}
 	return user, ok
+}
+
+// takeBack takes a renewed cookie out of the answer to the request of ctx: what revokes must not hand out a token.
+func (m *Manager) takeBack(ctx context.Context) {
+	v := found(ctx, m.origin)
+	if v == nil || v.renewal == nil {
+		return
+	}
+	h := v.renewal.header
+	for _, cookie := range v.renewal.cookies {
+		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return line == cookie.String() })
+	}
 }

@@ -69,9 +69,12 @@ func (j *jar) ours(r *http.Request) bool { return j.profile != nil || j.crossOri
 
 // proof is the half of the double submit that needs no token: the origin's rule, and that there is a value to compare.
 // It returns the value, "" if none is asked.
-func (j *jar) proof(r *http.Request, want *route) (value string, why *reason) {
-	if j.profile != nil {
-		return j.profileProof(r, want)
+func (j *jar) proof(r *http.Request, kind names) (value string, why *reason) {
+	if j.profile != nil { // which knows no origins
+		if !slices.Contains(j.profile.Methods, r.Method) {
+			return "", nil
+		}
+		return repeated(r, kind)
 	}
 	if why := j.crossOrigin(r); why != nil {
 		return "", why
@@ -79,28 +82,16 @@ func (j *jar) proof(r *http.Request, want *route) (value string, why *reason) {
 	if isSafe(r.Method) || isUpgrade(r) { // for which a page cannot set headers
 		return "", nil
 	}
-	return repeated(r, j.cookies.CSRFHeader, j.cookies.CSRFField)
-}
-
-// profileProof asks what a profile does, which knows no origins.
-func (j *jar) profileProof(r *http.Request, want *route) (value string, why *reason) {
-	if !slices.Contains(j.profile.Methods, r.Method) {
-		return "", nil
-	}
-	which := 0
-	if want.refresh {
-		which = 1
-	}
-	return repeated(r, j.profile.Header[which], j.profile.Field[which])
+	return repeated(r, kind)
 }
 
 // repeated finds the value in the header, or else in the field of a form if that has a name.
-func repeated(r *http.Request, header, field string) (value string, why *reason) {
-	if fields := r.Header[http.CanonicalHeaderKey(header)]; len(fields) > 0 {
+func repeated(r *http.Request, kind names) (value string, why *reason) {
+	if fields := r.Header[kind.csrfHeader]; len(fields) > 0 {
 		value = fields[0]
-	} else if field != "" {
+	} else if kind.csrfField != "" {
 		var err error
-		if value, err = credential.Field(r, field); err != nil {
+		if value, err = credential.Field(r, kind.csrfField); err != nil {
 			return "", &reason{sentinel: ErrBadRequest, cause: err}
 		}
 	}

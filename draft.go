@@ -25,6 +25,8 @@ type tokenOption func(*draft)
 // JotTokenOption makes it a [TokenOption].
 func (tokenOption) JotTokenOption(wire.Sealed) {}
 
+func (f tokenOption) on(d *draft) { f(d) }
+
 // draft is a token about to be made: what its options say.
 type draft struct {
 	typ                         string
@@ -50,10 +52,8 @@ var reservedHeaders = []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk",
 func (d *draft) apply(opts []TokenOption) {
 	for _, o := range opts {
 		switch o := o.(type) {
-		case tokenOption:
-			o(d)
-		case trait:
-			o.tokenOption(d)
+		case interface{ on(d *draft) }:
+			o.on(d)
 		case wire.NoExpiry:
 			d.noExpiry = true
 		default:
@@ -141,6 +141,15 @@ func FreshFor(d time.Duration) TokenOption {
 		t.wrong("FreshFor", badTTL(d))
 		t.freshFor = d
 	})
+}
+
+const maxTTL = 100 * 365 * 24 * time.Hour
+
+func badTTL(d time.Duration) string {
+	if d < time.Second || d > maxTTL || d%time.Second != 0 {
+		return fmt.Sprintf("%v is not whole seconds from 1s to 100 years", d)
+	}
+	return ""
 }
 
 // Claim adds a claim of the application's, any value that [encoding/json] can encode. Registered claims and jot's own

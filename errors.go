@@ -3,6 +3,7 @@ package jot
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -243,6 +244,16 @@ func asRefusal(err error, realm string) error {
 	return &full
 }
 
+// mistake is the error of a method that was called wrongly.
+func mistake(method string, err error) error { return fmt.Errorf("jot: %s: %w", method, err) }
+
+// unsupported is the error of a method that lacks an option.
+func unsupported(method, option string) error { return fmt.Errorf("jot: %w", lacks(method, option)) }
+
+func lacks(what, option string) error {
+	return fmt.Errorf("%s needs %s: %w", what, option, errors.ErrUnsupported)
+}
+
 // reason is why a request or a token is refused: what the parts behind a [Manager] return, nil when nothing speaks
 // against it. The verb that was called makes the refusal of it, by [Manager.refuse].
 type reason struct {
@@ -260,6 +271,8 @@ type reason struct {
 // Error returns the sentinel's text: where the making of a token fails, its error is a reason, or a mistake of the
 // caller's.
 func (r *reason) Error() string { return r.sentinel.Error() }
+
+func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: cause} }
 
 // refusal returns the error of a reason.
 func (r *reason) refusal(t *Token, realm string) *Error {

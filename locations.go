@@ -27,6 +27,9 @@ const (
 	InBody Location = "body"
 )
 
+// maxTokenSize is how long a token may be. Longer ones are refused by their length alone, and not issued.
+const maxTokenSize = 8 << 10
+
 // places says where tokens are looked for, and under which names.
 type places struct {
 	order           []Location
@@ -36,8 +39,9 @@ type places struct {
 	profile         *wire.Profile
 }
 
-// names are those of one kind of token. What has no name travels there not at all.
-type names struct{ cookie, param, key string }
+// names are those of one kind of token, and of the CSRF value beside its cookie. What has no name travels there not at
+// all.
+type names struct{ cookie, param, key, csrfHeader, csrfField string }
 
 var defaultPlaces = places{
 	header: "Authorization", scheme: "Bearer", param: "access_token",

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -245,14 +244,4 @@ func (m *Manager) event(ctx context.Context, e Event) {
 // emit is an event of a token's session.
 func (m *Manager) emit(ctx context.Context, kind EventKind, t *Token) {
 	m.event(ctx, Event{Kind: kind, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location})
-}
-
-// mistake is the error of a method that was called wrongly.
-func mistake(method string, err error) error { return fmt.Errorf("jot: %s: %w", method, err) }
-
-// unsupported is the error of a method that lacks an option.
-func unsupported(method, option string) error { return fmt.Errorf("jot: %w", lacks(method, option)) }
-
-func lacks(what, option string) error {
-	return fmt.Errorf("%s needs %s: %w", what, option, errors.ErrUnsupported)
 }

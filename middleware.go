@@ -123,10 +123,10 @@ func (m *Manager) compile(opts []RouteOption) (*route, error) {
 		return nil, errNotNew
 	}
 	rt, err := newRoute(opts)
-	if err == nil && rt.singleUse && !m.ledger.remembers() {
+	switch {
+	case err == nil && rt.singleUse && !m.ledger.remembers():
 		err = lacks("SingleUse", "WithStore or WithBlocklist")
-	}
-	if err == nil && m.jar.cookies == nil && slices.Contains(rt.locations, InCookie) {
+	case err == nil && m.jar.cookies == nil && slices.Contains(rt.locations, InCookie):
 		err = lacks("Locations(InCookie)", "WithCookies")
 	}
 	return rt, err

@@ -132,8 +132,14 @@ func (s *setup) settleCookies() {
 	if s.profile.RefreshInQuery {
 		s.places.refresh.param = s.places.param
 	}
-	if s.jar.cookies != nil {
-		s.places.access.cookie, s.places.refresh.cookie = s.jar.cookies.AccessName, s.jar.cookies.RefreshName
+	for i, kind := range []*names{&s.places.access, &s.places.refresh} {
+		if c := s.jar.cookies; c != nil {
+			kind.cookie, kind.csrfHeader, kind.csrfField = *c.names()[i], c.CSRFHeader, c.CSRFField
+		}
+		if p := s.jar.profile; p != nil {
+			kind.csrfHeader, kind.csrfField = p.Header[i], p.Field[i]
+		}
+		kind.csrfHeader = http.CanonicalHeaderKey(kind.csrfHeader)
 	}
 }
 
@@ -184,8 +190,6 @@ const (
 	defaultGrace      = 10 * time.Second
 	defaultSessions   = 100
 	defaultLeeway     = 30 * time.Second
-	maxLeeway         = 5 * time.Minute
-	maxTTL            = 100 * 365 * 24 * time.Hour
 )
 
 // WithBlocklist asks b whether a token was revoked, once for each request, and is where [Manager.Revoke] writes. When
@@ -295,13 +299,6 @@ func WithMaxSessions(n int) Option {
 		wrong = fmt.Sprintf("%d is less than 1", n)
 	}
 	return set("WithMaxSessions", wrong, func(s *setup) { s.ledger.maxSessions = n })
-}
-
-func badTTL(d time.Duration) string {
-	if d < time.Second || d > maxTTL || d%time.Second != 0 {
-		return fmt.Sprintf("%v is not whole seconds from 1s to 100 years", d)
-	}
-	return ""
 }
 
 // WithIssuer writes iss into every token, and refuses a token with another one or none as [ErrInvalid] (RFC 7519

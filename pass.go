@@ -26,12 +26,6 @@ type pass struct {
 	why    *reason
 }
 
-// asked is what need not be asked again by a guard further in.
-type asked struct {
-	callbacks bool // the manager's own agreed
-	used      bool // SingleUse has used the token up
-}
-
 // enter begins the way of a request.
 func (m *Manager) enter(r *http.Request, want *route) pass {
 	return pass{m: m, want: want, ctx: r.Context(), r: r, now: m.origin.now(), outer: found(r.Context(), m.origin)}
@@ -107,7 +101,7 @@ func (p *pass) origin() bool {
 		return true
 	}
 	var why *reason
-	p.proof, why = p.m.jar.proof(p.r, p.want)
+	p.proof, why = p.m.jar.proof(p.r, p.kind())
 	return p.holds(why)
 }
 

@@ -87,9 +87,6 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	return pair, m.failed(ctx, err, refresh)
 }
 
-// scopesOf reads what a store keeps.
-func scopesOf(scope string) []string { return strings.Fields(scope) }
-
 // Revoke revokes one token, so that every guard of every process on the same store or [Blocklist] refuses it as
 // [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one
 // is nothing to revoke, and no error. Other tokens of the same login are not touched: [Manager.RevokeSession] ends

@@ -1,10 +1,8 @@
 package jot
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/go-jot/jot/internal/credential"
@@ -76,15 +74,3 @@ func (p *pass) renew(raw string) ([]*http.Cookie, error) {
 
 // renewing is what a renewal demands of the refresh token.
 var renewing = &route{refresh: true, anyAudience: true}
-
-// takeBack takes a renewed cookie out of the answer to the request of ctx: what revokes must not hand out a token.
-func (m *Manager) takeBack(ctx context.Context) {
-	v := found(ctx, m.origin)
-	if v == nil || v.renewal == nil {
-		return
-	}
-	h := v.renewal.header
-	for _, cookie := range v.renewal.cookies {
-		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return line == cookie.String() })
-	}
-}

@@ -85,11 +85,21 @@ type origin struct {
 	leeway time.Duration
 }
 
+// maxLeeway is the greatest that any manager may grant.
+const maxLeeway = 5 * time.Minute
+
 func (o *origin) now() time.Time {
 	if o == nil { // of a Manager that New has not made
 		return time.Now()
 	}
 	return o.clock()
+}
+
+func instant(seconds int64) time.Time {
+	if seconds == wire.NoDate {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
 }
 
 // Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two:
@@ -146,6 +156,9 @@ func (t *Token) Header(name string) (value string, ok bool) {
 func both(scopes, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(others, s) })
 }
+
+// scopesOf reads what a store keeps.
+func scopesOf(scope string) []string { return strings.Fields(scope) }
 
 // HasScope reports whether the token has the scope.
 func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, scope) }

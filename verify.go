@@ -19,11 +19,6 @@ type verifier struct {
 	audience []string // where a route names none
 }
 
-// maxTokenSize is how long a token may be. Longer ones are refused by their length alone, and not issued.
-const maxTokenSize = 8 << 10
-
-func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: cause} }
-
 // The reasons that are the same for every token. None quotes one.
 var (
 	errTooLong   = invalid(errors.New("longer than 8 KiB"))
@@ -154,11 +149,4 @@ func newToken(c *wire.Claims, header, payload string, from *origin) *Token {
 		origin: from, inside: &made.at,
 	}
 	return &made.Token
-}
-
-func instant(seconds int64) time.Time {
-	if seconds == wire.NoDate {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0).UTC()
 }
