@@ -54,7 +54,8 @@ var (
 	errUnknownSession = errors.New(
 		"the store knows no such session: it has ended, or the store is new, or the memory of another process")
 	errOld = errors.New(
-		"it was revoked or used up, or it was issued before its user or everyone was logged out, or before the store was made")
+		"it was revoked or used up, or it was issued before its user or everyone was logged out, " +
+			"or before the store was made")
 	errTooOld = errors.New(
 		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
 	errNoID = errors.New("without a jti it cannot be revoked or used up")
@@ -263,7 +264,8 @@ func (l *ledger) enter(ctx context.Context, t *Token, now time.Time) (first bool
 	var err error
 	if l.store != nil {
 		first, err = l.store.RevokeToken(ctx, session.Revocation{
-			Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Call: rand.Text(), Now: millisecond(now), Until: until,
+			Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Call: rand.Text(),
+			Now: millisecond(now), Until: until,
 		})
 	} else {
 		first, err = l.blocklist.Revoke(ctx, blockKey(kindToken, t.ID), until)

@@ -109,11 +109,13 @@ func (c *CookieConfig) check() error {
 		wrong(!cookie.IsName(*name), "%q is no name for a cookie", *name)
 		wrong(seen[*name], "two cookies have the name %q", *name)
 		wrong(strings.HasPrefix(prefix, "__Host-") && c.Domain != "", "a cookie of the name %q has no Domain", *name)
-		wrong(strings.HasPrefix(prefix, "__Host-") && i == 1 && c.RefreshPath != "/", `a cookie of the name %q has the Path "/"`, *name)
+		wrong(strings.HasPrefix(prefix, "__Host-") && i == 1 && c.RefreshPath != "/",
+			`a cookie of the name %q has the Path "/"`, *name)
 		wrong(i > 1 && strings.HasSuffix(prefix, "Http-"), "a cookie of the name %q cannot be read by scripts", *name)
 		seen[*name] = true
 	}
-	wrong(c.Insecure && (c.SameSite == http.SameSiteNoneMode || c.RefreshSameSite == http.SameSiteNoneMode), "SameSite=None wants Secure")
+	const none = http.SameSiteNoneMode
+	wrong(c.Insecure && (c.SameSite == none || c.RefreshSameSite == none), "SameSite=None wants Secure")
 	wrong(c.Insecure && c.Partitioned, "Partitioned wants Secure")
 	for _, s := range []http.SameSite{c.SameSite, c.RefreshSameSite} {
 		wrong(s < http.SameSiteLaxMode || s > http.SameSiteNoneMode, "SameSite %d is not Lax, Strict or None", s)
@@ -122,7 +124,8 @@ func (c *CookieConfig) check() error {
 	wrong(!cookie.IsDomain(c.Domain), "%q is no domain", c.Domain)
 	wrong(!cookie.IsPath(c.RefreshPath), "%q is no path", c.RefreshPath)
 	for _, f := range c.Former {
-		wrong(!credential.IsName(f.Name) || !cookie.IsDomain(f.Domain) || f.Path != "" && !cookie.IsPath(f.Path), "the former cookie %q cannot have been one", f.Name)
+		wrong(!credential.IsName(f.Name) || !cookie.IsDomain(f.Domain) || f.Path != "" && !cookie.IsPath(f.Path),
+			"the former cookie %q cannot have been one", f.Name)
 		wrong(c.sets(f), "the former cookie %q is one that is set now", f.Name)
 	}
 	return errors.Join(errs...)
@@ -145,8 +148,9 @@ func (c *CookieConfig) sets(f FormerCookie) bool {
 // cookie makes one of the four, by its place among the names. Of a token that has ended it clears the cookie.
 func (c *CookieConfig) cookie(i int, value string, life time.Duration) *http.Cookie {
 	cookie := &http.Cookie{ //nolint:gosec // as configured
-		Name: *c.names()[i], Value: value, Path: "/", Domain: c.Domain, MaxAge: int(life / time.Second), HttpOnly: i < 2,
-		Secure: !c.Insecure, SameSite: c.SameSite, Partitioned: c.Partitioned,
+		Name: *c.names()[i], Value: value, Path: "/", Domain: c.Domain, MaxAge: int(life / time.Second),
+		HttpOnly: i < 2,
+		Secure:   !c.Insecure, SameSite: c.SameSite, Partitioned: c.Partitioned,
 	}
 	if i == 1 {
 		cookie.Path = c.RefreshPath
@@ -199,7 +203,8 @@ func (c *CookieConfig) set(tokens []minted, now time.Time) ([]*http.Cookie, erro
 func (c *CookieConfig) fits(t minted) error {
 	name := *c.names()[t.which()]
 	if size := len(name) + len(t.raw); size > cookie.MaxSize {
-		return fmt.Errorf("%w: the cookie %s would have %d bytes, browsers keep %d", ErrTokenTooLarge, name, size, cookie.MaxSize)
+		return fmt.Errorf("%w: the cookie %s would have %d bytes, browsers keep %d",
+			ErrTokenTooLarge, name, size, cookie.MaxSize)
 	}
 	return nil
 }
@@ -216,8 +221,8 @@ func (c *CookieConfig) clear() []*http.Cookie {
 func (c *CookieConfig) former() (cookies []*http.Cookie) {
 	for _, f := range c.Former {
 		cookies = append(cookies, &http.Cookie{ //nolint:gosec // it goes
-			Name: f.Name, Path: cmp.Or(f.Path, "/"), Domain: f.Domain, MaxAge: -1, Expires: time.Unix(1, 0), Secure: !c.Insecure,
-			HttpOnly: true,
+			Name: f.Name, Path: cmp.Or(f.Path, "/"), Domain: f.Domain, MaxAge: -1, Expires: time.Unix(1, 0),
+			Secure: !c.Insecure, HttpOnly: true,
 		})
 	}
 	return cookies

@@ -47,7 +47,8 @@ func isUpgrade(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
 		return len(r.Header[":protocol"]) > 0 // RFC 8441
 	}
-	return r.Method == http.MethodGet && strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "websocket")
+	protocols := strings.ToLower(strings.Join(r.Header["Upgrade"], ","))
+	return r.Method == http.MethodGet && strings.Contains(protocols, "websocket")
 }
 
 // crossOrigin refuses what another origin's page sends. CrossOriginProtection lets every GET pass, so an upgrade is

@@ -43,11 +43,14 @@ type draft struct {
 
 // reservedClaims are set only by the option or the rule that is theirs.
 var reservedClaims = []string{
-	"sub", "exp", "iat", "nbf", "jti", "type", "fresh", "auth_time", "scope", "sid", "csrf", "iss", "aud", "cnf", "client_id",
+	"sub", "exp", "iat", "nbf", "jti", "type", "fresh", "auth_time", "scope", "sid", "csrf", "iss", "aud", "cnf",
+	"client_id",
 }
 
 // reservedHeaders steer how a token is verified.
-var reservedHeaders = []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc", "cty"}
+var reservedHeaders = []string{
+	"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc", "cty",
+}
 
 func (d *draft) apply(opts []TokenOption) {
 	for _, o := range opts {

@@ -45,8 +45,8 @@ var (
 	ErrMethodNotAllowed = errors.New("jot: method not allowed")
 	// ErrUnavailable: whether the token holds cannot be told now, because a store or a callback failed.
 	ErrUnavailable = errors.New("jot: temporarily unavailable")
-	// ErrTokenTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong into a
-	// database, not all into a token.
+	// ErrTokenTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong
+	// into a database, not all into a token.
 	ErrTokenTooLarge = errors.New("jot: token is too large")
 )
 
@@ -62,8 +62,12 @@ type answer struct {
 	detail    string
 }
 
-// invalidToken is the error of RFC 6750 section 3.1.
-const invalidToken = "invalid_token"
+// The error attributes of RFC 6750 section 3.1, and that of RFC 9470 section 3.
+const (
+	invalidToken     = "invalid_token"
+	fewScopes        = "insufficient_scope"
+	notAuthenticated = "insufficient_user_authentication"
+)
 
 // answers also fixes which sentinel counts when a callback's error wraps several: the first here.
 var answers = []answer{
@@ -75,8 +79,8 @@ var answers = []answer{
 	{ErrReused, http.StatusUnauthorized, "token_reused", invalidToken, "refresh token was used before"},
 	{ErrWrongType, http.StatusUnauthorized, "token_wrong_type", invalidToken, "token has the wrong type"},
 	{ErrUserNotFound, http.StatusUnauthorized, "user_not_found", invalidToken, "user not found"},
-	{ErrNotFresh, http.StatusUnauthorized, "fresh_token_required", "insufficient_user_authentication", "a recent log-in is required"},
-	{ErrInsufficientScope, http.StatusForbidden, "insufficient_scope", "insufficient_scope", "token lacks a required scope"},
+	{ErrNotFresh, http.StatusUnauthorized, "fresh_token_required", notAuthenticated, "a recent login is required"},
+	{ErrInsufficientScope, http.StatusForbidden, fewScopes, fewScopes, "token lacks a required scope"},
 	{ErrForbidden, http.StatusForbidden, "forbidden", "-", "not allowed"},
 	{ErrCSRF, http.StatusForbidden, "csrf_failed", "-", "cross-site request refused"},
 	{ErrMethodNotAllowed, http.StatusMethodNotAllowed, "method_not_allowed", "-", "use POST"},

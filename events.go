@@ -50,7 +50,8 @@ type Event struct {
 func (e Event) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
 	for _, a := range []slog.Attr{
-		slog.String("subject", e.Subject), slog.String("session", e.SessionID), slog.String("token", e.TokenID), slog.String("location", string(e.Location)),
+		slog.String("subject", e.Subject), slog.String("session", e.SessionID), slog.String("token", e.TokenID),
+		slog.String("location", string(e.Location)),
 	} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)

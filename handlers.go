@@ -7,8 +7,8 @@ import (
 )
 
 // RefreshHandler returns the whole endpoint for refreshing: it takes a refresh token as [Manager.Required] with
-// [Refresh] does, rotates it, and answers with the next pair, or a refusal. A token that came in a cookie is answered by
-// cookies and the CSRF values, any other by JSON. GET, HEAD and OPTIONS are answered by 405. Without [WithStore] it
+// [Refresh] does, rotates it, and answers with the next pair, or a refusal. A token that came in a cookie is answered
+// by cookies and the CSRF values, any other by JSON. GET, HEAD and OPTIONS are answered by 405. Without [WithStore] it
 // panics, at start-up.
 func (m *Manager) RefreshHandler() http.Handler {
 	if m.ledger.store == nil {
@@ -29,9 +29,9 @@ func (m *Manager) RefreshHandler() http.Handler {
 }
 
 // Refresh is [Manager.RefreshHandler] but for the answer, for handlers that answer by themselves, with a page say. It
-// rotates the refresh token of the request, and sets the cookies of the next pair if it came in one: then show no token
-// to the page. The pair is what [Manager.WritePair] takes; the error is for [Manager.WriteError]. Without [WithStore] it
-// wraps [errors.ErrUnsupported].
+// rotates the refresh token of the request, and sets the cookies of the next pair if it came in one: then show no
+// token to the page. The pair is what [Manager.WritePair] takes; the error is for [Manager.WriteError]. Without
+// [WithStore] it wraps [errors.ErrUnsupported].
 func (m *Manager) Refresh(w http.ResponseWriter, r *http.Request) (*Pair, error) {
 	if m.ledger.store == nil {
 		return nil, unsupported("Refresh", "WithStore")
@@ -81,10 +81,10 @@ func (m *Manager) LogoutHandler() http.Handler {
 	})
 }
 
-// Logout logs out: it takes an access or a refresh token, or both of a browser's cookies, ends their sessions, and clears
-// the cookies of [WithCookies]. An expired token will do, and so will one of a session that has ended already, or a cookie
-// that cannot be read; a token of no session is revoked by itself. No callback is asked. GET, HEAD and OPTIONS are refused
-// as [ErrMethodNotAllowed].
+// Logout logs out: it takes an access or a refresh token, or both of a browser's cookies, ends their sessions, and
+// clears the cookies of [WithCookies]. An expired token will do, and so will one of a session that has ended already,
+// or a cookie that cannot be read; a token of no session is revoked by itself. No callback is asked. GET, HEAD and
+// OPTIONS are refused as [ErrMethodNotAllowed].
 //
 // Cookies are cleared unless Logout fails, or another origin's page has sent the request with a token of its own. The
 // answer is the caller's: a redirect to the front page, say. The error is for [Manager.WriteError]. Without [WithStore]

@@ -74,10 +74,10 @@ func GenerateSecret() []byte {
 	return secret
 }
 
-// PrivateKey returns a key that signs and verifies by alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
-// or EdDSA (Ed25519). RSA keys have at least 2048 bits; the algorithm decides the curve. The signer may live in a KMS or an
-// HSM: of such a one only the public half is read here, and it is called once for each token. Its id is its RFC 7638
-// thumbprint.
+// PrivateKey returns a key that signs and verifies by alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
+// ES512 or EdDSA (Ed25519). RSA keys have at least 2048 bits; the algorithm decides the curve. The signer may live in
+// a KMS or an HSM: of such a one only the public half is read here, and it is called once for each token. Its id is
+// its RFC 7638 thumbprint.
 func PrivateKey(alg string, key crypto.Signer) Key { return keyOf(keyring.Private(alg, key)) }
 
 // PublicKey returns a key that only verifies by alg, one of those of [PrivateKey]. A [Manager] whose current key is

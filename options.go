@@ -345,7 +345,8 @@ func WithVerificationKeys(sources ...KeySource) Option {
 // ASCII without quotes and backslashes.
 func WithRealm(realm string) Option {
 	wrong := ""
-	if realm == "" || strings.ContainsFunc(realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+	odd := func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
+	if realm == "" || strings.ContainsFunc(realm, odd) {
 		wrong = fmt.Sprintf("%q is not printable ASCII without quotes and backslashes", realm)
 	}
 	return set("WithRealm", wrong, func(s *setup) { s.realm = realm })
@@ -383,7 +384,8 @@ func WithHeader(name, scheme string) Option {
 	if !credential.IsName(name) || scheme != "" && !credential.IsName(scheme) {
 		wrong = "not the name of a header and of a scheme"
 	}
-	return set("WithHeader", wrong, func(s *setup) { s.places.header, s.places.scheme = http.CanonicalHeaderKey(name), scheme })
+	name = http.CanonicalHeaderKey(name)
+	return set("WithHeader", wrong, func(s *setup) { s.places.header, s.places.scheme = name, scheme })
 }
 
 // WithQueryParam sets the parameter of [InQuery], and what stands before the token in its value: "access_token" (RFC
@@ -442,8 +444,8 @@ func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 //
 // The cookie is set before the handler runs, and taken back by whatever sets, clears or revokes afterwards. That it
 // cannot be made is an event, and never fails a request. It wants [WithCookies] without a RefreshPath, and
-// [WithStore]: a session that has ended must not go on. Routes with [InsecureSkipRevocation] renew nothing. Unless given,
-// nothing is renewed.
+// [WithStore]: a session that has ended must not go on. Routes with [InsecureSkipRevocation] renew nothing. Unless
+// given, nothing is renewed.
 func WithSlidingSessions() Option {
 	return set("WithSlidingSessions", "", func(s *setup) { s.sliding = true })
 }

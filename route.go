@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/exempt"
+	"github.com/go-jot/jot/internal/wire"
 )
 
 // RouteOption says something about a route, for [Manager.Required] and [Manager.Guard].
@@ -59,18 +59,19 @@ type trait struct {
 
 // route is what a route demands of a token.
 type route struct {
-	optional, fresh, refresh, accessOrRefresh, skipRevocation bool
-	singleUse                                                 bool
-	unsafe                                                    bool // GET, HEAD and OPTIONS are not for it
-	leaving                                                   bool // a logout: nothing is asked that could be in its way
-	anyAudience                                               bool // whoever it is for, if we have made it
-	maxAge                                                    time.Duration
-	typ                                                       string
-	scopes, audience                                          []string
-	locations                                                 []Location // instead of the manager's
-	checks                                                    []func(context.Context, *Token) (bool, error)
-	except                                                    *exempt.Patterns
-	errs                                                      []error
+	optional, fresh, refresh  bool
+	accessOrRefresh           bool
+	skipRevocation, singleUse bool
+	unsafe                    bool // GET, HEAD and OPTIONS are not for it
+	leaving                   bool // a logout: nothing is asked that could be in its way
+	anyAudience               bool // whoever it is for, if we have made it
+	maxAge                    time.Duration
+	typ                       string
+	scopes, audience          []string
+	locations                 []Location // instead of the manager's
+	checks                    []func(context.Context, *Token) (bool, error)
+	except                    *exempt.Patterns
+	errs                      []error
 }
 
 func (rt *route) apply(opts []RouteOption) {
@@ -96,10 +97,13 @@ func newRoute(opts []RouteOption) (*route, error) {
 		text string
 	}{
 		{rt.refresh && rt.typ != "", "Refresh and Type: a token has one type"},
-		{rt.accessOrRefresh && rt.typ != "", "Type and AccessOrRefresh: AccessOrRefresh is access or refresh, never a Type"},
+		{rt.accessOrRefresh && rt.typ != "", "Type and AccessOrRefresh: the latter never takes a Type"},
 		{rt.refresh && rt.fresh, "Refresh and Fresh: a refresh token is never fresh"},
 		{rt.refresh && rt.maxAge > 0, "Refresh and MaxAge: the age is asked where access is given"},
-		{rt.refresh && len(rt.locations) == 1 && rt.locations[0] == InQuery, "Refresh and Locations(InQuery): a refresh token is not taken from a URL"},
+		{
+			rt.refresh && len(rt.locations) == 1 && rt.locations[0] == InQuery,
+			"Refresh and Locations(InQuery): a refresh token is not taken from a URL",
+		},
 		{rt.singleUse && rt.skipRevocation, "SingleUse and InsecureSkipRevocation: a used token is a revoked one"},
 		{rt.singleUse && rt.refresh, "SingleUse and Refresh: it is Rotate that uses a refresh token up"},
 		{rt.singleUse && rt.optional, "SingleUse and Optional: without a token nothing is used"},
@@ -191,8 +195,8 @@ func Refresh() Demand {
 	return demandFunc(func(rt *route) { rt.refresh = true })
 }
 
-// AccessOrRefresh takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a mailed
-// link is no log-in. Refresh and AccessOrRefresh together read the token where a refresh token travels.
+// AccessOrRefresh takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a
+// mailed link is no log-in. Refresh and AccessOrRefresh together read the token where a refresh token travels.
 func AccessOrRefresh() Demand {
 	return demandFunc(func(rt *route) { rt.accessOrRefresh = true })
 }
@@ -223,8 +227,8 @@ func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	})
 }
 
-// InsecureSkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A revoked
-// token passes there until it expires.
+// InsecureSkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A
+// revoked token passes there until it expires.
 func InsecureSkipRevocation() Demand {
 	return demandFunc(func(rt *route) { rt.skipRevocation = true })
 }
@@ -250,8 +254,9 @@ func Fresh() Trait {
 	}
 }
 
-// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrInsufficientScope] otherwise. A
-// scope is printable ASCII without space, quote and backslash (RFC 6749 section 3.3). On a pair it means both tokens.
+// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrInsufficientScope]
+// otherwise. A scope is printable ASCII without space, quote and backslash (RFC 6749 section 3.3). On a pair it means
+// both tokens.
 func Scopes(scopes ...string) Trait {
 	scopes = slices.Clone(scopes)
 	wrong := ""
@@ -259,7 +264,7 @@ func Scopes(scopes ...string) Trait {
 		wrong = "name at least one"
 	}
 	for _, scope := range scopes {
-		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+		if !wire.IsScope(scope) {
 			wrong = fmt.Sprintf("%q is not a scope of RFC 6749 section 3.3", scope)
 		}
 	}
@@ -312,7 +317,8 @@ func Type(name string) Trait {
 	wrong := ""
 	switch {
 	case name == typeAccess || name == typeRefresh:
-		wrong = fmt.Sprintf("%q is made by CreateAccessToken, CreateRefreshToken and CreatePair, and demanded by Required() and Refresh()", name)
+		wrong = fmt.Sprintf("%q is made by CreateAccessToken, CreateRefreshToken and CreatePair, "+
+			"and demanded by Required() and Refresh()", name)
 	case name == "" || len(name) > 64 || !isText(name):
 		wrong = "the name is empty, longer than 64 bytes or not UTF-8"
 	}

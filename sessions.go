@@ -23,9 +23,7 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-var (
-	errNoSession = errors.New("the token belongs to no session: use Revoke")
-)
+var errNoSession = errors.New("the token belongs to no session: use Revoke")
 
 // rotations are the events of what a store says when a refresh token is good.
 var rotations = map[session.Outcome]EventKind{

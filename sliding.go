@@ -28,7 +28,8 @@ func (p *pass) slide(w http.ResponseWriter) *renewal {
 	if err != nil {
 		t := p.token
 		p.m.event(p.ctx, Event{
-			Kind: EventRenewalFailed, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: p.at, Err: err,
+			Kind: EventRenewalFailed, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID,
+			Location: p.at, Err: err,
 		})
 		return new(renewal)
 	}

@@ -27,8 +27,8 @@ const (
 // 7519 section 4.1, RFC 9068) and jot's own as fields, the rest through [Token.Claims]. Its text is not kept. Treat
 // it as read-only. A Token belongs to one request; keep a [Token.Clone] of it afterwards.
 //
-// Printed or logged it shows its type and id alone: claims are personal data. Package fmt cannot ask a field that is not
-// exported: of a Token in one it shows the fields below, and nothing else.
+// Printed or logged it shows its type and id alone: claims are personal data. Package fmt cannot ask a field that is
+// not exported: of a Token in one it shows the fields below, and nothing else.
 type Token struct {
 	// ID is the token's own id (jti).
 	ID string
@@ -63,8 +63,8 @@ type Token struct {
 	inside     **inside
 }
 
-// inside is what no printer of values shows, whatever holds the token: fmt looks behind one pointer at times, behind two
-// never.
+// inside is what no printer of values shows, whatever holds the token: fmt looks behind one pointer at times, behind
+// two never.
 type inside struct {
 	header, payload string // their JSON texts
 	csrf            string
@@ -102,9 +102,9 @@ func instant(seconds int64) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
-// Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two:
-// names match byte for byte (RFC 7519 section 7.3), and numbers that go into an any become [json.Number], so that none
-// loses a digit. Both hold at every depth: in embedded structs, behind pointers, in slices, arrays and maps. Only a type
+// Claims decodes all claims into v, a pointer to a struct or a map, by the rules of [encoding/json] but for two: names
+// match byte for byte (RFC 7519 section 7.3), and numbers that go into an any become [json.Number], so that none loses
+// a digit. Both hold at every depth: in embedded structs, behind pointers, in slices, arrays and maps. Only a type
 // that decodes itself ([json.Unmarshaler]) goes by its own rules, and so does what an interface within v points to
 // before.
 func (t *Token) Claims(v any) error {

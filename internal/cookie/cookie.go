@@ -32,7 +32,8 @@ func IsName(s string) bool { return credential.IsName(s) && credential.IsName(Wi
 
 // IsPath reports whether s can be the Path of a cookie.
 func IsPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' })
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || r == ';' }
+	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, odd)
 }
 
 // IsDomain reports whether s can be the Domain of a cookie: empty, or a name in the form of RFC 1034 section 3.5. An

@@ -92,8 +92,11 @@ func Field(r *http.Request, name string) (value string, err error) {
 
 // urlencoded reads a form, or what somebody has read of it already: then the body is gone.
 func urlencoded(r *http.Request, name string) (value string, err error) {
-	if r.PostForm != nil && (r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch) {
-		return only(r.PostForm[name]) // of other methods it has read the URL alone
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch: // of others, ParseForm has read the URL alone
+		if r.PostForm != nil {
+			return only(r.PostForm[name])
+		}
 	}
 	text, whole, err := peek(r)
 	if err != nil || !whole {

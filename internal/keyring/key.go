@@ -63,7 +63,8 @@ func Private(alg string, signer crypto.Signer) (*Key, error) {
 	k.Sign = method.Signer(signer)
 	k.Own.Signer = k
 	switch signer.(type) {
-	case *ecdsa.PrivateKey, ed25519.PrivateKey: // nothing else sees that the halves are of two keys; a KMS is not called
+	// Nothing else sees that the halves are of two keys. A KMS is not called.
+	case *ecdsa.PrivateKey, ed25519.PrivateKey:
 		if signature, err := k.Sign(""); err != nil || k.Verify("", signature) != nil {
 			return nil, fmt.Errorf(
 				"the %s key does not verify what it signs: its private half is not that of its public one", alg)
@@ -171,8 +172,8 @@ func IsNil(v any) bool {
 	return v == nil || value.Kind() == reflect.Pointer && value.IsNil()
 }
 
-// Plain returns a name to be printed: as it is if that can mean nothing else, quoted if not. An id may hold line breaks,
-// or what looks like the end of a log line.
+// Plain returns a name to be printed: as it is if that can mean nothing else, quoted if not. An id may hold line
+// breaks, or what looks like the end of a log line.
 func Plain(name string) string {
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c > '~' || strings.IndexByte("\"'(),\\`", c) >= 0 {

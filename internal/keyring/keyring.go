@@ -1,5 +1,5 @@
-// Package keyring holds keys, each bound to one algorithm and told apart by algorithm and id, and finds the one that may
-// have signed a token.
+// Package keyring holds keys, each bound to one algorithm and told apart by algorithm and id, and finds the one that
+// may have signed a token.
 package keyring
 
 import (
@@ -55,8 +55,9 @@ func (r *Ring) Merge(other *Ring) error {
 	return errors.Join(errs...)
 }
 
-// Find returns the one key of the sources' rings that may have signed a token with this header, nil when there is none. Keys are
-// never tried one after the other. One that we sign with is known by the segment as it stands, with nothing to parse.
+// Find returns the one key of the sources' rings that may have signed a token with this header, nil when there is
+// none. Keys are never tried one after the other. One that we sign with is known by the segment as it stands, with
+// nothing to parse.
 func Find[S any](sources []S, ring func(S) *Ring, segment, text string, profile *wire.Profile) (*Key, error) {
 	for _, source := range sources {
 		if k := ring(source).byHeader[segment]; k != nil {

@@ -58,8 +58,8 @@ func ask(f jwt.Keyfunc, method mac.Method, header string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if set, ok := found.(jwt.VerificationKeySet); ok && len(set.Keys) == 1 { // of several, none: keys are not tried in turn
-		found = set.Keys[0]
+	if set, ok := found.(jwt.VerificationKeySet); ok && len(set.Keys) == 1 {
+		found = set.Keys[0] // of several, none: keys are not tried in turn
 	}
 	if secret, ok := found.([]byte); ok {
 		return &Key{Alg: method.Alg(), Verify: method.Verifier(secret)}, method.CheckSecret(secret)

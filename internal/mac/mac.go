@@ -83,7 +83,8 @@ func (m Method) CheckSecret(secret []byte) error {
 	case !m.Symmetric():
 		return fmt.Errorf("%s does not sign with a secret", m.Alg())
 	case len(secret) < m.hash.Size():
-		return fmt.Errorf("the secret has %d bytes, %s wants at least %d (RFC 7518 section 3.2)", len(secret), m.Alg(), m.hash.Size())
+		return fmt.Errorf("the secret has %d bytes, %s wants at least %d (RFC 7518 section 3.2)",
+			len(secret), m.Alg(), m.hash.Size())
 	case bytes.Contains(secret, []byte("-----BEGIN ")):
 		return errors.New("the secret is a PEM text: a key pair belongs into PrivateKey, PublicKey or ParsePEM")
 	}
@@ -195,7 +196,8 @@ func (m Method) Signer(key crypto.Signer) func(text string) ([]byte, error) {
 		case m.family == familyECDSA:
 			return m.fixed(signature)
 		case len(signature) != size:
-			return nil, fmt.Errorf("the signer's answer has %d bytes, a %s signature by this key has %d", len(signature), m.Alg(), size)
+			return nil, fmt.Errorf("the signer's answer has %d bytes, a %s signature by this key has %d",
+				len(signature), m.Alg(), size)
 		}
 		return signature, nil
 	}

@@ -14,7 +14,8 @@ import (
 // decodes itself, nor behind a pointer that an interface within v holds already.
 func Decode(text string, v any) error {
 	target := reflect.ValueOf(v)
-	for (target.Kind() == reflect.Pointer || target.Kind() == reflect.Interface) && !target.IsNil() && !decodesItself(target.Type()) {
+	for (target.Kind() == reflect.Pointer || target.Kind() == reflect.Interface) && !target.IsNil() &&
+		!decodesItself(target.Type()) {
 		target = target.Elem()
 	}
 	if target.IsValid() && !takesAll(target.Type()) {
@@ -28,7 +29,9 @@ func Decode(text string, v any) error {
 // decodesItself reports whether the type, or a pointer to it, gets its text as it stands.
 func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	for _, own := range []reflect.Type{reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()} {
+	for _, own := range [...]reflect.Type{
+		reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+	} {
 		if t.Implements(own) || p.Implements(own) {
 			return true
 		}
@@ -45,9 +48,12 @@ func takesAll(t reflect.Type) bool {
 		switch t.Elem().Kind() {
 		case reflect.Struct, reflect.Pointer, reflect.Map, reflect.Slice, reflect.Array:
 			return decodesItself(t)
+		default:
+			return true
 		}
+	default:
+		return true
 	}
-	return true
 }
 
 // appendExact appends raw without the members that encoding/json would match with a field of another name of t's: it
@@ -124,8 +130,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	for depth, level := 0, []reflect.Type{t}; len(level) > 0; depth++ {
 		var next []reflect.Type
 		for _, s := range level {
-			for i := range s.NumField() {
-				f := s.Field(i)
+			for f := range s.Fields() {
 				tag := f.Tag.Get("json")
 				name, _, _ := strings.Cut(tag, ",")
 				inner := f.Type

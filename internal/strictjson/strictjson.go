@@ -29,9 +29,9 @@ func Object(s string, member func(name, raw string) error) error {
 	return p.whole(func(name, raw string) error { return member(unquote(name), raw) })
 }
 
-// Pick reads s as [Object] does, but calls member only for the names that are wanted, which have no backslash, and refuses more than limit
-// members and array elements, counted at every depth. It allocates nothing up to a limit of 64, so it is for a text
-// that nobody has vouched for yet.
+// Pick reads s as [Object] does, but calls member only for the names that are wanted, which have no backslash, and
+// refuses more than limit members and array elements, counted at every depth. It allocates nothing up to a limit of
+// 64, so it is for a text that nobody has vouched for yet.
 func Pick(s string, limit int, wanted []string, member func(name, raw string) error) error {
 	p := parser{s: s, room: limit}
 	return p.whole(func(name, raw string) error {

@@ -38,7 +38,10 @@ var errBound = errors.New("cnf binds the token to a key, it is no bearer token")
 // ReadClaims reads a payload's JSON text. It checks form and presence; whether a date has come is the caller's
 // question.
 func (p *Profile) ReadClaims(text string) (Claims, error) {
-	c := Claims{Type: p.DefaultType, IssuedAt: NoDate, Issued: NoDate, NotBefore: NoDate, Expires: NoDate, AuthTime: NoDate, FreshUntil: NoDate}
+	c := Claims{
+		Type: p.DefaultType, IssuedAt: NoDate, Issued: NoDate, NotBefore: NoDate, Expires: NoDate, AuthTime: NoDate,
+		FreshUntil: NoDate,
+	}
 	subject := p.SubjectClaim()
 	err := strictjson.Object(text, func(name, raw string) error {
 		if !c.set(name, raw, subject) {
@@ -225,7 +228,8 @@ func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 	dst = append(dst, `{"type":`...)
 	dst = AppendText(dst, c.Type)
 	for _, m := range []struct{ name, value string }{
-		{p.SubjectClaim(), c.Subject}, {"jti", c.ID}, {"sid", c.SessionID}, {"csrf", c.CSRF}, {"iss", c.Issuer}, {"scope", strings.Join(c.Scopes, " ")},
+		{p.SubjectClaim(), c.Subject}, {"jti", c.ID}, {"sid", c.SessionID}, {"csrf", c.CSRF}, {"iss", c.Issuer},
+		{"scope", strings.Join(c.Scopes, " ")},
 	} {
 		if m.value != "" {
 			dst = AppendText(append(AppendText(append(dst, ','), m.name), ':'), m.value)

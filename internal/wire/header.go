@@ -48,8 +48,8 @@ func (p *Profile) ReadHeader(text string) (h Header, err error) {
 				return errTyp
 			}
 		case "crit", "b64", "enc", "cty":
-			// RFC 7515 section 4.1.11: no extension is understood here. RFC 7797 section 7: b64 has no place in a JWT. RFC
-			// 7519 section 5.2: with a cty the payload is another token, and no claims.
+			// RFC 7515 section 4.1.11: no extension is understood here. RFC 7797 section 7: b64 has no place in a JWT.
+			// RFC 7519 section 5.2: with a cty the payload is another token, and no claims.
 			return errCritical
 		}
 		return nil
