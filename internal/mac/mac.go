@@ -219,7 +219,8 @@ func signatureSize(public crypto.PublicKey) int {
 func (m Method) fixed(der []byte) ([]byte, error) {
 	order := m.curve.Params().N
 	var pair struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(der, &pair); err != nil || len(rest) > 0 || pair.R.Sign() <= 0 || pair.S.Sign() <= 0 ||
+	rest, err := asn1.Unmarshal(der, &pair)
+	if err != nil || len(rest) > 0 || pair.R.Sign() <= 0 || pair.S.Sign() <= 0 ||
 		pair.R.Cmp(order) >= 0 || pair.S.Cmp(order) >= 0 {
 		return nil, fmt.Errorf("the signer's answer is no %s signature", m.Alg())
 	}

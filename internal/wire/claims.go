@@ -228,7 +228,11 @@ func (p *Profile) AppendClaims(dst []byte, c *Claims, withFresh bool) []byte {
 	dst = append(dst, `{"type":`...)
 	dst = AppendText(dst, c.Type)
 	for _, m := range []struct{ name, value string }{
-		{p.SubjectClaim(), c.Subject}, {"jti", c.ID}, {"sid", c.SessionID}, {"csrf", c.CSRF}, {"iss", c.Issuer},
+		{p.SubjectClaim(), c.Subject},
+		{"jti", c.ID},
+		{"sid", c.SessionID},
+		{"csrf", c.CSRF},
+		{"iss", c.Issuer},
 		{"scope", strings.Join(c.Scopes, " ")},
 	} {
 		if m.value != "" {
