@@ -102,15 +102,12 @@ func repeated(r *http.Request, kind names) (value string, why *reason) {
 	return value, nil
 }
 
-// matches is the half of the double submit for which the token is read: the value is the one that its signature holds.
-// To log out, a page whose access token is gone may repeat that one's value.
-func matches(t *Token, value string, leaving bool) *reason {
-	same := subtle.ConstantTimeCompare([]byte(t.within().csrf), []byte(value))
-	if leaving && t.Type == typeRefresh {
-		same |= subtle.ConstantTimeCompare([]byte(accessCSRF(t.within().csrf)), []byte(value))
-	}
-	if t.within().csrf == "" || same != 1 {
-		return errCSRF
-	}
-	return nil
+// proves is the half of the double submit for which the token is read: the value is the one that its signature holds.
+func (t *Token) proves(value string) bool { return equal(t.within().csrf, value) }
+
+// provesAccess reports the same of the value that goes with the access tokens of a refresh token's session.
+func (t *Token) provesAccess(value string) bool { return equal(accessCSRF(t.within().csrf), value) }
+
+func equal(csrf, value string) bool {
+	return csrf != "" && subtle.ConstantTimeCompare([]byte(csrf), []byte(value)) == 1
 }

@@ -3,7 +3,6 @@ package jot
 import (
 	"context"
 	"net/http"
-	"slices"
 )
 
 // Guard lets requests through to a handler only with a token that the manager's keys signed, that has not expired, was
@@ -123,11 +122,8 @@ func (m *Manager) compile(opts []RouteOption) (*route, error) {
 		return nil, errNotNew
 	}
 	rt, err := newRoute(opts)
-	switch {
-	case err == nil && rt.singleUse && !m.ledger.remembers():
-		err = lacks("SingleUse", "WithStore or WithBlocklist")
-	case err == nil && m.jar.cookies == nil && slices.Contains(rt.locations, InCookie):
-		err = lacks("Locations(InCookie)", "WithCookies")
+	if err == nil {
+		err = rt.missing(m.ledger.remembers(), m.jar.cookies != nil)
 	}
 	return rt, err
 }

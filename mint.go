@@ -225,7 +225,7 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	if err != nil {
 		return minted{}, err
 	}
-	signature, err := signer.Sign(text)
+	signature, err := signer.Sign(ctx, text)
 	if err != nil {
 		return minted{}, &reason{sentinel: ErrUnavailable, cause: fmt.Errorf("signing: %w", err)}
 	}

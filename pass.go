@@ -111,7 +111,7 @@ func (p *pass) read() bool {
 		again := *p.outer.token // others may hold the outer one
 		again.verified = false
 		p.token, p.asked = &again, p.outer.asked
-	} else if p.token, p.why = p.m.verifier.read(p.raw); p.why != nil {
+	} else if p.token, p.why = p.m.verifier.read(p.ctx, p.raw); p.why != nil {
 		return false
 	}
 	p.token.Location = p.at
@@ -126,7 +126,13 @@ func (p *pass) claims() bool {
 
 // csrf compares what the request repeats with what the token's signature holds.
 func (p *pass) csrf() bool {
-	return p.proof == "" || p.holds(matches(p.token, p.proof, p.want.leaving))
+	switch {
+	case p.proof == "" || p.token.proves(p.proof):
+		return true
+	case p.want.leaving && p.token.Type == typeRefresh && p.token.provesAccess(p.proof):
+		return true // the page's access token is gone
+	}
+	return p.holds(errCSRF)
 }
 
 func (p *pass) times() bool { return p.holds(p.m.verifier.current(p.token, p.now)) }

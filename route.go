@@ -116,6 +116,17 @@ func newRoute(opts []RouteOption) (*route, error) {
 	return rt, errors.Join(rt.errs...)
 }
 
+// missing says what the route needs of a manager that does not remember what was revoked, or has no cookies.
+func (rt *route) missing(remembers, cookies bool) error {
+	switch {
+	case rt.singleUse && !remembers:
+		return lacks("SingleUse", "WithStore or WithBlocklist")
+	case slices.Contains(rt.locations, InCookie) && !cookies:
+		return lacks("Locations(InCookie)", "WithCookies")
+	}
+	return nil
+}
+
 // takes reports whether the route takes a token of this type.
 func (rt *route) takes(typ string) bool {
 	switch {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ import (
 // A pointer to an Ed25519 key is a signer as well: the method set of a pointer holds that of its value.
 func TestEd25519ByPointer(t *testing.T) {
 	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))
-	short, empty, mixed := edKey[:40], ed25519.PrivateKey(nil), append(edKey[:32:32], other[32:]...)
+	short, empty, mixed := edKey[:40], ed25519.PrivateKey(nil), slices.Concat(edKey[:32], other[32:])
 	for _, tc := range []struct {
 		text string
 		key  crypto.Signer
@@ -131,14 +132,14 @@ func TestKeyIDsArePrintedAsOneWord(t *testing.T) {
 		key := jot.HS256(secret).WithID(id)
 		require.Equal(t, id, key.ID(), "the id itself stays as it is")
 		for _, printed := range []string{
-			fmt.Sprint(key), fmt.Sprintf("%v", &key), fmt.Sprintf("%+v", key), fmt.Sprintf("%#v", key), fmt.Sprintf("%s", key), key.String(), //nolint:gocritic // each its own way
-			key.LogValue().String(), fmt.Sprint(slog.AnyValue(key).Resolve()),
+			fmt.Sprint(key), fmt.Sprintf("%v", &key), fmt.Sprintf("%+v", key), fmt.Sprintf("%#v", key),
+			fmt.Sprintf("%q", key), key.String(), key.LogValue().String(), fmt.Sprint(slog.AnyValue(key).Resolve()),
 		} {
 			require.Equal(t, want, printed)
 		}
-		text, err := json.Marshal(key)
+		text, err := json.Marshal(map[string]any{"key": key})
 		require.NoError(t, err)
-		require.JSONEq(t, `{}`, string(text))
+		require.JSONEq(t, `{"key":{}}`, string(text))
 		require.NotContains(t, strings.TrimSuffix(printers["slog text"](key), "\n"), "\n")
 	}
 }

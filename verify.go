@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ var (
 )
 
 // read turns text into an authentic token: frame, header, signature, and only then the payload.
-func (v *verifier) read(raw string) (*Token, *reason) {
+func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	if len(raw) > maxTokenSize {
 		return nil, errTooLong
 	}
@@ -40,7 +41,7 @@ func (v *verifier) read(raw string) (*Token, *reason) {
 	if !ok {
 		return nil, errMalformed
 	}
-	k, err := keyring.Find(v.sources, KeySource.keys, f.Head, f.Header, v.profile)
+	k, err := keyring.Find(ctx, v.sources, KeySource.keys, f.Head, f.Header, v.profile)
 	switch {
 	case err == nil && k == nil:
 		return nil, errNoKey
@@ -82,7 +83,7 @@ func (v *verifier) made(pair *Pair) (tokens []minted, err error) {
 
 // reread makes out of a token's text what its making knew.
 func (v *verifier) reread(raw, typ string) (minted, error) {
-	t, why := v.read(raw)
+	t, why := v.read(context.Background(), raw)
 	switch {
 	case why != nil:
 		return minted{}, fmt.Errorf("not a token of this Manager's: %w", why.cause)

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -25,7 +26,7 @@ type Key struct {
 	// Prefix is the header of its tokens but for the closing brace, Header the same as a segment of a token.
 	Prefix, Header string
 	// Sign is nil where the key only verifies.
-	Sign   func(text string) ([]byte, error)
+	Sign   func(ctx context.Context, text string) ([]byte, error)
 	Verify func(text string, signature []byte) error
 	// Own is the ring of the key alone.
 	Own *Ring
@@ -38,7 +39,7 @@ func Secret(alg string, secret []byte) (*Key, error) {
 		return nil, err
 	}
 	secret = bytes.Clone(secret)
-	return newKey(Key{Alg: alg, Sign: method.HMAC(secret), Verify: method.Verifier(secret)})
+	return newKey(Key{Alg: alg, Sign: local(method.HMAC(secret)), Verify: method.Verifier(secret)})
 }
 
 // Private returns the key of a signer, whose id is its RFC 7638 thumbprint.
@@ -60,12 +61,12 @@ func Private(alg string, signer crypto.Signer) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.Sign = method.Signer(signer)
+	k.Sign = local(method.Signer(signer))
 	k.Own.Signer = k
 	switch signer.(type) {
 	// Nothing else sees that the halves are of two keys. A KMS is not called.
 	case *ecdsa.PrivateKey, ed25519.PrivateKey:
-		if signature, err := k.Sign(""); err != nil || k.Verify("", signature) != nil {
+		if signature, err := k.Sign(context.Background(), ""); err != nil || k.Verify("", signature) != nil {
 			return nil, fmt.Errorf(
 				"the %s key does not verify what it signs: its private half is not that of its public one", alg)
 		}
@@ -88,6 +89,11 @@ func checkPrivate(alg string, signer crypto.Signer) error {
 		return fmt.Errorf("the %s key is not a valid %s key", alg, kind)
 	}
 	return nil
+}
+
+// local is a signer that waits for nobody.
+func local(sign func(text string) ([]byte, error)) func(context.Context, string) ([]byte, error) {
+	return func(_ context.Context, text string) ([]byte, error) { return sign(text) }
 }
 
 // Public returns a key that only verifies, whose id is its RFC 7638 thumbprint.

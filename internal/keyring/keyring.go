@@ -3,6 +3,7 @@
 package keyring
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -15,7 +16,7 @@ type Ring struct {
 	// Signer signs; nil when the source only verifies.
 	Signer *Key
 	// Lookup finds keys that nobody holds beforehand, instead of the others.
-	Lookup func(h wire.Header, text string) (*Key, error)
+	Lookup func(ctx context.Context, h wire.Header, text string) (*Key, error)
 
 	single   *Key            // of a ring that is one key: it also verifies what names no key
 	byHeader map[string]*Key // by the header segment that the key signs with
@@ -58,7 +59,9 @@ func (r *Ring) Merge(other *Ring) error {
 // Find returns the one key of the sources' rings that may have signed a token with this header, nil when there is
 // none. Keys are never tried one after the other. One that we sign with is known by the segment as it stands, with
 // nothing to parse.
-func Find[S any](sources []S, ring func(S) *Ring, segment, text string, profile *wire.Profile) (*Key, error) {
+func Find[S any](
+	ctx context.Context, sources []S, ring func(S) *Ring, segment, text string, profile *wire.Profile,
+) (*Key, error) {
 	for _, source := range sources {
 		if k := ring(source).byHeader[segment]; k != nil {
 			return k, nil
@@ -70,7 +73,7 @@ func Find[S any](sources []S, ring func(S) *Ring, segment, text string, profile 
 	}
 	var failed error // one source that cannot tell does not silence the next
 	for _, source := range sources {
-		k, err := ring(source).candidate(h, text)
+		k, err := ring(source).candidate(ctx, h, text)
 		if k != nil && err == nil {
 			return k, nil
 		}
@@ -85,10 +88,10 @@ func Find[S any](sources []S, ring func(S) *Ring, segment, text string, profile 
 }
 
 // candidate returns the key that a header names, nil when there is none: that is an answer, not a failure.
-func (r *Ring) candidate(h wire.Header, text string) (*Key, error) {
+func (r *Ring) candidate(ctx context.Context, h wire.Header, text string) (*Key, error) {
 	switch {
 	case r.Lookup != nil:
-		return r.Lookup(h, text)
+		return r.Lookup(ctx, h, text)
 	case h.HasID:
 		return r.byID[name{h.Alg, h.ID}], nil
 	}

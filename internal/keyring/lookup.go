@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func Ask(f jwt.Keyfunc, algs ...string) (*Ring, error) {
 			"HMAC beside other algorithms lets a public key be taken for a secret: use one source for each"))
 	}
 	r := New()
-	r.Lookup = func(h wire.Header, text string) (*Key, error) {
+	r.Lookup = func(_ context.Context, h wire.Header, text string) (*Key, error) {
 		method, ok := allowed[h.Alg]
 		if !ok {
 			return nil, nil //nolint:nilnil // no candidate

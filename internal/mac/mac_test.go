@@ -317,8 +317,12 @@ func TestSignersThatAnswerNonsense(t *testing.T) {
 			pair pair
 			good bool
 		}{
-			{pair{one, one}, true}, {pair{largest, largest}, true}, {pair{order, one}, false}, {pair{one, order}, false},
-			{pair{new(big.Int).Add(order, one), one}, false}, {pair{one, new(big.Int)}, false},
+			{pair{one, one}, true},
+			{pair{largest, largest}, true},
+			{pair{order, one}, false},
+			{pair{one, order}, false},
+			{pair{new(big.Int).Add(order, one), one}, false},
+			{pair{one, new(big.Int)}, false},
 		} {
 			signature, err := lookup(t, alg).Signer(answers{pairOf(alg), must(asn1.Marshal(tc.pair)), nil})(text)
 			require.Equal(t, tc.good, err == nil, "%s: %v", alg, tc.pair)

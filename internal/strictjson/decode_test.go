@@ -33,7 +33,7 @@ type (
 		sub string //nolint:unused // that is the point
 		Sub string
 		Not string `json:"-"`
-		Odd string `json:"-,"`
+		Odd string `json:"-,"` //nolint:staticcheck // the name is a hyphen
 	}
 	embedsSub struct {
 		Sub
