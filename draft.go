@@ -27,7 +27,7 @@ func (tokenOption) JotTokenOption(wire.Sealed) {}
 
 func (f tokenOption) on(d *draft) { f(d) }
 
-// draft is a token about to be made: what its options say.
+// draft is what the options of a token say.
 type draft struct {
 	typ                         string
 	fresh                       bool
@@ -41,7 +41,7 @@ type draft struct {
 	errs                        []error
 }
 
-// reservedClaims are set only by the option or the rule that is theirs.
+// reservedClaims are set only by options of their own.
 var reservedClaims = []string{
 	"sub", "exp", "iat", "nbf", "jti", "type", "fresh", "auth_time", "scope", "sid", "csrf", "iss", "aud", "cnf",
 	"client_id",
@@ -121,8 +121,8 @@ func (d *draft) rotates() {
 	d.refuse(d.label != "", "Label", "a session keeps the one that it began with")
 }
 
-// ExpiresIn sets how long the token lives, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a
-// pair it means the access token.
+// ExpiresIn sets the token's lifetime, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a pair it
+// means the access token.
 func ExpiresIn(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("ExpiresIn", badTTL(d))
@@ -130,7 +130,7 @@ func ExpiresIn(d time.Duration) TokenOption {
 	})
 }
 
-// RefreshExpiresIn sets how long the refresh token of a pair lives, in whole seconds, instead of [WithRefreshTTL].
+// RefreshExpiresIn sets the lifetime of a pair's refresh token, in whole seconds, instead of [WithRefreshTTL].
 func RefreshExpiresIn(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("RefreshExpiresIn", badTTL(d))
@@ -138,7 +138,8 @@ func RefreshExpiresIn(d time.Duration) TokenOption {
 	})
 }
 
-// FreshFor makes the token fresh, as [Fresh] does, for so long: whole seconds. On a pair it means the access token.
+// FreshFor makes the token fresh, as [Fresh] does, but only for so long: whole seconds. On a pair it means the access
+// token.
 func FreshFor(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("FreshFor", badTTL(d))
@@ -173,10 +174,10 @@ func HeaderParam(name string, v any) TokenOption {
 	return tokenOption(func(d *draft) { d.add("HeaderParam", &d.headers, map[string]any{name: v}, reservedHeaders) })
 }
 
-// Label names the session that begins, by the browser or the device say, for [Session.Label]. What a client sends may
-// be given as it is: an empty text is no label, a long one is cut to 256 bytes, and what is not UTF-8 is replaced. Only
-// the store sees it, so without [WithStore] it has no effect. It is for [Manager.CreatePair] and
-// [Manager.CreateRefreshToken]; elsewhere it is an error.
+// Label names the session that begins, after its browser or device say; it comes back in [Session.Label]. The text may
+// be what the client sent: it is cut to 256 bytes, and bytes that are not UTF-8 are replaced. Only the store sees it,
+// so without [WithStore] it has no effect. It is for [Manager.CreatePair] and [Manager.CreateRefreshToken]; elsewhere
+// it is an error.
 func Label(text string) TokenOption {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	if len(text) > maxLabel {
@@ -192,12 +193,12 @@ func Label(text string) TokenOption {
 // maxLabel is what stores take.
 const maxLabel = 256
 
-// InSession makes the token one of the log-in that t belongs to: it takes t's session id and auth_time, and, unless
-// options say otherwise, its scopes and audience; from a refresh token also the claims that were given at log-in. It
-// ends with the session at the latest ([WithSessionTTL]), and is refused when the session's refresh token has ended
-// before that. t is a token that this Manager has verified, of the same
-// subject. With [Fresh] it is a step-up: the password was asked again, and auth_time is now. It is for access tokens
-// and those of a [Type]; a pair or a refresh token begins a session of its own.
+// InSession issues the token in the session of t: it takes over t's session id and auth_time and, unless options say
+// otherwise, its scopes and audience; from a refresh token also the claims that were given at login. It expires with
+// the session at the latest ([WithSessionTTL]), and is refused once the session has ended. t is a token that this
+// Manager has verified, of the same subject. With [Fresh] it is step-up authentication: the password was asked for
+// again, and auth_time is now. It is for access tokens and those of a [Type]; a pair or a refresh token begins a
+// session of its own.
 func InSession(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		if t == nil {
@@ -208,7 +209,7 @@ func InSession(t *Token) TokenOption {
 	})
 }
 
-// join takes over what the session's token hands on.
+// join takes over what the session hands on.
 func (d *draft) join(t *Token) {
 	d.session = t
 	if len(d.scopes) == 0 {

@@ -15,9 +15,10 @@ import (
 // The reasons for which a request or a token is refused. Every refusal wraps exactly one of them; test with
 // [errors.Is]. The answer that a client gets for each is in the documentation of [DefaultErrorHandler].
 var (
-	// ErrNoToken: the request carries no token where the route looks for one.
+	// ErrNoToken: the request has no token where the route looks for one.
 	ErrNoToken = errors.New("jot: no token")
-	// ErrBadRequest: the request carries a credential that is not one token (RFC 6750 section 3.1, invalid_request).
+	// ErrBadRequest: the request has a credential that is not exactly one token (RFC 6750 section 3.1,
+	// invalid_request).
 	ErrBadRequest = errors.New("jot: malformed credential")
 	// ErrInvalid: the token is malformed, not signed by a known key, or not meant for this service.
 	ErrInvalid = errors.New("jot: token is invalid")
@@ -27,26 +28,25 @@ var (
 	ErrRevoked = errors.New("jot: token has been revoked")
 	// ErrReused: a refresh token was used a second time.
 	ErrReused = errors.New("jot: refresh token was used before")
-	// ErrWrongType: the token has another type than the route asks for, say a refresh token where an access token
-	// belongs.
+	// ErrWrongType: the token is not of the type that the route requires, a refresh token instead of an access token
+	// say.
 	ErrWrongType = errors.New("jot: token has the wrong type")
-	// ErrNotFresh: the route wants a recent log-in (RFC 9470).
+	// ErrNotFresh: the route requires a recent login (RFC 9470).
 	ErrNotFresh = errors.New("jot: fresh token required")
-	// ErrInsufficientScope: the token lacks a scope that the route wants.
+	// ErrInsufficientScope: the token lacks a scope that the route requires.
 	ErrInsufficientScope = errors.New("jot: insufficient scope")
 	// ErrForbidden: the application's own check said no.
 	ErrForbidden = errors.New("jot: forbidden")
-	// ErrCSRF: a cookie came without the proof that this site's own page sent it.
+	// ErrCSRF: a cookie came without proof that a page of this site sent it.
 	ErrCSRF = errors.New("jot: cross-site request refused")
 	// ErrUserNotFound: the user of the token does not exist; what a function given to [WithUserLookup] returns.
 	ErrUserNotFound = errors.New("jot: user not found")
 	// ErrMethodNotAllowed: the route changes something, so GET, HEAD and OPTIONS are not for it. It says nothing about
 	// the token.
 	ErrMethodNotAllowed = errors.New("jot: method not allowed")
-	// ErrUnavailable: whether the token holds cannot be told now, because a store or a callback failed.
+	// ErrUnavailable: a store or a callback failed, so it cannot be told whether the token is good.
 	ErrUnavailable = errors.New("jot: temporarily unavailable")
-	// ErrTokenTooLarge: the token to be made would be larger than the 8 KiB that are accepted again. Claims belong
-	// into a database, not all into a token.
+	// ErrTokenTooLarge: the token would be larger than the 8 KiB that are accepted. Keep large claims in a database.
 	ErrTokenTooLarge = errors.New("jot: token is too large")
 )
 
@@ -106,13 +106,13 @@ type Error struct {
 	Err error
 	// Cause says more, for the operator's log. It may hold foreign text, so it never goes to the client.
 	Cause error
-	// Token is the token that was authentic but refused, because it had expired, was revoked, is of the wrong type
-	// and so on. It is nil unless its signature held. Its holder is not logged in: use it for a message or a log
+	// Token is a token that was authentic but refused, because it had expired, was revoked, was of the wrong type and
+	// so on. It is nil unless its signature was verified. Its holder is not logged in: use it for a message or a log
 	// line, or to revoke it.
 	Token *Token
-	// Scopes are those that the route wants, when Err is [ErrInsufficientScope].
+	// Scopes are those that the route requires, when Err is [ErrInsufficientScope].
 	Scopes []string
-	// MaxAge is how recent the route wants the log-in, when Err is [ErrNotFresh] and it asks for an age.
+	// MaxAge is how recent a login the route requires, when Err is [ErrNotFresh] and the route has a MaxAge.
 	MaxAge time.Duration
 
 	realm string
@@ -145,8 +145,8 @@ func (e *Error) Unwrap() []error {
 // Status returns the HTTP status of the answer.
 func (e *Error) Status() int { return answerTo(e.Err).status }
 
-// Code returns the stable word for the reason, "token_expired" say, that clients may rely on. It is empty for what is
-// no refusal.
+// Code returns a stable word for the reason, "token_expired" say, that clients may rely on. It is empty if the error
+// is no refusal.
 func (e *Error) Code() string { return answerTo(e.Err).code }
 
 // Challenge returns the value of the WWW-Authenticate header (RFC 6750 section 3, RFC 9470 section 3), empty where
@@ -188,15 +188,16 @@ type problem struct {
 //	ErrNoToken                                 401  token_missing
 //	ErrBadRequest                              400  invalid_request
 //	ErrInvalid, ErrExpired, ErrRevoked         401  token_invalid, token_expired, token_revoked
-//	ErrReused, ErrWrongType, ErrUserNotFound         401  token_reused, token_wrong_type, user_not_found
+//	ErrReused, ErrWrongType, ErrUserNotFound   401  token_reused, token_wrong_type, user_not_found
 //	ErrNotFresh                                401  fresh_token_required
-//	ErrInsufficientScope, ErrForbidden, ErrCSRF            403  insufficient_scope, forbidden, csrf_failed
+//	ErrInsufficientScope                       403  insufficient_scope
+//	ErrForbidden, ErrCSRF                      403  forbidden, csrf_failed
 //	ErrUnavailable                             503  unavailable, with Retry-After
 //	ErrMethodNotAllowed                        405  method_not_allowed, with Allow
 //
-// Any other error is the application's own mistake and answered by 500 without a detail. Those two last kinds are
-// logged by [slog.Default], the rest is not. It is what [Manager.WriteError] calls unless [WithErrorHandler] says
-// otherwise; a handler of your own may call it for what it does not treat.
+// Any other error is a mistake of the application's, and is answered with 500 and no detail. Those, and
+// ErrUnavailable, are logged by [slog.Default]. [Manager.WriteError] calls it unless [WithErrorHandler] says
+// otherwise; a handler of your own may call it for what it does not handle.
 func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := asError(err)
 	if !ok {

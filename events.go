@@ -7,28 +7,28 @@ type EventKind string
 
 // The kinds of [Event]. More may come: let a switch over them have a default.
 const (
-	// EventSessionBegun: a log-in.
+	// EventSessionBegun: a login.
 	EventSessionBegun EventKind = "session_begun"
 	// EventRotated: a refresh token was exchanged for the next one.
 	EventRotated EventKind = "session_rotated"
-	// EventReplayed: a refresh token was presented again within the grace window, and got the same successor. Now and
-	// then this is a second tab; often, look closer.
+	// EventReplayed: a refresh token was presented again within the grace period, and got the same successor. Now and
+	// then this is a second tab; if it happens often, look closer.
 	EventReplayed EventKind = "session_replayed"
-	// EventReused: a refresh token was presented again later. Somebody else holds it: the session has ended. Tell its
-	// user.
+	// EventReused: a refresh token was presented again after the grace period, so somebody else holds it, and the
+	// session has ended. Tell the user.
 	EventReused EventKind = "session_reused"
-	// EventRewound: a refresh token was newer than what the store knew. The store has lost data, revocations too
-	// perhaps.
+	// EventRewound: a refresh token was newer than the store's record. The store has lost data, perhaps revocations
+	// too.
 	EventRewound EventKind = "session_rewound"
 	// EventRenewed: an access token's cookie was renewed ([WithSlidingSessions]).
 	EventRenewed EventKind = "session_renewed"
-	// EventRenewalFailed: it was time to renew it, and it could not be done; Err says why. The request went on.
+	// EventRenewalFailed: the cookie was due to be renewed, and could not be; Err says why. The request went on.
 	EventRenewalFailed EventKind = "session_renewal_failed"
 	// EventRevoked: a token (TokenID), a session (SessionID), a user (Subject alone) or everyone (nothing) was logged
 	// out.
 	EventRevoked EventKind = "revoked"
-	// EventRefused: a token was refused; Err is the sentinel. While the signature had not been checked that is all
-	// that is known.
+	// EventRefused: a token or a request was refused; Err is the sentinel. Before the signature is verified, nothing
+	// else is known.
 	EventRefused EventKind = "refused"
 	// EventStoreUnavailable: the store could not answer; Err is what it said.
 	EventStoreUnavailable EventKind = "store_unavailable"

@@ -85,7 +85,7 @@ func (s *setup) wrong(is bool, text string) {
 	}
 }
 
-// settle finds what settings cannot mean together, and hands each part what others were told.
+// settle finds settings that contradict each other, and tells each part what the others were told.
 func (s *setup) settle() {
 	s.settleSessions()
 	s.settleCookies()
@@ -159,8 +159,8 @@ func (s *setup) settleTokens() {
 	}
 }
 
-// set makes an option of a setting that may be given once: of two blocklists, one would silently not be asked. wrong
-// says what is wrong with the value, "" if nothing is.
+// set makes an option that may be given once: of two blocklists, one would silently be ignored. wrong says what is
+// wrong with the value, "" if nothing is.
 func set(name, wrong string, apply func(*setup)) Option {
 	return managerOption(func(s *setup) {
 		switch {
@@ -192,25 +192,26 @@ const (
 	defaultLeeway     = 30 * time.Second
 )
 
-// WithBlocklist asks b whether a token was revoked, once for each request, and is where [Manager.Revoke] writes. When
-// b fails the answer is 503: a token that may be revoked is not let in. A call may take a second. Without it nothing
-// is looked up but what [WithTokenInBlocklist] does.
+// WithBlocklist asks b once per request whether a token was revoked; [Manager.Revoke] writes to it. If b fails, the
+// answer is 503: a token that may have been revoked does not pass. A call may take a second. Without it nothing is
+// looked up, except by [WithTokenInBlocklist].
 func WithBlocklist(b Blocklist) Option {
 	return set("WithBlocklist", nilStore(b), func(s *setup) { s.ledger.blocklist = b })
 }
 
-// WithStore keeps sessions in store, and remembers there what was revoked: what [Manager.Rotate],
-// [Manager.RefreshHandler] and the Revoke… methods need. The guard asks it about token, session, subject and everyone
-// in one call for each request; when it fails the answer is 503. A call may take a second.
+// WithStore keeps sessions and revocations in store. [Manager.Rotate], [Manager.RefreshHandler] and the Revoke…
+// methods need it. Guards ask it about the token, its session, its subject and everyone in one call per request; if it
+// fails, the answer is 503. A call may take a second.
 //
-// memstore.New is one process's memory: a restart logs everybody out. sqlstore.New is SQLite or PostgreSQL, and lasts.
-// There is no store unless set: a hidden one would log everybody out at each start.
+// memstore.New lives in the memory of one process: a restart logs everybody out. sqlstore.New uses SQLite or
+// PostgreSQL, and survives restarts. There is no default: a hidden store in memory would log everybody out at each
+// start.
 //
-// Every Manager that shares keys wants the same store, and the same issuer, by which the store tells users apart: a
-// session that the store does not know has ended, so its
-// tokens are refused. Tokens of no session, those of [Manager.CreateAccessToken] without [InSession], are refused if
-// they were issued before the store was made, because what was revoked then is not known; with one in memory, before
-// the Manager was made. None of them lives longer than [session.MaxTokenLife], 400 days.
+// Managers that share keys must share a store, and the issuer, by which the store tells users apart: a session that
+// the store does not know counts as ended, and its tokens are refused. Tokens outside any session, those of
+// [Manager.CreateAccessToken] without [InSession], are refused if they were issued before the store was created,
+// because the store cannot know which of them had been revoked; for a store in memory, that is before the Manager was
+// made. None of them lives longer than [session.MaxTokenLife], 400 days.
 func WithStore(store session.Store) Option {
 	return set("WithStore", nilStore(store), func(s *setup) { s.ledger.store = store })
 }
@@ -222,23 +223,23 @@ func nilStore(store any) string {
 	return ""
 }
 
-// WithTokenInBlocklist asks f whether a token was revoked, once for each request, before any blocklist. True refuses
-// it as [ErrRevoked]. An error means that f cannot tell: 503, [ErrUnavailable], unless it wraps another of this
-// package's errors.
+// WithTokenInBlocklist asks f once per request whether a token was revoked, before any blocklist or store. True
+// refuses it as [ErrRevoked]. An error means that f cannot tell: the answer is 503, [ErrUnavailable], unless it wraps
+// another of this package's errors.
 func WithTokenInBlocklist(f func(ctx context.Context, t *Token) (revoked bool, err error)) Option {
 	return set("WithTokenInBlocklist", nilFunc(f == nil), func(s *setup) { s.ledger.inBlocklist = f })
 }
 
-// WithTokenVerification asks f about every token that holds otherwise. False refuses it as [ErrForbidden]; an error
-// means that f cannot tell: 503, unless it wraps another of this package's errors. For a rule of one route use
-// [Check].
+// WithTokenVerification asks f about every token that has passed all other checks. False refuses it as [ErrForbidden];
+// an error means that f cannot tell: the answer is 503, unless it wraps another of this package's errors. For a rule
+// of a single route, use [Check].
 func WithTokenVerification(f func(ctx context.Context, t *Token) (ok bool, err error)) Option {
 	return set("WithTokenVerification", nilFunc(f == nil), func(s *setup) { s.verification = f })
 }
 
-// WithUserLookup loads the user of every token that holds, for [CurrentUser]. It runs last, on every guarded route.
-// An error that wraps [ErrUserNotFound] refuses the token: 401, the user is gone. Any other error is 503, so return
-// ErrUserNotFound for [database/sql.ErrNoRows] and its like.
+// WithUserLookup loads the user of every accepted token, for [CurrentUser]. It runs last, on every guarded route. An
+// error that wraps [ErrUserNotFound] refuses the token with 401. Any other error is 503, so return ErrUserNotFound for
+// [database/sql.ErrNoRows] and its like.
 func WithUserLookup[T any](f func(ctx context.Context, t *Token) (T, error)) Option {
 	return set("WithUserLookup", nilFunc(f == nil), func(s *setup) {
 		s.lookup = func(ctx context.Context, t *Token) (any, error) { return f(ctx, t) }
@@ -246,43 +247,43 @@ func WithUserLookup[T any](f func(ctx context.Context, t *Token) (T, error)) Opt
 }
 
 // WithAdditionalClaims adds the claims that f returns to every access token, and to no other: a refresh token lives
-// long, and yesterday's rights must not live in it. f sees the token as far as it is made; its claims include those
-// given by [Claim] and [Claims], which win over f's. A registered claim among f's is an error of the Create… method.
-// When f fails it fails too, with [ErrUnavailable] unless the error wraps another of this package's. The map is
-// copied.
+// long, and must not preserve rights that its user has lost. f sees the unfinished token, whose claims include those
+// given by [Claim] and [Claims]; they win over f's. If f returns a registered claim, the Create… method fails. If f
+// fails, so does the Create… method, with [ErrUnavailable] unless the error wraps another of this package's. The map
+// is copied.
 func WithAdditionalClaims(f func(ctx context.Context, t *Token) (map[string]any, error)) Option {
 	return set("WithAdditionalClaims", nilFunc(f == nil), func(s *setup) { s.issuer.claims = f })
 }
 
-// WithAdditionalHeaders adds the header parameters that f returns to every token. Those given by [HeaderParam] win;
-// alg, kid, typ and the others that steer verification are an error of the Create… method. Errors are as with
+// WithAdditionalHeaders adds the header parameters that f returns to every token. Those given by [HeaderParam] win; if
+// f returns alg, kid, typ or another that controls verification, the Create… method fails. Errors of f count as with
 // [WithAdditionalClaims]. The map is copied.
 func WithAdditionalHeaders(f func(ctx context.Context, t *Token) (map[string]any, error)) Option {
 	return set("WithAdditionalHeaders", nilFunc(f == nil), func(s *setup) { s.issuer.headers = f })
 }
 
-// WithAccessTTL sets how long access tokens live, and those of [Manager.CreateToken]: whole seconds, 15 minutes
-// unless set. A token that is not looked up in a blocklist lives until then whatever happens.
+// WithAccessTTL sets the lifetime of access tokens, and of those of [Manager.CreateToken]: whole seconds, 15 minutes
+// unless set. Without a store or a blocklist, a token cannot be revoked before it expires.
 func WithAccessTTL(d time.Duration) Option {
 	return set("WithAccessTTL", badTTL(d), func(s *setup) { s.issuer.accessTTL = d })
 }
 
-// WithRefreshTTL sets how long refresh tokens live: whole seconds, 30 days unless set.
+// WithRefreshTTL sets the lifetime of refresh tokens, and so how long a session may go without being refreshed: whole
+// seconds, 30 days unless set.
 func WithRefreshTTL(d time.Duration) Option {
 	return set("WithRefreshTTL", badTTL(d), func(s *setup) { s.issuer.refreshTTL = d })
 }
 
 // WithSessionTTL sets how long a session may last, however often it is refreshed: whole seconds, 90 days unless set,
-// or the refresh lifetime if that is longer. No token of a session outlives it. How long a session may go without
-// being refreshed is its refresh token's lifetime, [WithRefreshTTL].
+// or the lifetime of refresh tokens if that is longer. No token of a session outlives it.
 func WithSessionTTL(d time.Duration) Option {
 	return set("WithSessionTTL", badTTL(d), func(s *setup) { s.issuer.sessionTTL = d })
 }
 
-// WithRotationGrace sets how long after its use a refresh token may be presented again, and get the same successor:
-// 10 seconds unless set, at most a minute. Two tabs that refresh at once need it, and so does a client whose answer
-// was lost. A thief who is as quick is found out at the rotation after next. With 0 a token is refused when it comes
-// again, and its session ends. See [Manager.Rotate].
+// WithRotationGrace sets how long a refresh token may be presented again after its use, to get the same successor: 10
+// seconds unless set, at most a minute. Two tabs that refresh at once need it, and so does a client that lost the
+// response. A thief who is as quick is detected at the rotation after next. With 0 a token that is presented again is
+// refused, and its session ends. See [Manager.Rotate].
 func WithRotationGrace(d time.Duration) Option {
 	wrong := ""
 	if d < 0 || d > time.Minute {
@@ -291,8 +292,8 @@ func WithRotationGrace(d time.Duration) Option {
 	return set("WithRotationGrace", wrong, func(s *setup) { s.ledger.grace = d })
 }
 
-// WithMaxSessions sets how many sessions a subject may have at once: 100 unless set. At a log-in beyond it the oldest
-// ends; with 1 a user is logged in at one place only.
+// WithMaxSessions sets how many sessions a subject may have at once: 100 unless set. A login beyond the limit ends the
+// oldest session; with 1 a user is logged in at one place only.
 func WithMaxSessions(n int) Option {
 	wrong := ""
 	if n < 1 {
@@ -301,8 +302,8 @@ func WithMaxSessions(n int) Option {
 	return set("WithMaxSessions", wrong, func(s *setup) { s.ledger.maxSessions = n })
 }
 
-// WithIssuer writes iss into every token, and refuses a token with another one or none as [ErrInvalid] (RFC 7519
-// section 4.1.1). Names are compared byte for byte. Unless set, none is written and any accepted.
+// WithIssuer writes iss into every token, and refuses tokens with another iss or none as [ErrInvalid] (RFC 7519
+// section 4.1.1). Names are compared byte for byte. Unless set, no iss is written and any is accepted.
 func WithIssuer(name string) Option {
 	wrong := ""
 	if name == "" || !isText(name) {
@@ -311,16 +312,16 @@ func WithIssuer(name string) Option {
 	return set("WithIssuer", wrong, func(s *setup) { s.issuer.name = name })
 }
 
-// WithAudience writes aud into every token, and refuses a token for none of these as [ErrInvalid] (RFC 7519 section
-// 4.1.3). Unless set, none is written, and a token that has an aud is refused: it is meant for somebody else. One
-// route or one token may differ: [Audience].
+// WithAudience writes aud into every token, and refuses tokens that name none of these as [ErrInvalid] (RFC 7519
+// section 4.1.3). Unless set, no aud is written, and a token that has one is refused: it is meant for another service.
+// A single route or token may differ: [Audience].
 func WithAudience(names ...string) Option {
 	return set("WithAudience", badNames(names), func(s *setup) { s.verifier.audience = slices.Clone(names) })
 }
 
 // WithLeeway sets how far the clocks of servers may differ, for exp, nbf and iat: 30 seconds unless set, at most 5
-// minutes. Without any, a token from a server whose clock is ahead is refused by the next. Freshness and [MaxAge]
-// know no leeway.
+// minutes. With none, a token from a server whose clock is ahead is refused by the others. Freshness and [MaxAge] have
+// no leeway.
 func WithLeeway(d time.Duration) Option {
 	wrong := ""
 	if d < 0 || d > maxLeeway {
@@ -329,8 +330,8 @@ func WithLeeway(d time.Duration) Option {
 	return set("WithLeeway", wrong, func(s *setup) { s.origin.leeway = d })
 }
 
-// WithVerificationKeys accepts tokens of further keys, which sign none: those that signed before, or those of other
-// issuers that share this service's rules. It may be given several times.
+// WithVerificationKeys accepts tokens signed by further keys, which sign no new ones: former keys, or those of other
+// issuers that follow this service's rules. It may be given several times.
 func WithVerificationKeys(sources ...KeySource) Option {
 	sources = slices.Clone(sources)
 	return managerOption(func(s *setup) {
@@ -352,27 +353,27 @@ func WithRealm(realm string) Option {
 	return set("WithRealm", wrong, func(s *setup) { s.realm = realm })
 }
 
-// WithErrorHandler lets f answer every refused request, instead of [DefaultErrorHandler]. err is an [*Error] unless
-// it is the application's own mistake; f chooses what a client sees of it by [Error.Status], [Error.Code] and
-// [Error.Challenge].
+// WithErrorHandler lets f answer every refused request, instead of [DefaultErrorHandler]. err is an [*Error], unless
+// it is a mistake of the application's; [Error.Status], [Error.Code] and [Error.Challenge] are what a client should
+// see of it.
 func WithErrorHandler(f func(w http.ResponseWriter, r *http.Request, err error)) Option {
 	return set("WithErrorHandler", nilFunc(f == nil), func(s *setup) { s.errorHandler = f })
 }
 
-// WithEventHandler calls f for what happens to tokens and sessions: see [EventKind]. It is called within the request,
-// so it must not wait for anything, and for every refused token of anybody: do not log those above debug level.
+// WithEventHandler calls f whenever something happens to tokens or sessions: see [EventKind]. f runs within the
+// request, so it must not block. Anybody can cause refusals: do not log them above debug level.
 func WithEventHandler(f func(ctx context.Context, e Event)) Option {
 	return set("WithEventHandler", nilFunc(f == nil), func(s *setup) { s.eventHandler = f })
 }
 
-// WithClock sets the clock, for tests: [time.Now] unless set. A store refuses tokens of no session that are older than
-// itself: with a clock in the past take package memstore, or give sqlstore.Since the zero time.
+// WithClock sets the clock, for tests: [time.Now] unless set. A store refuses tokens outside any session that are
+// older than itself: with a clock in the past, use package memstore, or give sqlstore.Since the zero time.
 func WithClock(now func() time.Time) Option {
 	return set("WithClock", nilFunc(now == nil), func(s *setup) { s.origin.clock = now })
 }
 
 // WithLocations looks for tokens in these places, in order: [InHeader] unless set, or [InCookie] with [WithCookies].
-// Only where nothing is found does the search go on: something bad is refused. One route may differ: [Locations].
+// The first place that holds something decides, even if what it holds is bad. A single route may differ: [Locations].
 func WithLocations(places ...Location) Option {
 	return set("WithLocations", badLocations(places), func(s *setup) { s.places.order = slices.Clone(places) })
 }
@@ -388,8 +389,8 @@ func WithHeader(name, scheme string) Option {
 	return set("WithHeader", wrong, func(s *setup) { s.places.header, s.places.scheme = name, scheme })
 }
 
-// WithQueryParam sets the parameter of [InQuery], and what stands before the token in its value: "access_token" (RFC
-// 6750 section 2.3) and nothing unless set.
+// WithQueryParam sets the parameter of [InQuery], and a prefix that its value must have before the token:
+// "access_token" (RFC 6750 section 2.3) and none unless set.
 func WithQueryParam(name, prefix string) Option {
 	wrong := ""
 	if name == "" {
@@ -408,9 +409,10 @@ func WithBodyKeys(access, refresh string) Option {
 	return set("WithBodyKeys", wrong, func(s *setup) { s.places.access.key, s.places.refresh.key = access, refresh })
 }
 
-// WithCookies takes tokens from cookies, and protects them from other origins' pages: see [CookieConfig]. Tokens
-// carry a CSRF value then, which every request that changes something has to repeat in a header. [Manager.WritePair]
-// sets the cookies and answers with the CSRF values, unless [WithLocations] names [InHeader] as well.
+// WithCookies reads tokens from cookies, and protects these against other origins' pages: see [CookieConfig]. Each
+// token then carries a CSRF value, which every request that changes something must repeat in a header.
+// [Manager.WritePair] sets the cookies and answers with the CSRF values, unless [WithLocations] names [InHeader] as
+// well.
 func WithCookies(cookies CookieConfig) Option {
 	settled := cookies.settle()
 	settled.Former = slices.Clone(cookies.Former)
@@ -422,9 +424,9 @@ func WithCookies(cookies CookieConfig) Option {
 	})
 }
 
-// WithCrossOriginProtection sets the rule by which requests with cookies are refused when another origin's page sent
-// them: a zero [http.CrossOriginProtection] unless set. Add to it the origins that may, such as
-// https://app.example.com for an API of another host.
+// WithCrossOriginProtection sets the rule that refuses requests with cookies that another origin's page has sent: a
+// zero [http.CrossOriginProtection] unless set. Add the origins that you trust to it, such as https://app.example.com
+// for an API on another host.
 func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 	wrong := ""
 	if p == nil {
@@ -433,19 +435,19 @@ func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 	return set("WithCrossOriginProtection", wrong, func(s *setup) { s.jar.protection = p })
 }
 
-// WithSlidingSessions renews the access token of a browser that is at work, so that its pages need no script for it:
-// within the last third of its life a guarded request is answered with a new cookie as well. It has what [InSession]
-// of the refresh token gives, which must be in the browser too: claims, scopes and the CSRF value stay,
-// [WithAdditionalClaims] is asked anew, and it is not fresh.
+// WithSlidingSessions renews the access token of a browser that is in use, so that its pages need no script for it: in
+// the last third of the token's life, the response to a guarded request also sets a new cookie. The new token is what
+// [InSession] makes of the refresh token, whose cookie must be there too: claims, scopes and the CSRF value stay,
+// [WithAdditionalClaims] is asked again, and the token is not fresh.
 //
-// The refresh token is asked what a guard would ask of it, and is not used up: one that was exchanged before means a
-// thief, so it ends the session. A session that only slides ends with its refresh token ([WithRefreshTTL]); refresh
-// now and then if it should last longer.
+// The refresh token is checked as by a guard, and not used up. One that was exchanged before means theft, and ends the
+// session. A session that only slides ends with its refresh token ([WithRefreshTTL]); refresh now and then if it
+// should last longer.
 //
-// The cookie is set before the handler runs, and taken back by whatever sets, clears or revokes afterwards. That it
-// cannot be made is an event, and never fails a request. It wants [WithCookies] without a RefreshPath, and
-// [WithStore]: a session that has ended must not go on. Routes with [InsecureSkipRevocation] renew nothing. Unless
-// given, nothing is renewed.
+// The cookie is set before the handler runs, and withdrawn if the handler sets or clears cookies, or revokes. A
+// renewal that fails is an event, and never fails the request. It needs [WithCookies] without a RefreshPath, and
+// [WithStore]: a session that has ended must not be renewed. Routes with [InsecureSkipRevocation] renew nothing.
+// Unless given, nothing is renewed.
 func WithSlidingSessions() Option {
 	return set("WithSlidingSessions", "", func(s *setup) { s.sliding = true })
 }

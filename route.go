@@ -21,8 +21,8 @@ type Demand interface {
 	demand()
 }
 
-// Trait is what a token has and a route demands, in the same word: CreateAccessToken(ctx, id, Scopes("admin")) makes
-// what Required(Scopes("admin")) asks for.
+// Trait is what a token has and a route demands: CreateAccessToken(ctx, id, Scopes("admin")) makes what
+// Required(Scopes("admin")) asks for.
 type Trait interface {
 	TokenOption
 	Demand
@@ -43,7 +43,7 @@ type demandFunc func(*route)
 func (f demandFunc) applyRoute(rt *route) { f(rt) }
 func (demandFunc) demand()                {}
 
-// demandsOf returns demands as what they also are.
+// demandsOf returns demands as options of a route, which they also are.
 func demandsOf(demands []Demand) []RouteOption {
 	opts := make([]RouteOption, len(demands))
 	for i, d := range demands {
@@ -156,14 +156,14 @@ func (rt *route) judge(t *Token, now time.Time) *reason {
 	return nil
 }
 
-// Optional lets a request without a token through, as an anonymous one: [FromContext] finds nothing. A token that is
-// there but bad is refused all the same.
+// Optional lets a request without a token through as an anonymous one, for which [FromContext] finds nothing. A bad
+// token is still refused.
 func Optional() RouteOption {
 	return routeOption(func(rt *route) { rt.optional = true })
 }
 
 // Locations looks for the token in these places, in order, instead of those of [WithLocations]. The first that holds
-// something decides, good or bad. [InCookie] wants [WithCookies].
+// something decides, even if what it holds is bad. [InCookie] needs [WithCookies].
 func Locations(places ...Location) RouteOption {
 	places = slices.Clone(places)
 	wrong := badLocations(places)
@@ -173,18 +173,19 @@ func Locations(places ...Location) RouteOption {
 	})
 }
 
-// Except lets requests through that a [net/http.ServeMux] would route to one of these patterns, "POST /login" or
-// "/public/" say, without looking at their tokens. It is for a guard around a whole mux. A pattern without a method
-// exempts every method. One that is everything under the root is an error: write "GET /{$}" for the front page.
+// Except lets requests through, without looking at their tokens, that a [net/http.ServeMux] would route to one of
+// these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. A pattern without a method
+// exempts every method. A pattern that matches everything is an error: write "GET /{$}" for the front page.
 //
-// If the handler behind the guard is the [net/http.ServeMux] itself, it is asked where the request would go, and that
-// must be one of these patterns, as it is registered there. Behind any other handler the guard cannot know that a
-// pattern of its own, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean.
+// If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
+// matches, and that must be one of these, spelled as it is registered there. Behind any other handler the guard cannot
+// know that a more specific pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean
+// to.
 //
-// It fails closed: a path that is not clean, by dot segments, doubled slashes, backslashes, semicolons or needless
-// percent-encoding, is guarded, and so are CONNECT and what the mux would only redirect, because what stands behind
-// may read such a path otherwise. Patterns are those of the mux around which the guard stands, before any
-// [net/http.StripPrefix] behind it.
+// It fails closed. Paths with dot segments, doubled slashes, backslashes, semicolons or needless percent-encoding stay
+// guarded, and so do CONNECT and what the mux would only redirect, because the handlers behind may read such a path
+// differently. Patterns are matched against the path as it reaches the guard, before any [net/http.StripPrefix] behind
+// it.
 func Except(patterns ...string) RouteOption {
 	return routeOption(func(rt *route) {
 		if len(patterns) == 0 {
@@ -206,13 +207,13 @@ func Refresh() Demand {
 	return demandFunc(func(rt *route) { rt.refresh = true })
 }
 
-// AccessOrRefresh takes an access token or a refresh token, for a log-out say. It never takes a token of a [Type]: a
-// mailed link is no log-in. Refresh and AccessOrRefresh together read the token where a refresh token travels.
+// AccessOrRefresh accepts an access token or a refresh token, for a logout say. It never accepts a token of a [Type]:
+// a mailed link is no login. With Refresh, it searches where refresh tokens travel, but accepts either type.
 func AccessOrRefresh() Demand {
 	return demandFunc(func(rt *route) { rt.accessOrRefresh = true })
 }
 
-// MaxAge demands that the user proved who they are at most d ago (RFC 9470): [ErrNotFresh] otherwise. It measures
+// MaxAge requires that the user authenticated at most d ago (RFC 9470), with [ErrNotFresh] otherwise. It measures
 // [Token.AuthTime], which refreshing does not renew. d is at least a second. Of two ages the shorter counts.
 func MaxAge(d time.Duration) Demand {
 	return demandFunc(func(rt *route) {
@@ -225,9 +226,9 @@ func MaxAge(d time.Duration) Demand {
 	})
 }
 
-// Check asks f about the token when everything else but the user lookup has been passed. False refuses it as
-// [ErrForbidden]; an error means that f cannot tell: 503, unless it wraps another of this package's errors. Several
-// are asked in order.
+// Check asks f about the token after all other checks but the user lookup. False refuses it as [ErrForbidden]; an
+// error means that f cannot tell: the answer is 503, unless it wraps another of this package's errors. Several are
+// asked in order.
 func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	return demandFunc(func(rt *route) {
 		if f == nil {
@@ -238,26 +239,25 @@ func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	})
 }
 
-// InsecureSkipRevocation does not ask whether the token was revoked, for a route that must answer without a store. A
-// revoked token passes there until it expires.
+// InsecureSkipRevocation does not ask whether the token was revoked, for a route that must answer even when the store
+// cannot. A revoked token passes there until it expires.
 func InsecureSkipRevocation() Demand {
 	return demandFunc(func(rt *route) { rt.skipRevocation = true })
 }
 
-// SingleUse demands a token that has not been used on such a route before, and uses it up when all else has been
-// passed: [ErrRevoked] the second time. It is for tokens of a [Type], a mailed link say. Programs that scan mail open
-// links, so GET, HEAD and OPTIONS are answered by 405: let the link lead to a page whose button sends a POST. Without
-// [WithStore] or [WithBlocklist] it is an error.
+// SingleUse accepts a token once: the last check uses it up, and the second request gets [ErrRevoked]. It is for
+// tokens of a [Type], in a mailed link say. Mail scanners open links, so GET, HEAD and OPTIONS are answered with 405:
+// let the link lead to a page whose button sends a POST. Without [WithStore] or [WithBlocklist] it is an error.
 //
-// The guard uses the token up before the handler looks at the request. A handler that may still refuse, because a new
-// password is too short say, leaves SingleUse off its guard, and uses the token up in the end by [Manager.Verify] with
-// it.
+// The guard uses the token up before the handler sees the request. If the handler may still refuse, because a new
+// password is too short say, leave SingleUse off its guard, and let the handler use the token up at the end by
+// [Manager.Verify] with SingleUse.
 func SingleUse() Demand {
 	return demandFunc(func(rt *route) { rt.singleUse, rt.unsafe = true, true })
 }
 
-// Fresh is a log-in that has just been made with a password: on a token it says so, on a route it demands it, as
-// [ErrNotFresh] otherwise. A refreshed token is not fresh any more. On a pair it means the access token.
+// Fresh marks a token as issued by a login with a password, not by a refresh; on a route it requires such a token,
+// with [ErrNotFresh] otherwise. A refreshed token is no longer fresh. On a pair it means the access token.
 func Fresh() Trait {
 	return trait{
 		func(d *draft) { d.fresh = true },
@@ -265,9 +265,9 @@ func Fresh() Trait {
 	}
 }
 
-// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it demands all of them, as [ErrInsufficientScope]
-// otherwise. A scope is printable ASCII without space, quote and backslash (RFC 6749 section 3.3). On a pair it means
-// both tokens.
+// Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it requires all of them, with
+// [ErrInsufficientScope] otherwise. A scope is printable ASCII without spaces, quotes and backslashes (RFC 6749
+// section 3.3). On a pair it means both tokens.
 func Scopes(scopes ...string) Trait {
 	scopes = slices.Clone(scopes)
 	wrong := ""
@@ -291,8 +291,8 @@ func Scopes(scopes ...string) Trait {
 	}
 }
 
-// Audience says for whom a token is, and on a route for whom it may be: any of them. It stands in for [WithAudience]
-// there. On a pair it means both tokens.
+// Audience says whom a token is for; on a route it accepts tokens for any of these. It replaces [WithAudience] there.
+// On a pair it means both tokens.
 func Audience(names ...string) Trait {
 	names = slices.Clone(names)
 	wrong := badNames(names)
@@ -321,8 +321,8 @@ func badNames(names []string) string {
 	return ""
 }
 
-// Type names a kind of token beside access and refresh, "password_reset" say: on a token it makes one of it
-// ([Manager.CreateToken]), on a route it takes no other. It travels as an access token does: see [WithLocations],
+// Type names a kind of token other than access and refresh, "password_reset" say: [Manager.CreateToken] issues it, and
+// a route with the same Type accepts no other. It travels where access tokens do: see [WithLocations],
 // [WithQueryParam], [WithBodyKeys]. The name is not "access" or "refresh" and has 1 to 64 bytes.
 func Type(name string) Trait {
 	wrong := ""

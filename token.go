@@ -23,12 +23,12 @@ const (
 	typeRefresh = "refresh"
 )
 
-// Token is a token whose signature held, as [FromContext] or [Manager.Verify] return it: its registered claims (RFC
-// 7519 section 4.1, RFC 9068) and jot's own as fields, the rest through [Token.Claims]. Its text is not kept. Treat
-// it as read-only. A Token belongs to one request; keep a [Token.Clone] of it afterwards.
+// Token is a verified token, as [FromContext] and [Manager.Verify] return it: the registered claims (RFC 7519 section
+// 4.1, RFC 9068) and jot's own are fields, the rest is in [Token.Claims]. Its text is not kept. Treat it as read-only.
+// A Token belongs to one request; keep a [Token.Clone] of it afterwards.
 //
-// Printed or logged it shows its type and id alone: claims are personal data. Package fmt cannot ask a field that is
-// not exported: of a Token in one it shows the fields below, and nothing else.
+// Printed or logged, it shows its type and id only: claims are personal data. A Token in an unexported field of
+// another struct is printed by package fmt with the fields below, and nothing else.
 type Token struct {
 	// ID is the token's own id (jti).
 	ID string
@@ -36,19 +36,19 @@ type Token struct {
 	Type string
 	// Subject is the user (sub), what the token was issued for.
 	Subject string
-	// SessionID names the log-in that the token belongs to (sid); empty for a token outside of any.
+	// SessionID is the login that the token belongs to (sid); empty for a token outside any session.
 	SessionID string
 	// Issuer is who issued it (iss).
 	Issuer string
-	// Audience is for whom it is meant (aud).
+	// Audience is whom it is meant for (aud).
 	Audience []string
-	// Scopes is what it allows (scope, RFC 9068 section 2.2.3); of a refresh token, what its session still does.
+	// Scopes is what it allows (scope, RFC 9068 section 2.2.3); for a refresh token, what its session still allows.
 	Scopes []string
-	// IssuedAt (iat), NotBefore (nbf) and ExpiresAt (exp) bound its life, in whole seconds; zero where the token says
-	// nothing.
+	// IssuedAt (iat), NotBefore (nbf) and ExpiresAt (exp) are in whole seconds, and zero where the token lacks the
+	// claim.
 	IssuedAt, NotBefore, ExpiresAt time.Time
-	// AuthTime is when the user last proved who they are (auth_time, RFC 9470); zero if the token does not say.
-	// [MaxAge] measures it.
+	// AuthTime is when the user last authenticated (auth_time, RFC 9470), with a password say; zero if the token does
+	// not tell. [MaxAge] measures it.
 	AuthTime time.Time
 	// Location is where in the request it was found; empty for [Manager.Verify].
 	Location Location
@@ -177,8 +177,8 @@ func (t *Token) provenSince(now time.Time, age time.Duration) bool {
 	return !t.AuthTime.IsZero() && now.Sub(t.AuthTime) <= age && !t.AuthTime.After(now.Add(t.origin.leeway))
 }
 
-// Expired reports whether the token's life has ended now, leeway included. A token from a context is at most about
-// to; one from an [Error] may be long past.
+// Expired reports whether the token has expired by now, leeway included. Tokens from [FromContext] had not when they
+// were verified; those in an [Error] may have long ago.
 func (t *Token) Expired() bool {
 	return t.origin != nil && t.expiredAt(t.origin.now())
 }
@@ -187,7 +187,7 @@ func (t *Token) expiredAt(now time.Time) bool {
 	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt.Add(t.origin.leeway))
 }
 
-// Clone returns a copy that shares nothing with t that could change, for use after the request.
+// Clone returns a copy that shares nothing mutable with t, for use after the request.
 func (t *Token) Clone() *Token {
 	clone := *t
 	clone.Audience = slices.Clone(t.Audience)
@@ -206,16 +206,15 @@ func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()
 // LogValue returns what [Token.String] returns.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-// Pair is an access token and the refresh token of the same log-in, ready to be the answer of a login handler:
-// [Manager.WritePair] writes it as RFC 6749 section 5.1 has it. That JSON is the only way in which its tokens show;
-// printed or logged it is redacted. Package fmt cannot know that of a field that is not exported: a struct that keeps a
-// Pair in one prints its tokens.
+// Pair is the access token and the refresh token of a login. [Manager.WritePair] writes it as the JSON of RFC 6749
+// section 5.1. Printed or logged, it is redacted, except by package fmt when it is in an unexported field of another
+// struct: keep no Pair there.
 type Pair struct {
 	AccessToken, RefreshToken string
-	// CSRFToken and RefreshCSRFToken are what a page must send back with the cookies of the tokens; empty without
+	// CSRFToken and RefreshCSRFToken are the values that a page must send back with the tokens' cookies; empty without
 	// [WithCookies].
 	CSRFToken, RefreshCSRFToken string
-	// ExpiresIn and RefreshExpiresIn are how long the tokens live, counted from their making.
+	// ExpiresIn and RefreshExpiresIn are the tokens' lifetimes, from when they were issued.
 	ExpiresIn, RefreshExpiresIn time.Duration
 	// SessionID is the id of the login (sid).
 	SessionID string
@@ -245,8 +244,8 @@ func (t minted) which() int {
 	return 0
 }
 
-// MarshalJSON returns the access token response of RFC 6749 section 5.1. What is empty is left out, so that a Pair
-// with nothing but an access token will do for a handler that refreshes without rotation.
+// MarshalJSON returns the access token response of RFC 6749 section 5.1. Empty members are left out, so a Pair with an
+// access token alone is the response of a handler that refreshes without rotation.
 func (p Pair) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Access    string `json:"access_token"`
@@ -274,9 +273,8 @@ func (p Pair) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String())
 // LogValue returns no token.
 func (p Pair) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// InsecureDecode returns the header and the claims of a token without verifying anything, for debugging: whoever
-// sends a token chooses what they say. They are plain maps that no function of this package takes. Numbers are
-// [json.Number].
+// InsecureDecode returns the header and the claims of a token without verifying anything, for debugging: they say
+// whatever the sender chose. They are plain maps that no function of this package accepts. Numbers are [json.Number].
 func InsecureDecode(raw string) (header, claims map[string]any, err error) {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
