@@ -3,7 +3,6 @@ package jot_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +26,7 @@ func TestLoginForAnAudience(t *testing.T) {
 			t.Run(tc.name, func(t *testing.T) {
 				m := newManager(t, append(tc.options, jot.WithStore(memstore.New()))...)
 				p := pair(t, m, jot.Audience(to...))
+				audience := claimsOf(t, p.AccessToken)["aud"]
 
 				got := ask(m.RefreshHandler(), p.RefreshToken)
 				require.Equal(t, http.StatusOK, got.Code, got.Body.String())
@@ -36,17 +36,20 @@ func TestLoginForAnAudience(t *testing.T) {
 				}
 				require.NoError(t, json.Unmarshal(got.Body.Bytes(), &next))
 				for _, raw := range []string{next.Access, next.Refresh} {
-					require.Equal(t, claimsOf(t, p.AccessToken)["aud"], claimsOf(t, raw)["aud"], "for the same as before")
+					require.Equal(t, audience, claimsOf(t, raw)["aud"], "for the same as before")
 				}
 				token, err := m.Verify(ctx, next.Refresh, jot.Refresh(), jot.Audience("mobile"))
 				require.NoError(t, err)
 				last, err := m.Rotate(ctx, token)
 				require.NoError(t, err)
-				require.Equal(t, claimsOf(t, p.AccessToken)["aud"], claimsOf(t, last.AccessToken)["aud"])
+				require.Equal(t, audience, claimsOf(t, last.AccessToken)["aud"])
 
-				require.True(t, send(m.Required(jot.Audience("mobile")), bearer(last.AccessToken)).called)
-				require.Equal(t, "token_invalid", send(m.Required(), bearer(last.AccessToken)).code(t), "it is not for this route")
-				require.Equal(t, "token_invalid", send(m.Required(jot.Audience("x")), bearer(last.AccessToken)).code(t))
+				by := func(opts ...jot.RouteOption) *answer {
+					return send(m.Required(opts...), bearer(last.AccessToken))
+				}
+				require.True(t, by(jot.Audience("mobile")).called)
+				require.Equal(t, "token_invalid", by().code(t), "it is not for this route")
+				require.Equal(t, "token_invalid", by(jot.Audience("x")).code(t))
 
 				require.Equal(t, http.StatusNoContent, ask(m.LogoutHandler(), last.AccessToken).Code)
 				_, err = m.Verify(ctx, last.AccessToken, jot.Audience("mobile"))
@@ -59,20 +62,22 @@ func TestLoginForAnAudience(t *testing.T) {
 // Any token of such a login ends it, wherever what was revoked is remembered.
 func TestLogoutForAnAudience(t *testing.T) {
 	for name, remembering := range map[string]jot.Option{
-		"a store": jot.WithStore(memstore.New()), "a blocklist": jot.WithBlocklist(newBlocklist()),
+		"a store":     jot.WithStore(memstore.New()),
+		"a blocklist": jot.WithBlocklist(newBlocklist()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newManager(t, remembering, jot.WithAudience("api"))
-			for _, which := range []string{"access", "refresh", "alone"} {
-				p := pair(t, m, jot.Audience("mobile"))
-				raw := map[string]string{
-					"access": p.AccessToken, "refresh": p.RefreshToken, "alone": access(t, m, jot.Audience("mobile")),
-				}[which]
-				_, err := m.Verify(ctx, raw, jot.AccessOrRefresh(), jot.Audience("mobile"))
+			mobile := jot.Audience("mobile")
+			for which, raw := range map[string]string{
+				"access":  pair(t, m, mobile).AccessToken,
+				"refresh": pair(t, m, mobile).RefreshToken,
+				"alone":   access(t, m, mobile),
+			} {
+				_, err := m.Verify(ctx, raw, jot.AccessOrRefresh(), mobile)
 				require.NoError(t, err, which)
 				got := ask(m.LogoutHandler(), raw)
 				require.Equal(t, http.StatusNoContent, got.Code, got.Body.String())
-				_, err = m.Verify(ctx, raw, jot.AccessOrRefresh(), jot.Audience("mobile"))
+				_, err = m.Verify(ctx, raw, jot.AccessOrRefresh(), mobile)
 				require.ErrorIs(t, err, jot.ErrRevoked, which)
 			}
 		})
@@ -81,9 +86,7 @@ func TestLogoutForAnAudience(t *testing.T) {
 
 // ask posts a token to a handler.
 func ask(h http.Handler, raw string) *answer {
-	a := &answer{ResponseRecorder: httptest.NewRecorder()}
 	r := bearer(raw)
 	r.Method = http.MethodPost
-	h.ServeHTTP(a, r)
-	return a
+	return answerOf(h, r)
 }

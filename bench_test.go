@@ -25,6 +25,17 @@ func (n nowhere) Header() http.Header          { clear(n.header); return n.heade
 func (nowhere) Write(text []byte) (int, error) { return len(text), nil }
 func (nowhere) WriteHeader(int)                {}
 
+// serving has a handler answer one request again and again.
+func serving(handler http.Handler, r *http.Request) func(*testing.B) {
+	return func(b *testing.B) {
+		w := nowhere{http.Header{}}
+		b.ReportAllocs()
+		for b.Loop() {
+			handler.ServeHTTP(w, r)
+		}
+	}
+}
+
 // BenchmarkVerify puts what a guarded request costs beside golang-jwt's parser into a map and into a struct, which
 // only parse: no route, no context, no strict reading.
 func BenchmarkVerify(b *testing.B) {
@@ -32,6 +43,7 @@ func BenchmarkVerify(b *testing.B) {
 	require.NoError(b, err)
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(b, err)
+	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for _, alg := range []struct {
 		name string
 		key  jot.Key
@@ -42,31 +54,18 @@ func BenchmarkVerify(b *testing.B) {
 		{"EdDSA", jot.PrivateKey("EdDSA", edwards), edwards.Public()},
 		{"RS256", jot.PrivateKey("RS256", rsaKey), crypto.PublicKey(&rsaKey.PublicKey)},
 	} {
+		traits := []jot.TokenOption{jot.Fresh(), jot.Scopes("read", "write"), jot.Claim("plan", "pro")}
 		m, err := jot.New(alg.key, at(now))
 		require.NoError(b, err)
-		token := access(b, m, jot.Fresh(), jot.Scopes("read", "write"), jot.Claim("plan", "pro"))
-		b.Run(alg.name+"/jot", func(b *testing.B) {
-			handler := m.Required()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			r := bearer(token)
-			w := nowhere{http.Header{}}
-			b.ReportAllocs()
-			for b.Loop() {
-				handler.ServeHTTP(w, r)
-			}
-		})
+		token := access(b, m, traits...)
+		b.Run(alg.name+"/jot", serving(m.Required()(nothing), bearer(token)))
 		stored, err := jot.New(alg.key, at(now), jot.WithStore(memstore.New()))
 		require.NoError(b, err)
-		login := pair(b, stored, jot.Fresh(), jot.Scopes("read", "write"), jot.Claim("plan", "pro")).AccessToken
-		b.Run(alg.name+"/jot with a store", func(b *testing.B) {
-			handler := stored.Required()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			r := bearer(login)
-			w := nowhere{http.Header{}}
-			b.ReportAllocs()
-			for b.Loop() {
-				handler.ServeHTTP(w, r)
-			}
-		})
-		parser := jwt.NewParser(jwt.WithValidMethods([]string{alg.name}), jwt.WithTimeFunc(func() time.Time { return now }))
+		login := pair(b, stored, traits...).AccessToken
+		b.Run(alg.name+"/jot with a store", serving(stored.Required()(nothing), bearer(login)))
+
+		clock := jwt.WithTimeFunc(func() time.Time { return now })
+		parser := jwt.NewParser(jwt.WithValidMethods([]string{alg.name}), clock)
 		key := func(*jwt.Token) (any, error) { return alg.raw, nil }
 		b.Run(alg.name+"/golang-jwt map", func(b *testing.B) {
 			b.ReportAllocs()
@@ -101,7 +100,10 @@ func BenchmarkCreate(b *testing.B) {
 	b.Run("golang-jwt map", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			claims := jwt.MapClaims{"sub": "alice", "jti": rand.Text(), "type": "access", "iat": 1893456000, "exp": 1893456900, "fresh": true, "plan": "pro"}
+			claims := jwt.MapClaims{
+				"sub": "alice", "jti": rand.Text(), "type": "access", "iat": 1893456000, "exp": 1893456900,
+				"fresh": true, "plan": "pro",
+			}
 			if _, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret); err != nil {
 				b.Fatal(err)
 			}
@@ -115,25 +117,13 @@ func BenchmarkRefuse(b *testing.B) {
 	handler := m.Required()(http.NotFoundHandler())
 	good := access(b, m)
 	for name, raw := range map[string]string{
-		"bad signature": good[:len(good)-4] + "AAAA", "unknown key": forge(b, `{"alg":"HS256","kid":"x"}`, `{}`), "too long": string(make([]byte, 1<<20)),
+		"bad signature": good[:len(good)-4] + "AAAA",
+		"unknown key":   forge(b, `{"alg":"HS256","kid":"x"}`, `{}`),
+		"too long":      string(make([]byte, 1<<20)),
 	} {
-		b.Run(name, func(b *testing.B) {
-			r := bearer(raw)
-			w := nowhere{http.Header{}}
-			b.ReportAllocs()
-			for b.Loop() {
-				handler.ServeHTTP(w, r)
-			}
-		})
+		b.Run(name, serving(handler, bearer(raw)))
 	}
-	b.Run("no token", func(b *testing.B) {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		w := nowhere{http.Header{}}
-		b.ReportAllocs()
-		for b.Loop() {
-			handler.ServeHTTP(w, r)
-		}
-	})
+	b.Run("no token", serving(handler, httptest.NewRequest(http.MethodGet, "/", nil)))
 }
 
 // BenchmarkRotate is a refresh, store included.

@@ -67,9 +67,16 @@ func TestRevokeForeignIDs(t *testing.T) {
 	m := newManager(t, jot.WithBlocklist(store))
 	seen := map[string]bool{}
 	for _, id := range []string{
-		"1", "2", strings.Repeat("x", 4000), "a b\u0000", "4F1C0F7E-0000-4000-8000-000000000001", "4f1c0f7e-0000-4000-8000-00000000000g", "4f1c0f7e-0000-4000-8000x000000000001",
+		"1",
+		"2",
+		"a b\u0000",
+		strings.Repeat("x", 4000),
+		"4F1C0F7E-0000-4000-8000-000000000001", // three that are almost UUIDs as we write them
+		"4f1c0f7e-0000-4000-8000-00000000000g",
+		"4f1c0f7e-0000-4000-8000x000000000001",
 	} {
-		_, err := m.Verify(ctx, forge(t, ourHeader, `{"sub":"alice","jti":`+quoteJSON(id)+`,"type":"access","exp":1893456900}`))
+		payload := `{"sub":"alice","jti":` + quoteJSON(id) + `,"type":"access","exp":1893456900}`
+		_, err := m.Verify(ctx, forge(t, ourHeader, payload))
 		require.NoError(t, err)
 		key := store.ids[len(store.ids)-1]
 		require.Regexp(t, `^j:[A-Za-z0-9_-]{22}$`, key)

@@ -4,56 +4,51 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
-	"github.com/go-jot/jot/memstore"
 )
 
 // Shared caches know of one place where a token travels, the Authorization header (RFC 9111 section 3.5). An answer to
 // a token from anywhere else says by itself that it is somebody's own.
 func TestCachesByLocation(t *testing.T) {
 	const own, nothing = "private, no-store", ""
-	header := func(name, scheme string) func(*http.Request, string) {
-		return func(r *http.Request, raw string) { r.Header.Set(name, scheme+raw) }
+	type carry func(raw string) edit
+	header := func(name, scheme string) carry {
+		return func(raw string) edit { return setHeader(name, scheme+raw) }
 	}
-	body := func(kind, before, after string) func(*http.Request, string) {
-		return func(r *http.Request, raw string) {
-			text := strings.NewReader(before + raw + after)
-			again := httptest.NewRequest(http.MethodPost, "/", text)
-			r.Method, r.Body, r.ContentLength = again.Method, again.Body, again.ContentLength
-			r.Header.Set("Content-Type", kind)
-		}
-	}
-	query := func(r *http.Request, raw string) { r.URL.RawQuery = "access_token=" + raw }
-	cookie := func(r *http.Request, raw string) { r.AddCookie(&http.Cookie{Name: "__Host-access_token", Value: raw}) }
-	const form = "application/x-www-form-urlencoded"
+	query := func(raw string) edit { return func(r *http.Request) { r.URL.RawQuery = "access_token=" + raw } }
+	cookie := func(raw string) edit { return addCookie("__Host-access_token", raw) }
+	form := func(raw string) edit { return setBody(urlencoded, "access_token="+raw+"&a=b") }
+	object := func(raw string) edit { return setBody("application/json", `{"access_token":"`+raw+`"}`) }
+	bearer, jwt := header("Authorization", "Bearer "), header("Authorization", "JWT ")
+	inBody, inQuery := jot.WithLocations(jot.InBody), jot.WithLocations(jot.InQuery)
 	for _, tc := range []struct {
-		name  string
-		opt   jot.Option
-		carry func(*http.Request, string)
-		want  string
+		name   string
+		option jot.Option
+		method string
+		carry  carry
+		want   string
 	}{
-		{"Authorization", jot.WithRealm("x"), header("Authorization", "Bearer "), nothing},
-		{"Authorization by another scheme", jot.WithHeader("authorization", "JWT"), header("Authorization", "JWT "), nothing},
-		{"another header", jot.WithHeader("X-Token", ""), header("X-Token", ""), own},
-		{"another header with a scheme", jot.WithHeader("X-Auth", "Bearer"), header("X-Auth", "Bearer "), own},
-		{"JSON", jot.WithLocations(jot.InBody), body("application/json", `{"access_token":"`, `"}`), own},
-		{"a form", jot.WithLocations(jot.InBody), body(form, "access_token=", "&a=b"), own},
-		{"the query", jot.WithLocations(jot.InQuery), query, own},
-		{"a cookie", jot.WithLocations(jot.InCookie), cookie, own},
+		{"Authorization", jot.WithRealm("x"), "GET", bearer, nothing},
+		{"Authorization by another scheme", jot.WithHeader("authorization", "JWT"), "GET", jwt, nothing},
+		{"another header", jot.WithHeader("X-Token", ""), "GET", header("X-Token", ""), own},
+		{"another header with a scheme", jot.WithHeader("X-Auth", "Bearer"), "GET", header("X-Auth", "Bearer "), own},
+		{"JSON", inBody, "POST", object, own},
+		{"a form", inBody, "POST", form, own},
+		{"the query", inQuery, "GET", query, own},
+		{"a cookie", jot.WithLocations(jot.InCookie), "GET", cookie, own},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m := newManager(t, tc.opt, jot.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, _ error) {
+			m := newManager(t, tc.option, jot.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, _ error) {
 				w.WriteHeader(http.StatusUnauthorized) // what the guard has set stays
 			}))
 			request := func(raw string) *http.Request {
-				r := httptest.NewRequest(http.MethodGet, "/", nil)
-				tc.carry(r, raw)
+				r := httptest.NewRequest(tc.method, "/", nil)
+				tc.carry(raw)(r)
 				return r
 			}
 			got := send(m.Required(), request(access(t, m)))
@@ -80,10 +75,10 @@ func TestCachesByLocation(t *testing.T) {
 func TestCookiesAreNotCached(t *testing.T) {
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
 	p := pair(t, m)
-	lone := &jot.Pair{AccessToken: p.AccessToken}
+	single := &jot.Pair{AccessToken: p.AccessToken}
 	for name, act := range map[string]func(http.ResponseWriter) error{
 		"SetCookies":             func(w http.ResponseWriter) error { return m.SetCookies(w, p) },
-		"SetCookies of a single": func(w http.ResponseWriter) error { return m.SetCookies(w, lone) },
+		"SetCookies of a single": func(w http.ResponseWriter) error { return m.SetCookies(w, single) },
 		"UnsetCookies":           func(w http.ResponseWriter) error { m.UnsetCookies(w); return nil },
 	} {
 		for _, before := range []string{"", "public, max-age=60", "private, no-store"} {
@@ -109,24 +104,11 @@ func TestCookiesAreNotCached(t *testing.T) {
 // A renewed cookie is in the answer before the handler runs, which may know of no cookie and call its page public. Vary
 // with an asterisk is what no cache overlooks (RFC 9111 section 4.1).
 func TestRenewedCookiesAreNotCached(t *testing.T) {
-	instant := now
-	m, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithStore(memstore.New()),
-		jot.WithSlidingSessions(), jot.WithClock(func() time.Time { return instant }))
-	require.NoError(t, err)
-	began := httptest.NewRecorder()
-	require.NoError(t, m.SetCookies(began, pair(t, m)))
-	visit := func(guard func(http.Handler) http.Handler, handler http.HandlerFunc) http.Header {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		for _, cookie := range began.Result().Cookies() {
-			r.AddCookie(cookie)
-		}
-		w := httptest.NewRecorder()
-		guard(handler).ServeHTTP(w, r)
-		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
-		return w.Header()
-	}
+	m := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions())
+	b := newBrowser(t)
+	b.receive(m.Manager, pair(t, m.Manager))
 	public := func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "public, max-age=3600") }
-	private := func(http.ResponseWriter, *http.Request) {}
+	silent := func(http.ResponseWriter, *http.Request) {}
 	compressed := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Encoding")
 		public(w, r)
@@ -143,11 +125,13 @@ func TestRenewedCookiesAreNotCached(t *testing.T) {
 		{"a public page", guard, public, late},
 		{"a public page behind two guards", nested, public, late},
 		{"a compressed one", guard, compressed, late},
-		{"a page that says nothing", guard, private, late},
+		{"a page that says nothing", guard, silent, late},
 		{"a public page, nothing renewed", guard, public, early},
 	} {
-		instant = now.Add(tc.after)
-		h := visit(tc.guard, tc.handler)
+		m.now = now.Add(tc.after)
+		got := answerOf(tc.guard(tc.handler), b.request("GET", "/"))
+		require.Equal(t, http.StatusOK, got.Code, got.Body.String())
+		h := got.Header()
 		require.Equal(t, tc.after == late, len(h["Set-Cookie"]) > 0, tc.name)
 		require.Equal(t, tc.after == late, slices.Contains(h["Vary"], "*"), tc.name)
 	}

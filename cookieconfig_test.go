@@ -1,12 +1,12 @@
 package jot_test
 
 import (
+	"cmp"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,20 +45,20 @@ func TestCookieDomains(t *testing.T) {
 		{"example." + label + "x", "a part of 64 bytes"},
 		{strings.Repeat(label+".", 4) + "x", "257 bytes"},
 	} {
-		_, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{Domain: tc.domain}))
-		if tc.wrong == "" {
-			require.NoError(t, err, tc.domain)
-		} else {
-			require.Error(t, err, "%q has %s", tc.domain, tc.wrong)
-			require.ErrorContains(t, err, "is no domain")
-		}
 		former := []jot.FormerCookie{{Name: "old", Domain: tc.domain}}
-		_, err = jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{Former: former}))
+		_, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{Domain: tc.domain}))
+		_, formerErr := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{Former: former}))
 		if tc.wrong == "" {
 			require.NoError(t, err, tc.domain)
-		} else if line := (&http.Cookie{Name: "old", Domain: tc.domain}).String(); !strings.Contains(line, "Domain") {
-			require.Error(t, err, "%q has %s, and clears nothing", tc.domain, tc.wrong)
-			require.ErrorContains(t, err, `the former cookie "old" cannot have been one`)
+			require.NoError(t, formerErr, tc.domain)
+			continue
+		}
+		require.Error(t, err, "%q has %s", tc.domain, tc.wrong)
+		require.ErrorContains(t, err, "is no domain")
+		line := (&http.Cookie{Name: "old", Domain: tc.domain}).String()
+		if !strings.Contains(line, "Domain") {
+			require.Error(t, formerErr, "%q has %s, and clears nothing", tc.domain, tc.wrong)
+			require.ErrorContains(t, formerErr, `the former cookie "old" cannot have been one`)
 		}
 	}
 }
@@ -66,9 +66,11 @@ func TestCookieDomains(t *testing.T) {
 // A path is part of what a cookie is: when RefreshPath comes or goes, two cookies of one name meet, and the older has
 // to be cleared. The very cookie that is set now is no former one.
 func TestFormerCookieOfAnotherPath(t *testing.T) {
-	const none = "is one that is set now"
-	at := func(path string) jot.CookieConfig {
-		return jot.CookieConfig{AccessName: "access", RefreshName: "refresh", RefreshCSRFName: "csrf", RefreshPath: path}
+	const setNow = "is one that is set now"
+	names := jot.CookieConfig{AccessName: "access", RefreshName: "refresh", RefreshCSRFName: "csrf"}
+	under := func(path string) jot.CookieConfig {
+		names.RefreshPath = path
+		return names
 	}
 	for _, tc := range []struct {
 		name   string
@@ -76,29 +78,26 @@ func TestFormerCookieOfAnotherPath(t *testing.T) {
 		former jot.FormerCookie
 		wrong  string
 	}{
-		{"it had no path before", at("/auth"), jot.FormerCookie{Name: "refresh"}, ""},
-		{"it had the path / before", at("/auth"), jot.FormerCookie{Name: "refresh", Path: "/"}, ""},
-		{"it had another path before", at("/auth"), jot.FormerCookie{Name: "refresh", Path: "/old"}, ""},
-		{"it had a path before", at(""), jot.FormerCookie{Name: "refresh", Path: "/auth"}, ""},
-		{"it has this path", at("/auth"), jot.FormerCookie{Name: "refresh", Path: "/auth"}, none},
-		{"it has no path", at(""), jot.FormerCookie{Name: "refresh", Path: "/"}, none},
-		{"the others have the path /", at("/auth"), jot.FormerCookie{Name: "access"}, none},
-		{"the others had a path", at("/auth"), jot.FormerCookie{Name: "access", Path: "/auth"}, ""},
-		{"its CSRF value has the path /", at("/auth"), jot.FormerCookie{Name: "csrf"}, none},
-		{"its CSRF value had a path", at("/auth"), jot.FormerCookie{Name: "csrf", Path: "/auth"}, ""},
+		{"it had no path before", under("/auth"), jot.FormerCookie{Name: "refresh"}, ""},
+		{"it had the path / before", under("/auth"), jot.FormerCookie{Name: "refresh", Path: "/"}, ""},
+		{"it had another path before", under("/auth"), jot.FormerCookie{Name: "refresh", Path: "/old"}, ""},
+		{"it had a path before", under(""), jot.FormerCookie{Name: "refresh", Path: "/auth"}, ""},
+		{"it has this path", under("/auth"), jot.FormerCookie{Name: "refresh", Path: "/auth"}, setNow},
+		{"it has no path", under(""), jot.FormerCookie{Name: "refresh", Path: "/"}, setNow},
+		{"the others have the path /", under("/auth"), jot.FormerCookie{Name: "access"}, setNow},
+		{"the others had a path", under("/auth"), jot.FormerCookie{Name: "access", Path: "/auth"}, ""},
+		{"its CSRF value has the path /", under("/auth"), jot.FormerCookie{Name: "csrf"}, setNow},
+		{"its CSRF value had a path", under("/auth"), jot.FormerCookie{Name: "csrf", Path: "/auth"}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.now.Former = []jot.FormerCookie{tc.former}
-			m, err := jot.New(jot.HS256(secret), jot.WithCookies(tc.now), jot.WithClock(func() time.Time { return now }))
+			m, err := jot.New(jot.HS256(secret), jot.WithCookies(tc.now), at(now))
 			if tc.wrong != "" {
 				require.ErrorContains(t, err, tc.wrong)
 				return
 			}
 			require.NoError(t, err)
-			path := tc.former.Path
-			if path == "" {
-				path = "/"
-			}
+			path := cmp.Or(tc.former.Path, "/")
 			set, cleared := httptest.NewRecorder(), httptest.NewRecorder()
 			require.NoError(t, m.SetCookies(set, pair(t, m)))
 			m.UnsetCookies(cleared)

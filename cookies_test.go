@@ -18,42 +18,46 @@ import (
 )
 
 func TestCookieConfigMistakes(t *testing.T) {
+	type config = jot.CookieConfig
+	former := func(c jot.FormerCookie) config { return config{Former: []jot.FormerCookie{c}} }
 	for _, tc := range []struct {
-		text string
-		c    jot.CookieConfig
+		config config
+		wrong  string
 	}{
-		{`a cookie of the name "__Host-a" has no Domain`, jot.CookieConfig{AccessName: "__Host-a", Domain: "example.com"}},
-		{`a cookie of the name "__hOsT-a" has no Domain`, jot.CookieConfig{AccessCSRFName: "__hOsT-a", Domain: "example.com"}},
-		{`a cookie of the name "__Host-r" has the Path "/"`, jot.CookieConfig{RefreshName: "__Host-r", RefreshPath: "/auth"}},
-		{`a cookie of the name "__Http-c" cannot be read by scripts`, jot.CookieConfig{AccessCSRFName: "__Http-c"}},
-		{`a cookie of the name "__Host-Http-c" cannot be read by scripts`, jot.CookieConfig{RefreshCSRFName: "__Host-Http-c"}},
-		{"SameSite=None wants Secure", jot.CookieConfig{Insecure: true, SameSite: http.SameSiteNoneMode}},
-		{"SameSite=None wants Secure", jot.CookieConfig{Insecure: true, RefreshSameSite: http.SameSiteNoneMode}},
-		{"SameSite 1 is not Lax, Strict or None", jot.CookieConfig{SameSite: http.SameSiteDefaultMode}},
-		{"SameSite 9 is not", jot.CookieConfig{RefreshSameSite: 9}},
-		{"Partitioned wants Secure", jot.CookieConfig{Insecure: true, Partitioned: true}},
-		{`"a b" is no name for a cookie`, jot.CookieConfig{AccessName: "a b"}},
-		{`"a;b" is no name for a cookie`, jot.CookieConfig{RefreshName: "a;b"}},
-		{`"__Secure-" is no name for a cookie`, jot.CookieConfig{AccessName: "__Secure-"}},
-		{`two cookies have the name "a"`, jot.CookieConfig{AccessName: "a", RefreshName: "a"}},
-		{`two cookies have the name "a"`, jot.CookieConfig{AccessName: "a", RefreshCSRFName: "a"}},
-		{`"X CSRF" is no name for a header`, jot.CookieConfig{CSRFHeader: "X CSRF"}},
-		{`"exa mple.com" is no domain`, jot.CookieConfig{Domain: "exa mple.com"}},
-		{`"a..b" is no domain`, jot.CookieConfig{Domain: "a..b"}},
-		{`"auth" is no path`, jot.CookieConfig{RefreshPath: "auth"}},
-		{`"/a;b" is no path`, jot.CookieConfig{RefreshPath: "/a;b"}},
-		{`the former cookie "" cannot have been one`, jot.CookieConfig{Former: []jot.FormerCookie{{}}}},
-		{`the former cookie "x" cannot have been one`, jot.CookieConfig{Former: []jot.FormerCookie{{Name: "x", Path: "x"}}}},
-		{`is one that is set now`, jot.CookieConfig{Former: []jot.FormerCookie{{Name: "__Host-access_token"}}}},
+		{config{AccessName: "__Host-a", Domain: "example.com"}, `a cookie of the name "__Host-a" has no Domain`},
+		{config{AccessCSRFName: "__hOsT-a", Domain: "example.com"}, `a cookie of the name "__hOsT-a" has no Domain`},
+		{config{RefreshName: "__Host-r", RefreshPath: "/auth"}, `a cookie of the name "__Host-r" has the Path "/"`},
+		{config{AccessCSRFName: "__Http-c"}, `a cookie of the name "__Http-c" cannot be read by scripts`},
+		{config{RefreshCSRFName: "__Host-Http-c"}, `a cookie of the name "__Host-Http-c" cannot be read by scripts`},
+		{config{Insecure: true, SameSite: http.SameSiteNoneMode}, "SameSite=None wants Secure"},
+		{config{Insecure: true, RefreshSameSite: http.SameSiteNoneMode}, "SameSite=None wants Secure"},
+		{config{SameSite: http.SameSiteDefaultMode}, "SameSite 1 is not Lax, Strict or None"},
+		{config{RefreshSameSite: 9}, "SameSite 9 is not"},
+		{config{Insecure: true, Partitioned: true}, "Partitioned wants Secure"},
+		{config{AccessName: "a b"}, `"a b" is no name for a cookie`},
+		{config{RefreshName: "a;b"}, `"a;b" is no name for a cookie`},
+		{config{AccessName: "__Secure-"}, `"__Secure-" is no name for a cookie`},
+		{config{AccessName: "a", RefreshName: "a"}, `two cookies have the name "a"`},
+		{config{AccessName: "a", RefreshCSRFName: "a"}, `two cookies have the name "a"`},
+		{config{CSRFHeader: "X CSRF"}, `"X CSRF" is no name for a header`},
+		{config{Domain: "exa mple.com"}, `"exa mple.com" is no domain`},
+		{config{Domain: "a..b"}, `"a..b" is no domain`},
+		{config{RefreshPath: "auth"}, `"auth" is no path`},
+		{config{RefreshPath: "/a;b"}, `"/a;b" is no path`},
+		{former(jot.FormerCookie{}), `the former cookie "" cannot have been one`},
+		{former(jot.FormerCookie{Name: "x", Path: "x"}), `the former cookie "x" cannot have been one`},
+		{former(jot.FormerCookie{Name: "__Host-access_token"}), `is one that is set now`},
 	} {
-		_, err := jot.New(jot.HS256(secret), jot.WithCookies(tc.c))
-		require.ErrorContains(t, err, tc.text)
+		_, err := jot.New(jot.HS256(secret), jot.WithCookies(tc.config))
+		require.ErrorContains(t, err, tc.wrong)
 	}
-	_, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{AccessName: "a b", CSRFHeader: "a b", Domain: "a b"}))
-	for _, text := range []string{"no name for a cookie", "no name for a header", "no domain"} {
-		require.ErrorContains(t, err, text)
+
+	// All mistakes are reported at once.
+	_, err := jot.New(jot.HS256(secret), jot.WithCookies(config{AccessName: "a b", CSRFHeader: "a b", Domain: "a b"}))
+	for _, wrong := range []string{"no name for a cookie", "no name for a header", "no domain"} {
+		require.ErrorContains(t, err, wrong)
 	}
-	_, err = jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithCookies(jot.CookieConfig{}))
+	_, err = jot.New(jot.HS256(secret), jot.WithCookies(config{}), jot.WithCookies(config{}))
 	require.ErrorContains(t, err, "WithCookies is given twice")
 }
 
@@ -76,6 +80,12 @@ func lines(w http.ResponseWriter) []string {
 
 func TestSetCookies(t *testing.T) {
 	silence(t)
+	const cleared = "; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure"
+	embedded := jot.CookieConfig{AccessName: "a", RefreshName: "__Secure-r", Partitioned: true}
+	embedded.SameSite, embedded.RefreshSameSite = http.SameSiteNoneMode, http.SameSiteNoneMode
+	renamed := jot.CookieConfig{Former: []jot.FormerCookie{
+		{Name: "old"}, {Name: "__Host-access_token", Domain: "example.com", Path: "/x"},
+	}}
 	for _, tc := range []struct {
 		name string
 		c    jot.CookieConfig
@@ -93,11 +103,11 @@ func TestSetCookies(t *testing.T) {
 			"__Secure-refresh_token=TOKEN; Path=/auth; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict",
 			"__Host-csrf_refresh_token=CSRF; Path=/; Max-Age=2592000; Secure; SameSite=Strict",
 		}},
-		{"a domain", jot.CookieConfig{Domain: "example.com"}, []string{
-			"__Secure-access_token=TOKEN; Path=/; Domain=example.com; Max-Age=900; HttpOnly; Secure; SameSite=Lax",
-			"__Secure-csrf_access_token=CSRF; Path=/; Domain=example.com; Max-Age=900; Secure; SameSite=Lax",
-			"__Secure-refresh_token=TOKEN; Path=/; Domain=example.com; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict",
-			"__Secure-csrf_refresh_token=CSRF; Path=/; Domain=example.com; Max-Age=2592000; Secure; SameSite=Strict",
+		{"a domain", jot.CookieConfig{Domain: "app.test"}, []string{
+			"__Secure-access_token=TOKEN; Path=/; Domain=app.test; Max-Age=900; HttpOnly; Secure; SameSite=Lax",
+			"__Secure-csrf_access_token=CSRF; Path=/; Domain=app.test; Max-Age=900; Secure; SameSite=Lax",
+			"__Secure-refresh_token=TOKEN; Path=/; Domain=app.test; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict",
+			"__Secure-csrf_refresh_token=CSRF; Path=/; Domain=app.test; Max-Age=2592000; Secure; SameSite=Strict",
 		}},
 		{"insecure", jot.CookieConfig{Insecure: true, AccessName: "__Host-mine"}, []string{
 			"mine=TOKEN; Path=/; Max-Age=900; HttpOnly; SameSite=Lax",
@@ -105,17 +115,15 @@ func TestSetCookies(t *testing.T) {
 			"refresh_token=TOKEN; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict",
 			"csrf_refresh_token=CSRF; Path=/; Max-Age=2592000; SameSite=Strict",
 		}},
-		{"own names, embedded", jot.CookieConfig{
-			AccessName: "a", RefreshName: "__Secure-r", SameSite: http.SameSiteNoneMode, RefreshSameSite: http.SameSiteNoneMode, Partitioned: true,
-		}, []string{
+		{"own names, embedded", embedded, []string{
 			"a=TOKEN; Path=/; Max-Age=900; HttpOnly; Secure; SameSite=None; Partitioned",
 			"__Host-csrf_access_token=CSRF; Path=/; Max-Age=900; Secure; SameSite=None; Partitioned",
 			"__Secure-r=TOKEN; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=None; Partitioned",
 			"__Host-csrf_refresh_token=CSRF; Path=/; Max-Age=2592000; Secure; SameSite=None; Partitioned",
 		}},
-		{"former ones", jot.CookieConfig{Former: []jot.FormerCookie{{Name: "old"}, {Name: "__Host-access_token", Domain: "example.com", Path: "/x"}}}, []string{
-			"old=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure",
-			"__Host-access_token=; Path=/x; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure",
+		{"former ones", renamed, []string{
+			"old=; Path=/" + cleared,
+			"__Host-access_token=; Path=/x; Domain=example.com" + cleared,
 			"__Host-access_token=TOKEN; Path=/; Max-Age=900; HttpOnly; Secure; SameSite=Lax",
 			"__Host-csrf_access_token=CSRF; Path=/; Max-Age=900; Secure; SameSite=Lax",
 			"__Host-refresh_token=TOKEN; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict",
@@ -125,8 +133,7 @@ func TestSetCookies(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			m := newManager(t, jot.WithCookies(tc.c))
 			w := httptest.NewRecorder()
-			p := pair(t, m)
-			require.NoError(t, m.SetCookies(w, p))
+			require.NoError(t, m.SetCookies(w, pair(t, m)))
 			require.Equal(t, tc.want, lines(w))
 			require.NoError(t, m.SetCookies(w, pair(t, m)))
 			require.Equal(t, tc.want, lines(w), "a second time is instead of the first")
@@ -137,7 +144,8 @@ func TestSetCookies(t *testing.T) {
 			for _, line := range lines(w) {
 				require.Contains(t, line, "=; Path=/")
 				require.Contains(t, line, "Max-Age=0")
-				require.Equal(t, !tc.c.Insecure, strings.Contains(line, "; Secure"), "a cookie with a prefix is not cleared without it")
+				secure := strings.Contains(line, "; Secure") // without it, browsers ignore a name with a prefix
+				require.Equal(t, !tc.c.Insecure, secure)
 			}
 			require.NoError(t, m.SetCookies(w, pair(t, m)))
 			require.Equal(t, tc.want, lines(w))
@@ -146,6 +154,7 @@ func TestSetCookies(t *testing.T) {
 }
 
 func TestSetCookiesRefuses(t *testing.T) {
+	// With the header first, a token may be larger than a cookie can be.
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie))
 	fits := 0
 	for size := 2700; size < 3100; size++ {
@@ -169,9 +178,16 @@ func TestSetCookiesRefuses(t *testing.T) {
 
 	w := httptest.NewRecorder()
 	p := pair(t, m)
-	for _, bad := range []*jot.Pair{nil, {}, {AccessToken: "x"}, {AccessToken: p.RefreshToken}, {RefreshToken: p.AccessToken}, {AccessToken: p.AccessToken, RefreshToken: "x"}} {
-		require.Error(t, m.SetCookies(w, bad))
-		require.Empty(t, lines(w))
+	for name, bad := range map[string]*jot.Pair{
+		"nil":                              nil,
+		"empty":                            {},
+		"an access token that is none":     {AccessToken: "x"},
+		"a refresh token that is none":     {AccessToken: p.AccessToken, RefreshToken: "x"},
+		"a refresh token as access token":  {AccessToken: p.RefreshToken},
+		"an access token as refresh token": {RefreshToken: p.AccessToken},
+	} {
+		require.Error(t, m.SetCookies(w, bad), name)
+		require.Empty(t, lines(w), name)
 	}
 	require.NoError(t, m.SetCookies(w, &jot.Pair{AccessToken: p.AccessToken}))
 	require.Len(t, lines(w), 2)
@@ -205,12 +221,23 @@ func (b *browser) keep(w *httptest.ResponseRecorder) {
 	}
 }
 
-// request is what a page of this site sends.
-func (b *browser) request(method, target string) *http.Request {
+// receive keeps the cookies of a pair, as after a login.
+func (b *browser) receive(m *jot.Manager, p *jot.Pair) {
+	b.t.Helper()
+	w := httptest.NewRecorder()
+	require.NoError(b.t, m.SetCookies(w, p))
+	b.keep(w)
+}
+
+// request is what a page of this site sends, with these changes.
+func (b *browser) request(method, target string, changes ...edit) *http.Request {
 	r := httptest.NewRequest(method, "https://app.example"+target, nil)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	for _, cookie := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+	}
+	for _, change := range changes {
+		change(r)
 	}
 	return r
 }
@@ -220,125 +247,110 @@ func (b *browser) value(name string) string {
 	return b.cookies[name].Value
 }
 
+// edit changes one thing about a request.
+type edit func(*http.Request)
+
+func setHeader(name string, values ...string) edit {
+	return func(r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
+}
+
+func addCookie(name, value string) edit {
+	return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name, Value: value}) }
+}
+
+// keepCookies drops the cookies that keep refuses.
+func keepCookies(keep func(name string) bool) edit {
+	return func(r *http.Request) {
+		all := r.Cookies()
+		r.Header.Del("Cookie")
+		for _, cookie := range all {
+			if keep(cookie.Name) {
+				r.AddCookie(cookie)
+			}
+		}
+	}
+}
+
+func dropCookie(name string) edit {
+	return keepCookies(func(other string) bool { return other != name })
+}
+
+// swapCookie replaces the value of a cookie.
+func swapCookie(name, value string) edit {
+	return func(r *http.Request) {
+		dropCookie(name)(r)
+		addCookie(name, value)(r)
+	}
+}
+
+// setBody replaces the body of a request, and says what kind of text it is.
+func setBody(kind, text string) edit {
+	return func(r *http.Request) {
+		other := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(text))
+		r.Body, r.ContentLength = other.Body, other.ContentLength
+		r.Header.Set("Content-Type", kind)
+	}
+}
+
+// The kinds of forms, and the parts of one with files.
+const (
+	urlencoded = "application/x-www-form-urlencoded"
+	withFiles  = "multipart/form-data; boundary=B"
+	lastPart   = "--B--\r\n"
+)
+
+func part(name, text string) string {
+	return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + text + "\r\n"
+}
+
+func filePart(name, text string) string {
+	return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"x\"\r\n\r\n" + text + "\r\n"
+}
+
 func TestCookieCredentials(t *testing.T) {
+	const passes, accessCookie, evil = "", "__Host-access_token", "https://evil.example"
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}), jot.WithStore(memstore.New()))
+	p, other := pair(t, m), pair(t, m)
 	b := newBrowser(t)
-	w := httptest.NewRecorder()
-	p := pair(t, m)
-	require.NoError(t, m.SetCookies(w, p))
-	b.keep(w)
+	b.receive(m, p)
 	csrf, refreshCSRF := b.value("__Host-csrf_access_token"), b.value("__Host-csrf_refresh_token")
 	require.Equal(t, p.CSRFToken, csrf)
 	require.Equal(t, p.RefreshCSRFToken, refreshCSRF)
 	require.NotEqual(t, csrf, refreshCSRF)
 	require.Equal(t, csrf, claimsOf(t, p.AccessToken)["csrf"])
-	other := pair(t, m)
 
-	set := func(name string, values ...string) func(*http.Request) {
-		return func(r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
-	}
-	form := func(text string) func(*http.Request) {
+	// What the requests below are made of.
+	value := func(values ...string) edit { return setHeader("X-Csrf-Token", values...) }
+	repeats := value(csrf)
+	form := func(text string) edit { return setBody(urlencoded, text) }
+	files := func(parts ...string) edit { return setBody(withFiles, strings.Join(parts, "")) }
+	inURL := func(r *http.Request) { r.URL.RawQuery = "csrf=" + url.QueryEscape(csrf) }
+	large := strings.Repeat("x", 1<<16)
+	breaksOff := func(r *http.Request) { r.Body = io.NopCloser(failingBody{}) }
+	from := func(site string) edit { return setHeader("Sec-Fetch-Site", site) }
+	oldBrowser := func(origin string) edit { // from before Sec-Fetch-Site
 		return func(r *http.Request) {
-			again := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(text))
-			r.Body, r.ContentLength = again.Body, again.ContentLength
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set("Origin", origin)
 		}
 	}
-	multi := func(text string) func(*http.Request) {
-		return func(r *http.Request) {
-			form(text)(r)
-			r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
-		}
+	upgrade := func(protocols string) edit { return setHeader("Upgrade", protocols) }
+	overHTTP2 := func(r *http.Request) { r.Header[":protocol"] = []string{"websocket"} }
+	byHeader := setHeader("Authorization", "Bearer "+p.AccessToken)
+	holding := func(raw string) edit { return swapCookie(accessCookie, raw) }
+	otherCase := func(r *http.Request) {
+		dropCookie(accessCookie)(r)
+		addCookie("__host-access_token", p.AccessToken)(r)
 	}
-	header := set("X-Csrf-Token", csrf)
-	cookie := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name, Value: value}) }
-	}
-	without := func(name string) func(*http.Request) {
-		return func(r *http.Request) {
-			all := r.Cookies()
-			r.Header.Del("Cookie")
-			for _, cookie := range all {
-				if cookie.Name != name {
-					r.AddCookie(cookie)
-				}
-			}
-		}
-	}
-	replaced := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { without(name)(r); cookie(name, value)(r) }
-	}
-	unsigned := forge(t, ourHeader, `{`+sound+`}`) // ours by its signature, without a CSRF value
-	for _, tc := range []struct {
-		name    string
-		method  string
-		demands []jot.RouteOption
-		change  []func(*http.Request)
-		code    string
-	}{
-		{name: "a page is read", method: "GET"},
-		{name: "HEAD", method: "HEAD"},
-		{name: "OPTIONS", method: "OPTIONS"},
-		{name: "a link from another site is followed", method: "GET", change: list1(set("Sec-Fetch-Site", "cross-site"))},
-		{name: "something is changed", method: "POST", change: list1(header)},
-		{name: "by DELETE", method: "DELETE", change: list1(header)},
-		{name: "no value", method: "POST", code: "csrf_failed"},
-		{name: "no value, by a method that nobody knows", method: "FROB", code: "csrf_failed"},
-		{name: "no value, by a method in lower case", method: "get", code: "csrf_failed"},
-		{name: "no value, TRACE", method: "TRACE", code: "csrf_failed"},
-		{name: "an empty value", method: "POST", change: list1(set("X-Csrf-Token", "")), code: "csrf_failed"},
-		{name: "a wrong value", method: "POST", change: list1(set("X-Csrf-Token", csrf+"x")), code: "csrf_failed"},
-		{name: "a value that is no ASCII", method: "POST", change: list1(set("X-Csrf-Token", "é\xff")), code: "csrf_failed"},
-		{name: "the value of another session", method: "POST", change: list1(set("X-Csrf-Token", other.CSRFToken)), code: "csrf_failed"},
-		{name: "the value of the refresh token", method: "POST", change: list1(set("X-Csrf-Token", refreshCSRF)), code: "csrf_failed"},
-		{name: "the first of two values counts", method: "POST", change: list1(set("X-Csrf-Token", "x", csrf)), code: "csrf_failed"},
-		{name: "the value in the URL", method: "POST", change: list1(func(r *http.Request) { r.URL.RawQuery = "csrf=" + url.QueryEscape(csrf) }), code: "csrf_failed"},
-		{name: "the value in a form", method: "POST", change: list1(form("csrf=" + csrf))},
-		{name: "a wrong value in a form", method: "POST", change: list1(form("csrf=x")), code: "csrf_failed"},
-		{name: "the value in a form with files", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf + "\r\n--B--\r\n"))},
-		{name: "a form with files, without the value", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--B--\r\n")), code: "csrf_failed"},
-		{name: "a form with files, cut off", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + csrf)), code: "invalid_request"},
-		{name: "the value as a file", method: "POST", change: list1(multi("--B\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"x\"\r\n\r\n" + csrf + "\r\n--B--\r\n")), code: "csrf_failed"},
-		{name: "a form that is too large", method: "POST", change: list1(form("a=" + strings.Repeat("x", 1<<16) + "&csrf=" + csrf)), code: "invalid_request"},
-		{name: "a form that breaks off", method: "POST", change: list1(form("x"), func(r *http.Request) { r.Body = io.NopCloser(failingBody{}) }), code: "invalid_request"},
-		{name: "the value in JSON", method: "POST", change: list1(form(`{"csrf":"`+csrf+`"}`), set("Content-Type", "application/json")), code: "csrf_failed"},
-		{name: "two values in a form", method: "POST", change: list1(form("csrf=" + csrf + "&csrf=" + csrf)), code: "invalid_request"},
-		{name: "a wrong header beside a right form", method: "POST", change: list1(set("X-Csrf-Token", "x"), form("csrf="+csrf)), code: "csrf_failed"},
-		{name: "from another site", method: "POST", change: list1(header, set("Sec-Fetch-Site", "cross-site")), code: "csrf_failed"},
-		{name: "from another host of the site", method: "POST", change: list1(header, set("Sec-Fetch-Site", "same-site")), code: "csrf_failed"},
-		{name: "by an old browser, from another origin", method: "POST", change: list1(header, without2("Sec-Fetch-Site"), set("Origin", "https://evil.example")), code: "csrf_failed"},
-		{name: "by an old browser, from null", method: "POST", change: list1(header, without2("Sec-Fetch-Site"), set("Origin", "null")), code: "csrf_failed"},
-		{name: "by an old browser, from here", method: "POST", change: list1(header, without2("Sec-Fetch-Site"), set("Origin", "https://app.example"))},
-		{name: "a WebSocket from here", method: "GET", change: list1(set("Upgrade", "WebSocket"))},
-		{name: "a WebSocket from another site", method: "GET", change: list1(set("Upgrade", "websocket"), set("Sec-Fetch-Site", "cross-site")), code: "csrf_failed"},
-		{name: "a WebSocket from another origin, old browser", method: "GET", change: list1(set("Upgrade", "h2c, websocket"), without2("Sec-Fetch-Site"), set("Origin", "https://evil.example")), code: "csrf_failed"},
-		{name: "a POST that says it opens a WebSocket", method: "POST", change: list1(set("Upgrade", "websocket")), code: "csrf_failed"},
-		{name: "a WebSocket over HTTP/2 from another site", method: "CONNECT", change: list1(func(r *http.Request) { r.Header[":protocol"] = []string{"websocket"} }, set("Sec-Fetch-Site", "cross-site")), code: "csrf_failed"},
-		{name: "a token without a CSRF claim", method: "POST", change: list1(replaced("__Host-access_token", unsigned), header), code: "csrf_failed"},
-		{name: "a token whose CSRF claim is a number", method: "POST", change: list1(replaced("__Host-access_token", forge(t, ourHeader, with(`"csrf":1`))), set("X-Csrf-Token", "1")), code: "csrf_failed"},
-		{name: "a token whose CSRF claim is empty", method: "POST", change: list1(replaced("__Host-access_token", forge(t, ourHeader, with(`"csrf":""`))), set("X-Csrf-Token", "")), code: "csrf_failed"},
-		{name: "a token without a CSRF claim, reading", method: "GET", change: list1(replaced("__Host-access_token", unsigned)), code: ""},
-		{name: "optional is no way around", method: "POST", demands: demands(jot.Optional()), code: "csrf_failed"},
-		{name: "no cookie", method: "POST", change: list1(header, without("__Host-access_token")), code: "token_missing"},
-		{name: "no cookie, reading", method: "GET", change: list1(without("__Host-access_token")), code: "token_missing"},
-		{name: "an empty cookie", method: "GET", change: list1(replaced("__Host-access_token", "")), code: "token_missing"},
-		{name: "two cookies", method: "GET", change: list1(cookie("__Host-access_token", "x")), code: "invalid_request"},
-		{name: "two cookies on an optional route", method: "GET", demands: demands(jot.Optional()), change: list1(cookie("__Host-access_token", "x")), code: "invalid_request"},
-		{name: "a cookie in another case", method: "GET", change: list1(without("__Host-access_token"), cookie("__host-access_token", p.AccessToken)), code: "token_missing"},
-		{name: "a bad cookie", method: "GET", change: list1(replaced("__Host-access_token", "x")), code: "token_invalid"},
-		{name: "a refresh token in the access cookie", method: "GET", change: list1(replaced("__Host-access_token", p.RefreshToken)), code: "token_wrong_type"},
-		{name: "refresh", method: "POST", demands: demands(jot.Refresh()), change: list1(set("X-Csrf-Token", refreshCSRF))},
-		{name: "refresh by the access token's value", method: "POST", demands: demands(jot.Refresh()), change: list1(header), code: "csrf_failed"},
-		{name: "the header is not looked at", method: "GET", change: list1(without("__Host-access_token"), set("Authorization", "Bearer "+p.AccessToken)), code: "token_missing"},
-		{name: "the header of a route", method: "POST", demands: demands(jot.Locations(jot.InHeader, jot.InCookie)), change: list1(set("Authorization", "Bearer "+p.AccessToken))},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			r := b.request(tc.method, "/")
-			for _, change := range tc.change {
-				change(r)
-			}
-			got := send(m.Required(tc.demands...), r)
-			if tc.code == "" {
+	secondCookie := addCookie(accessCookie, "x")
+	withCSRF := func(claim string) edit { return holding(forge(t, ourHeader, with(`"csrf":`+claim))) }
+	withoutCSRF := holding(forge(t, ourHeader, `{`+sound+`}`))
+
+	page := func(method string, changes ...edit) *http.Request { return b.request(method, "/", changes...) }
+	check := func(guard func(http.Handler) http.Handler, r *http.Request, code string) func(*testing.T) {
+		return func(t *testing.T) {
+			got := send(guard, r)
+			if code == passes {
 				require.True(t, got.called, got.Body.String())
 				if got.token.Location == jot.InCookie {
 					require.Equal(t, "private, no-store", got.Header().Get("Cache-Control"))
@@ -346,42 +358,102 @@ func TestCookieCredentials(t *testing.T) {
 				return
 			}
 			require.False(t, got.called)
-			require.Equal(t, tc.code, got.code(t))
+			require.Equal(t, code, got.code(t))
 			require.Empty(t, lines(got), "a refusal clears nothing: another tab may just have set better ones")
-			if tc.code == "csrf_failed" {
+			if code == "csrf_failed" {
 				require.Equal(t, 403, got.Code)
 				require.Empty(t, got.Header().Get("WWW-Authenticate"))
 			}
-		})
+		}
 	}
+
+	for _, tc := range []struct {
+		name string
+		r    *http.Request
+		code string
+	}{
+		{"a page is read", page("GET"), passes},
+		{"HEAD", page("HEAD"), passes},
+		{"OPTIONS", page("OPTIONS"), passes},
+		{"a link from another site is followed", page("GET", from("cross-site")), passes},
+		{"something is changed", page("POST", repeats), passes},
+		{"by DELETE", page("DELETE", repeats), passes},
+
+		{"no value", page("POST"), "csrf_failed"},
+		{"no value, by a method that nobody knows", page("FROB"), "csrf_failed"},
+		{"no value, by a method in lower case", page("get"), "csrf_failed"},
+		{"no value, TRACE", page("TRACE"), "csrf_failed"},
+		{"an empty value", page("POST", value("")), "csrf_failed"},
+		{"a wrong value", page("POST", value(csrf+"x")), "csrf_failed"},
+		{"a value that is no ASCII", page("POST", value("é\xff")), "csrf_failed"},
+		{"the value of another session", page("POST", value(other.CSRFToken)), "csrf_failed"},
+		{"the value of the refresh token", page("POST", value(refreshCSRF)), "csrf_failed"},
+		{"the first of two values counts", page("POST", value("x", csrf)), "csrf_failed"},
+
+		{"the value in the URL", page("POST", inURL), "csrf_failed"},
+		{"the value in JSON", page("POST", setBody("application/json", `{"csrf":"`+csrf+`"}`)), "csrf_failed"},
+		{"the value in a form", page("POST", form("csrf="+csrf)), passes},
+		{"a wrong value in a form", page("POST", form("csrf=x")), "csrf_failed"},
+		{"two values in a form", page("POST", form("csrf="+csrf+"&csrf="+csrf)), "invalid_request"},
+		{"a wrong header beside a right form", page("POST", value("x"), form("csrf="+csrf)), "csrf_failed"},
+		{"a form that is too large", page("POST", form("a="+large+"&csrf="+csrf)), "invalid_request"},
+		{"a form that breaks off", page("POST", form("x"), breaksOff), "invalid_request"},
+		{"the value in a form with files", page("POST", files(part("a", "b"), part("csrf", csrf), lastPart)), passes},
+		{"a form with files, without the value", page("POST", files(part("a", "b"), lastPart)), "csrf_failed"},
+		{"a form with files, cut off", page("POST", files(strings.TrimSpace(part("csrf", csrf)))), "invalid_request"},
+		{"the value as a file", page("POST", files(filePart("csrf", csrf), lastPart)), "csrf_failed"},
+
+		{"from another site", page("POST", repeats, from("cross-site")), "csrf_failed"},
+		{"from another host of the site", page("POST", repeats, from("same-site")), "csrf_failed"},
+		{"by an old browser, from another origin", page("POST", repeats, oldBrowser(evil)), "csrf_failed"},
+		{"by an old browser, from null", page("POST", repeats, oldBrowser("null")), "csrf_failed"},
+		{"by an old browser, from here", page("POST", repeats, oldBrowser("https://app.example")), passes},
+
+		{"a WebSocket from here", page("GET", upgrade("WebSocket")), passes},
+		{"a WebSocket from another site", page("GET", upgrade("websocket"), from("cross-site")), "csrf_failed"},
+		{"a WebSocket of an old browser", page("GET", upgrade("h2c, websocket"), oldBrowser(evil)), "csrf_failed"},
+		{"a WebSocket over HTTP/2 from another site", page("CONNECT", overHTTP2, from("cross-site")), "csrf_failed"},
+		{"a POST that says it opens a WebSocket", page("POST", upgrade("websocket")), "csrf_failed"},
+
+		{"a token without a CSRF claim", page("POST", withoutCSRF, repeats), "csrf_failed"},
+		{"a token without a CSRF claim, reading", page("GET", withoutCSRF), passes},
+		{"a token whose CSRF claim is a number", page("POST", withCSRF("1"), value("1")), "csrf_failed"},
+		{"a token whose CSRF claim is empty", page("POST", withCSRF(`""`), value("")), "csrf_failed"},
+
+		{"no cookie", page("POST", repeats, dropCookie(accessCookie)), "token_missing"},
+		{"no cookie, reading", page("GET", dropCookie(accessCookie)), "token_missing"},
+		{"an empty cookie", page("GET", holding("")), "token_missing"},
+		{"two cookies", page("GET", secondCookie), "invalid_request"},
+		{"a cookie in another case", page("GET", otherCase), "token_missing"},
+		{"a bad cookie", page("GET", holding("x")), "token_invalid"},
+		{"a refresh token in the access cookie", page("GET", holding(p.RefreshToken)), "token_wrong_type"},
+		{"the header is not looked at", page("GET", dropCookie(accessCookie), byHeader), "token_missing"},
+	} {
+		t.Run(tc.name, check(m.Required(), tc.r, tc.code))
+	}
+
+	optional, refresh := m.Required(jot.Optional()), m.Required(jot.Refresh())
+	headerFirst := m.Required(jot.Locations(jot.InHeader, jot.InCookie))
+	t.Run("optional is no way around", check(optional, page("POST"), "csrf_failed"))
+	t.Run("two cookies on an optional route", check(optional, page("GET", secondCookie), "invalid_request"))
+	t.Run("refresh", check(refresh, page("POST", value(refreshCSRF)), passes))
+	t.Run("refresh by the access token's value", check(refresh, page("POST", repeats), "csrf_failed"))
+	t.Run("the header of a route", check(headerFirst, page("POST", byHeader), passes))
 
 	// Trusted origins.
 	protection := http.NewCrossOriginProtection()
 	require.NoError(t, protection.AddTrustedOrigin("https://www.example"))
-	trusting := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithCrossOriginProtection(protection), jot.WithStore(memstore.New()))
-	b = newBrowser(t)
-	w = httptest.NewRecorder()
-	p = pair(t, trusting)
-	require.NoError(t, trusting.SetCookies(w, p))
-	b.keep(w)
-	for origin, good := range map[string]bool{"https://www.example": true, "https://evil.example": false} {
-		for _, upgrade := range []bool{false, true} {
-			r := b.request("POST", "/")
-			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			r.Header.Set("Origin", origin)
-			r.Header.Set("X-Csrf-Token", p.CSRFToken)
-			if upgrade {
-				r.Method = "GET"
-				r.Header.Set("Upgrade", "websocket")
-			}
-			require.Equal(t, good, send(trusting.Required(), r).called)
-		}
+	trusting := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithStore(memstore.New()),
+		jot.WithCrossOriginProtection(protection))
+	b, p = newBrowser(t), pair(t, trusting)
+	b.receive(trusting, p)
+	for origin, trusted := range map[string]bool{"https://www.example": true, evil: false} {
+		sent := []edit{value(p.CSRFToken), from("cross-site"), setHeader("Origin", origin)}
+		changes, opensWebSocket := page("POST", sent...), page("GET", append(sent, upgrade("websocket"))...)
+		require.Equal(t, trusted, send(trusting.Required(), changes).called)
+		require.Equal(t, trusted, send(trusting.Required(), opensWebSocket).called)
 	}
 }
-
-func list1[T any](v ...T) []T { return v }
-
-func without2(name string) func(*http.Request) { return func(r *http.Request) { r.Header.Del(name) } }
 
 // Header credentials know no CSRF: a page of another origin that has the token may use it.
 func TestHeaderCredentialsKnowNoCSRF(t *testing.T) {
@@ -394,28 +466,24 @@ func TestHeaderCredentialsKnowNoCSRF(t *testing.T) {
 
 func TestCookieGuard(t *testing.T) {
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
-	login := func(r *http.Request) *answer { return send(m.CrossOriginGuard, r) }
-	b := newBrowser(t)
-	require.True(t, login(b.request("POST", "/login")).called)
-	r := b.request("POST", "/login")
-	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	got := login(r)
+	login := func(method string, changes ...edit) *answer {
+		return send(m.CrossOriginGuard, newBrowser(t).request(method, "/login", changes...))
+	}
+	crossSite, upgrade := setHeader("Sec-Fetch-Site", "cross-site"), setHeader("Upgrade", "websocket")
+	require.True(t, login("POST").called)
+	got := login("POST", crossSite)
 	require.False(t, got.called)
 	require.Equal(t, "csrf_failed", got.code(t))
-	r.Method = "GET"
-	require.True(t, login(r).called)
-	r.Header.Set("Upgrade", "websocket")
-	require.False(t, login(r).called)
+	require.True(t, login("GET", crossSite).called)
+	require.False(t, login("GET", crossSite, upgrade).called)
 }
 
 // The life of a browser's session: log in, read, change, refresh in two tabs, log out.
 func TestCookieSession(t *testing.T) {
-	instant := now
-	m, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return instant }))
-	require.NoError(t, err)
+	m := newWorld(t, jot.WithCookies(jot.CookieConfig{}))
 	b := newBrowser(t)
 	w := httptest.NewRecorder()
-	require.NoError(t, m.WritePair(w, pair(t, m)))
+	require.NoError(t, m.WritePair(w, pair(t, m.Manager)))
 	require.Len(t, lines(w), 4)
 	var body map[string]any
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
@@ -426,59 +494,57 @@ func TestCookieSession(t *testing.T) {
 	require.Equal(t, csrf, body["csrf_token"])
 	require.Equal(t, b.value("__Host-csrf_refresh_token"), body["refresh_csrf_token"])
 
-	change := func(csrf string) *answer {
-		r := b.request("POST", "/")
-		r.Header.Set("X-CSRF-Token", csrf)
-		return send(m.Required(), r)
+	post := func(target, csrf string) *http.Request {
+		return b.request("POST", target, setHeader("X-CSRF-Token", csrf))
 	}
-	require.True(t, change(csrf).called)
+	require.True(t, send(m.Required(), post("/", csrf)).called)
 
-	refresh := func() *answer {
-		r := b.request("POST", "/refresh")
-		r.Header.Set("X-CSRF-Token", b.value("__Host-csrf_refresh_token"))
-		a := &answer{ResponseRecorder: httptest.NewRecorder()}
-		m.RefreshHandler().ServeHTTP(a, r)
-		return a
-	}
-	instant = instant.Add(10 * time.Minute)
-	first, second := refresh(), refresh()
+	m.now = m.now.Add(10 * time.Minute)
+	inOneTab := post("/refresh", b.value("__Host-csrf_refresh_token"))
+	inAnother := post("/refresh", b.value("__Host-csrf_refresh_token"))
+	first, second := answerOf(m.RefreshHandler(), inOneTab), answerOf(m.RefreshHandler(), inAnother)
 	for _, got := range []*answer{first, second} {
 		require.Equal(t, 200, got.Code, got.Body.String())
 		require.Len(t, lines(got), 4)
 		require.NotContains(t, got.Body.String(), "eyJ")
+		b.keep(got.ResponseRecorder)
 	}
-	require.Equal(t, first.Result().Cookies()[2].Value, second.Result().Cookies()[2].Value, "both tabs hold one refresh token")
-	b.keep(first.ResponseRecorder)
-	b.keep(second.ResponseRecorder)
-	require.True(t, change(csrf).called, "and an open form holds its old value")
+	refreshOf := func(a *answer) string { return a.Result().Cookies()[2].Value }
+	require.Equal(t, refreshOf(first), refreshOf(second), "both tabs hold one refresh token")
+	require.True(t, send(m.Required(), post("/", csrf)).called, "and an open form holds its old value")
 
 	// The access cookie is gone, the refresh cookie is still there, and so is the script's value.
-	instant = instant.Add(time.Hour)
+	m.now = m.now.Add(time.Hour)
 	delete(b.cookies, "__Host-access_token")
-	for _, value := range []string{"", "x"} {
-		r := b.request("POST", "/logout")
-		r.Header.Set("X-CSRF-Token", value)
-		require.Equal(t, "csrf_failed", post2(m.LogoutHandler(), r).code(t))
+	for _, wrong := range []string{"", "x"} {
+		require.Equal(t, "csrf_failed", answerOf(m.LogoutHandler(), post("/logout", wrong)).code(t))
 	}
-	r := b.request("POST", "/logout")
-	r.Header.Set("X-CSRF-Token", csrf)
-	got := post2(m.LogoutHandler(), r)
+	got := answerOf(m.LogoutHandler(), post("/logout", csrf))
 	require.Equal(t, 204, got.Code, got.Body.String())
 	require.Len(t, lines(got), 4)
 	refreshed := b.value("__Host-refresh_token")
 	b.keep(got.ResponseRecorder)
 	require.Empty(t, b.cookies)
-	_, err = m.Verify(ctx, refreshed, jot.Refresh())
+	_, err := m.Verify(ctx, refreshed, jot.Refresh())
 	require.ErrorIs(t, err, jot.ErrRevoked)
 
-	require.Equal(t, "token_missing", post2(m.LogoutHandler(), b.request("POST", "/logout")).code(t))
+	require.Equal(t, "token_missing", answerOf(m.LogoutHandler(), b.request("POST", "/logout")).code(t))
 }
 
-func post2(h http.Handler, r *http.Request) *answer {
+// answerOf is what a handler answers.
+func answerOf(h http.Handler, r *http.Request) *answer {
 	a := &answer{ResponseRecorder: httptest.NewRecorder()}
 	h.ServeHTTP(a, r)
 	return a
 }
+
+// The three that follow serve sockets_test.go and refusals_test.go alone.
+
+func list1[T any](v ...T) []T { return v }
+
+func without2(name string) func(*http.Request) { return func(r *http.Request) { r.Header.Del(name) } }
+
+func post2(h http.Handler, r *http.Request) *answer { return answerOf(h, r) }
 
 // A step-up keeps the page's CSRF value; a session that was begun without cookies gets one.
 func TestCSRFValuesOfASession(t *testing.T) {
@@ -513,26 +579,28 @@ func TestCSRFValuesOfASession(t *testing.T) {
 }
 
 func TestWritePairByLocation(t *testing.T) {
+	withCookies := jot.WithCookies(jot.CookieConfig{})
+	const set, none, tokens, noTokens = 4, 0, true, false
 	for _, tc := range []struct {
-		opts    []jot.Option
+		name    string
+		options []jot.Option
 		cookies int
-		tokens  bool
+		body    bool // has the tokens
 	}{
-		{options(jot.WithLocations(jot.InHeader, jot.InCookie)), 0, true},
-		{options(jot.WithLocations(jot.InCookie)), 4, false},
-		{options(jot.WithCookies(jot.CookieConfig{})), 4, false},
-		{options(jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InCookie, jot.InQuery)), 4, false},
-		{options(), 0, true},
+		{"without cookies", nil, none, tokens},
+		{"with cookies", []jot.Option{withCookies}, set, noTokens},
+		{"in cookies", []jot.Option{jot.WithLocations(jot.InCookie)}, set, noTokens},
+		{"cookies first", []jot.Option{withCookies, jot.WithLocations(jot.InCookie, jot.InQuery)}, set, noTokens},
+		{"the header first", []jot.Option{jot.WithLocations(jot.InHeader, jot.InCookie)}, none, tokens},
 	} {
-		m := newManager(t, tc.opts...)
+		m := newManager(t, tc.options...)
 		w := httptest.NewRecorder()
-		require.NoError(t, m.WritePair(w, pair(t, m)))
-		require.Len(t, lines(w), tc.cookies)
-		require.Equal(t, tc.tokens, strings.Contains(w.Body.String(), "eyJ"))
+		require.NoError(t, m.WritePair(w, pair(t, m)), tc.name)
+		require.Len(t, lines(w), tc.cookies, tc.name)
+		require.Equal(t, tc.body, strings.Contains(w.Body.String(), "eyJ"), tc.name)
 	}
-	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
 	w := httptest.NewRecorder()
-	require.Error(t, m.WritePair(w, &jot.Pair{AccessToken: "x"}))
+	require.Error(t, newManager(t, withCookies).WritePair(w, &jot.Pair{AccessToken: "x"}))
 	require.Empty(t, w.Body.String())
 }
 
@@ -547,15 +615,16 @@ func TestTooLargeForACookie(t *testing.T) {
 	_, sessions := store.Len()
 	require.Zero(t, sessions)
 
-	both := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie), jot.WithStore(store), jot.WithRotationGrace(0))
+	both := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie),
+		jot.WithStore(store), jot.WithRotationGrace(0))
 	p := pair(t, both, large)
+	inCookie := addCookie("__Host-refresh_token", p.RefreshToken)
+	repeats := setHeader("X-CSRF-Token", p.RefreshCSRFToken)
 	for range 2 {
-		r := newBrowser(t).request("POST", "/refresh")
-		r.AddCookie(&http.Cookie{Name: "__Host-refresh_token", Value: p.RefreshToken})
-		r.Header.Set("X-CSRF-Token", p.RefreshCSRFToken)
-		require.Equal(t, 500, post2(both.RefreshHandler(), r).Code)
+		r := newBrowser(t).request("POST", "/refresh", inCookie, repeats)
+		require.Equal(t, 500, answerOf(both.RefreshHandler(), r).Code)
 	}
 	r := bearer(p.RefreshToken)
 	r.Method = "POST"
-	require.Equal(t, 200, post2(both.RefreshHandler(), r).Code, "it is as good as before, where there is room")
+	require.Equal(t, 200, answerOf(both.RefreshHandler(), r).Code, "it is as good as before, where there is room")
 }

@@ -28,7 +28,18 @@ func logged(t *testing.T) *bytes.Buffer {
 
 func TestWriteError(t *testing.T) {
 	m := newManager(t, jot.WithRealm("shop"))
-	const base = `Bearer realm="shop"`
+	const (
+		base      = `Bearer realm="shop"`
+		malformed = base + `, error="invalid_request"`
+		invalid   = base + `, error="invalid_token"`
+		stepUp    = base + `, error="insufficient_user_authentication"`
+		tooNarrow = base + `, error="insufficient_scope"`
+		none      = ""
+		quiet     = ""
+	)
+	ofTheApplication := &jot.Error{Err: jot.ErrInsufficientScope, Scopes: []string{"a", "b"}}
+	withAnAge := &jot.Error{Err: jot.ErrNotFresh, MaxAge: 90 * time.Second, Cause: errDown}
+	wrapped := fmt.Errorf("loading: %w (%w)", jot.ErrUnavailable, errDown)
 	for _, tc := range []struct {
 		name      string
 		err       error
@@ -37,32 +48,26 @@ func TestWriteError(t *testing.T) {
 		challenge string
 		log       string
 	}{
-		{"ErrNoToken", jot.ErrNoToken, 401, "token_missing", base, ""},
-		{"ErrBadRequest", jot.ErrBadRequest, 400, "invalid_request", base + `, error="invalid_request"`, ""},
-		{"ErrInvalid", jot.ErrInvalid, 401, "token_invalid", base + `, error="invalid_token"`, ""},
-		{"ErrExpired", jot.ErrExpired, 401, "token_expired", base + `, error="invalid_token"`, ""},
-		{"ErrRevoked", jot.ErrRevoked, 401, "token_revoked", base + `, error="invalid_token"`, ""},
-		{"ErrReused", jot.ErrReused, 401, "token_reused", base + `, error="invalid_token"`, ""},
-		{"ErrWrongType", jot.ErrWrongType, 401, "token_wrong_type", base + `, error="invalid_token"`, ""},
-		{"ErrUserNotFound", jot.ErrUserNotFound, 401, "user_not_found", base + `, error="invalid_token"`, ""},
-		{"ErrNotFresh", jot.ErrNotFresh, 401, "fresh_token_required", base + `, error="insufficient_user_authentication"`, ""},
-		{"ErrInsufficientScope", jot.ErrInsufficientScope, 403, "insufficient_scope", base + `, error="insufficient_scope"`, ""},
-		{"ErrForbidden", jot.ErrForbidden, 403, "forbidden", "", ""},
-		{"ErrCSRF", jot.ErrCSRF, 403, "csrf_failed", "", ""},
-		{"ErrUnavailable", jot.ErrUnavailable, 503, "unavailable", "", "level=WARN"},
-		{"ErrTokenTooLarge", jot.ErrTokenTooLarge, 500, "", "", "level=ERROR"},
-		{"anything", errDown, 500, "", "", "hunter2"},
-		{"nothing", nil, 500, "", "", "level=ERROR"},
-		{"an empty Error", &jot.Error{}, 500, "", "", "no reason given"},
-		{"wrapped", fmt.Errorf("loading: %w (%w)", jot.ErrUnavailable, errDown), 503, "unavailable", "", "hunter2"},
-		{
-			"an Error of the application's", &jot.Error{Err: jot.ErrInsufficientScope, Scopes: []string{"a", "b"}}, 403, "insufficient_scope",
-			base + `, error="insufficient_scope", scope="a b"`, "",
-		},
-		{
-			"an Error with an age", fmt.Errorf("x: %w", &jot.Error{Err: jot.ErrNotFresh, MaxAge: 90 * time.Second, Cause: errDown}), 401, "fresh_token_required",
-			base + `, error="insufficient_user_authentication", max_age="90"`, "",
-		},
+		{"ErrNoToken", jot.ErrNoToken, 401, "token_missing", base, quiet},
+		{"ErrBadRequest", jot.ErrBadRequest, 400, "invalid_request", malformed, quiet},
+		{"ErrInvalid", jot.ErrInvalid, 401, "token_invalid", invalid, quiet},
+		{"ErrExpired", jot.ErrExpired, 401, "token_expired", invalid, quiet},
+		{"ErrRevoked", jot.ErrRevoked, 401, "token_revoked", invalid, quiet},
+		{"ErrReused", jot.ErrReused, 401, "token_reused", invalid, quiet},
+		{"ErrWrongType", jot.ErrWrongType, 401, "token_wrong_type", invalid, quiet},
+		{"ErrUserNotFound", jot.ErrUserNotFound, 401, "user_not_found", invalid, quiet},
+		{"ErrNotFresh", jot.ErrNotFresh, 401, "fresh_token_required", stepUp, quiet},
+		{"ErrInsufficientScope", jot.ErrInsufficientScope, 403, "insufficient_scope", tooNarrow, quiet},
+		{"ErrForbidden", jot.ErrForbidden, 403, "forbidden", none, quiet},
+		{"ErrCSRF", jot.ErrCSRF, 403, "csrf_failed", none, quiet},
+		{"ErrUnavailable", jot.ErrUnavailable, 503, "unavailable", none, "level=WARN"},
+		{"ErrTokenTooLarge", jot.ErrTokenTooLarge, 500, "", none, "level=ERROR"},
+		{"anything", errDown, 500, "", none, "hunter2"},
+		{"nothing", nil, 500, "", none, "level=ERROR"},
+		{"an empty Error", &jot.Error{}, 500, "", none, "no reason given"},
+		{"wrapped", wrapped, 503, "unavailable", none, "hunter2"},
+		{"of the application", ofTheApplication, 403, "insufficient_scope", tooNarrow + `, scope="a b"`, quiet},
+		{"with an age", fmt.Errorf("x: %w", withAnAge), 401, "fresh_token_required", stepUp + `, max_age="90"`, quiet},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out := logged(t)
@@ -81,7 +86,7 @@ func TestWriteError(t *testing.T) {
 			require.Equal(t, tc.code, code)
 			require.Equal(t, tc.code != "", body["detail"] != nil)
 			require.NotContains(t, w.Body.String(), "hunter2")
-			if tc.log == "" {
+			if tc.log == quiet {
 				require.Empty(t, out.String())
 			} else {
 				require.Contains(t, out.String(), tc.log)
@@ -95,7 +100,8 @@ func TestWriteErrorToAClientThatHasGone(t *testing.T) {
 	out := logged(t)
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	newManager(t).WriteError(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(cancelled), jot.ErrUnavailable)
+	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(cancelled)
+	newManager(t).WriteError(httptest.NewRecorder(), r, jot.ErrUnavailable)
 	require.Empty(t, out.String())
 }
 
@@ -128,7 +134,9 @@ func TestError(t *testing.T) {
 	require.ErrorIs(t, e, jot.ErrInvalid)
 	require.NotErrorIs(t, e, jot.ErrExpired)
 	require.Equal(t, `Bearer realm="api", error="invalid_token"`, e.Challenge())
-	require.Equal(t, 500, (&jot.Error{Err: jot.ErrTokenTooLarge}).Status())
-	require.Empty(t, (&jot.Error{Err: jot.ErrTokenTooLarge}).Code())
-	require.Empty(t, (&jot.Error{Err: jot.ErrTokenTooLarge}).Challenge())
+
+	tooLarge := &jot.Error{Err: jot.ErrTokenTooLarge}
+	require.Equal(t, 500, tooLarge.Status())
+	require.Empty(t, tooLarge.Code())
+	require.Empty(t, tooLarge.Challenge())
 }

@@ -27,9 +27,9 @@ func Example_routes() {
 
 	mux.Handle("GET /orders", auth.Required()(orders))                               // any access token
 	mux.Handle("GET /report", auth.Required(jot.Scopes("report", "read"))(report))   // all of these scopes
-	mux.Handle("DELETE /account", auth.Required(jot.Fresh())(account))               // from a log-in, not from a refresh
-	mux.Handle("POST /password", auth.Required(jot.MaxAge(5*time.Minute))(password)) // log-in at most five minutes ago
-	mux.Handle("GET /news", auth.Required(jot.Optional())(news))                     // for everybody; knows who is logged in
+	mux.Handle("DELETE /account", auth.Required(jot.Fresh())(account))               // from a login, not from a refresh
+	mux.Handle("POST /password", auth.Required(jot.MaxAge(5*time.Minute))(password)) // login at most five minutes ago
+	mux.Handle("GET /news", auth.Required(jot.Optional())(news))                     // for everybody, logged in or not
 	everything := auth.Required(jot.Except("POST /login", "GET /public/"))(mux)      // a guard around the whole mux
 
 	_ = everything
@@ -92,8 +92,9 @@ func Example_logout() {
 	err = auth.RevokeAll(ctx)                    // everyone: after a leak
 	err = auth.Revoke(ctx, token)                // this one token
 
-	devices, err := auth.Sessions(ctx, token.Subject)               // where the user is logged in, by jot.Label(r.UserAgent())
-	err = auth.RevokeSessionByID(ctx, token.Subject, devices[0].ID) // log out that one
+	// The user's logins, told apart by jot.Label(r.UserAgent()); and the end of one of them.
+	devices, err := auth.Sessions(ctx, token.Subject)
+	err = auth.RevokeSessionByID(ctx, token.Subject, devices[0].ID)
 
 	_ = err
 }
@@ -105,9 +106,9 @@ func Example_cookies() {
 
 	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
 	mux.Handle("POST /login", auth.CrossOriginGuard(login)) // as before: auth.WritePair sets the cookies
-	mux.Handle("POST /refresh", auth.RefreshHandler())      // with the header X-CSRF-Token: the cookie __Host-csrf_refresh_token
+	mux.Handle("POST /refresh", auth.RefreshHandler())      // X-CSRF-Token repeats the cookie __Host-csrf_refresh_token
 	mux.Handle("POST /logout", auth.LogoutHandler())        // clears the cookies
-	mux.Handle("POST /orders", auth.Required()(orders))     // with the header X-CSRF-Token: the cookie __Host-csrf_access_token
+	mux.Handle("POST /orders", auth.Required()(orders))     // X-CSRF-Token repeats the cookie __Host-csrf_access_token
 
 	_ = err
 }
@@ -130,7 +131,8 @@ func Example_keyPair() {
 func TestOrders(t *testing.T) {
 	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
 	require.NoError(t, err)
-	router := auth.Required(jot.Scopes("orders"))(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	orders := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	router := auth.Required(jot.Scopes("orders"))(orders)
 
 	w := httptest.NewRecorder()
 	router.ServeHTTP(w, jottest.Request(t, auth, "GET", "/orders", "alice", jot.Scopes("orders")))

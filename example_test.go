@@ -56,10 +56,13 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(get(mux, "/hello", pair.AccessToken))
-	fmt.Println(get(mux, "/hello", ""))
+	status, refusal := get(mux, "/hello", "")
+	fmt.Println(status)
+	fmt.Println(refusal)
 	// Output:
 	// 200 hello alice
-	// 401 {"type":"about:blank","title":"Unauthorized","status":401,"detail":"a token is required","code":"token_missing"}
+	// 401
+	// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"a token is required","code":"token_missing"}
 }
 
 func ExampleNew() {
@@ -76,7 +79,8 @@ func ExampleManager_CreateAccessToken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	raw, err := auth.CreateAccessToken(context.Background(), "alice", jot.Fresh(), jot.Scopes("orders:read"), jot.Claim("plan", "pro"))
+	raw, err := auth.CreateAccessToken(context.Background(), "alice",
+		jot.Fresh(), jot.Scopes("orders:read"), jot.Claim("plan", "pro"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -84,7 +88,8 @@ func ExampleManager_CreateAccessToken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(token.Type, token.Subject, token.Issuer, token.Scopes, token.IsFresh(), token.ExpiresAt.Sub(token.IssuedAt))
+	lifetime := token.ExpiresAt.Sub(token.IssuedAt)
+	fmt.Println(token.Type, token.Subject, token.Issuer, token.Scopes, token.IsFresh(), lifetime)
 	// Output: access alice shop [orders:read] true 15m0s
 }
 
@@ -247,9 +252,8 @@ func ExampleManager_Revoke() {
 
 func ExampleWithTokenInBlocklist() {
 	revoked := map[string]bool{} // your database
-	auth, err := jot.New(jot.HS256(secret), jot.WithTokenInBlocklist(func(_ context.Context, t *jot.Token) (bool, error) {
-		return revoked[t.ID], nil
-	}))
+	isRevoked := func(_ context.Context, t *jot.Token) (bool, error) { return revoked[t.ID], nil }
+	auth, err := jot.New(jot.HS256(secret), jot.WithTokenInBlocklist(isRevoked))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -268,9 +272,10 @@ func ExampleWithTokenInBlocklist() {
 }
 
 func ExampleWithAdditionalClaims() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithAdditionalClaims(func(_ context.Context, t *jot.Token) (map[string]any, error) {
+	planOf := func(_ context.Context, t *jot.Token) (map[string]any, error) {
 		return map[string]any{"plan": "plan of " + t.Subject}, nil
-	}))
+	}
+	auth, err := jot.New(jot.HS256(secret), jot.WithAdditionalClaims(planOf))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -323,7 +328,7 @@ func ExampleWithUserLookup() {
 }
 
 func ExampleWithErrorHandler() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithErrorHandler(func(w http.ResponseWriter, r *http.Request, err error) {
+	answer := func(w http.ResponseWriter, r *http.Request, err error) {
 		refusal, ok := errors.AsType[*jot.Error](err)
 		if !ok || refusal.Status() >= 500 {
 			jot.DefaultErrorHandler(w, r, err) // it logs them
@@ -334,7 +339,8 @@ func ExampleWithErrorHandler() {
 		}
 		w.WriteHeader(refusal.Status())
 		_, _ = fmt.Fprintf(w, `{"msg":%q}`, refusal.Code())
-	}))
+	}
+	auth, err := jot.New(jot.HS256(secret), jot.WithErrorHandler(answer))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -349,8 +355,12 @@ func ExampleExcept() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /public/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "for everybody") })
-	mux.HandleFunc("GET /account", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "private") })
+	mux.HandleFunc("GET /public/", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "for everybody")
+	})
+	mux.HandleFunc("GET /account", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "private")
+	})
 	handler := auth.Required(jot.Except("POST /login", "GET /public/"))(mux)
 
 	fmt.Println(get(handler, "/public/logo.png", ""))
@@ -512,7 +522,7 @@ func ExampleKeyfunc() {
 	// Output: alice <nil>
 }
 
-// The test of a handler needs no server and no log-in.
+// The test of a handler needs no server and no login.
 func ExampleNewContext() {
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "hello "+jot.Identity(r.Context()))
@@ -553,7 +563,8 @@ func ExampleManager_RevokeSubject() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	changed := auth.Required(jot.MaxAge(5 * time.Minute))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	recently := auth.Required(jot.MaxAge(5 * time.Minute)) // a login, that is
+	changed := recently(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// … store the new password …
 		user := jot.Identity(r.Context())
 		if err := auth.RevokeSubject(r.Context(), user); err != nil {
@@ -632,7 +643,8 @@ func ExampleManager_SetCookies() {
 
 // One guard for pages and for programs.
 func ExampleWithLocations() {
-	auth, err := jot.New(jot.HS256(secret), jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie))
+	auth, err := jot.New(jot.HS256(secret),
+		jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie))
 	if err != nil {
 		log.Fatal(err)
 	}

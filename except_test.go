@@ -1,7 +1,6 @@
 package jot_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -14,14 +13,8 @@ import (
 // "GET /" reads like the front page and is every page. Whoever means the front page is told how to say so.
 func TestExceptRefusesEverything(t *testing.T) {
 	m := newManager(t)
-	reason := func(patterns ...string) (text string) {
-		defer func() {
-			if reason := recover(); reason != nil {
-				text = fmt.Sprint(reason)
-			}
-		}()
-		m.Required(jot.RouteOptions(jot.Except(patterns...)))
-		return ""
+	reason := func(patterns ...string) string {
+		return panicOf(func() { m.Required(jot.RouteOptions(jot.Except(patterns...))) })
 	}
 	for _, tc := range []struct{ pattern, cure string }{
 		{"GET /", "GET /{$}"},
@@ -42,6 +35,8 @@ func TestExceptRefusesEverything(t *testing.T) {
 	}
 }
 
+func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
 // A mux may have more exact patterns than the one that was named, and a guard that stands around it asks: what the mux
 // would route elsewhere is not exempt.
 func TestExceptAsksTheMux(t *testing.T) {
@@ -50,7 +45,7 @@ func TestExceptAsksTheMux(t *testing.T) {
 	mux := func(patterns ...string) *http.ServeMux {
 		mux := http.NewServeMux()
 		for _, pattern := range patterns {
-			mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+			mux.HandleFunc(pattern, noContent)
 		}
 		return mux
 	}
@@ -94,8 +89,7 @@ func TestExceptAsksTheMux(t *testing.T) {
 		{"/items/{id}", items, "GET", "/items/7/", guarded},
 	} {
 		name := tc.method + " " + tc.url + " but for " + tc.except
-		got := httptest.NewRecorder()
-		m.Required(jot.Except(tc.except))(tc.mux).ServeHTTP(got, httptest.NewRequest(tc.method, tc.url, nil))
+		got := answerOf(m.Required(jot.Except(tc.except))(tc.mux), httptest.NewRequest(tc.method, tc.url, nil))
 		want := map[bool]int{open: http.StatusNoContent, guarded: http.StatusUnauthorized}[tc.is]
 		require.Equal(t, want, got.Code, name)
 	}
@@ -104,8 +98,7 @@ func TestExceptAsksTheMux(t *testing.T) {
 	late := mux("/files/")
 	guard := m.Required(jot.Except("/files/"))(late)
 	for _, want := range []int{http.StatusNoContent, http.StatusUnauthorized} {
-		got := httptest.NewRecorder()
-		guard.ServeHTTP(got, httptest.NewRequest(http.MethodGet, "/files/late", nil))
+		got := answerOf(guard, httptest.NewRequest(http.MethodGet, "/files/late", nil))
 		require.Equal(t, want, got.Code)
 		if want == http.StatusNoContent {
 			late.HandleFunc("GET /files/late", func(http.ResponseWriter, *http.Request) {})
@@ -155,9 +148,9 @@ func TestExceptPlainPaths(t *testing.T) {
 
 		// The mux that stands behind the guard sees the same path.
 		mux := http.NewServeMux()
-		mux.HandleFunc("/app/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-		answer := httptest.NewRecorder()
-		m.Required(jot.Except("/app/"))(mux).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, tc.path, nil))
-		require.Equal(t, tc.is, answer.Code == http.StatusNoContent, tc.path)
+		mux.HandleFunc("/app/", noContent)
+		guarded := m.Required(jot.Except("/app/"))(mux)
+		got = answerOf(guarded, httptest.NewRequest(http.MethodGet, tc.path, nil))
+		require.Equal(t, tc.is, got.Code == http.StatusNoContent, tc.path)
 	}
 }

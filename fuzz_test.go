@@ -19,9 +19,22 @@ import (
 // FuzzVerify signs whatever header and payload come, and reads whatever text comes. What is accepted, golang-jwt
 // accepts too, and its text is the one text of its content.
 func FuzzVerify(f *testing.F) {
-	for _, header := range []string{ourHeader, `{"alg":"HS256"}`, `{"alg":"none"}`, `{"alg":"HS256","kid":"1"}`, `{"alg":"HS256","crit":["b64"],"b64":false}`, `{ "typ":"jwt","alg":"HS256"}`} {
+	for _, header := range []string{
+		ourHeader,
+		`{"alg":"HS256"}`,
+		`{"alg":"none"}`,
+		`{"alg":"HS256","kid":"1"}`,
+		`{"alg":"HS256","crit":["b64"],"b64":false}`,
+		`{ "typ":"jwt","alg":"HS256"}`,
+	} {
 		for _, payload := range []string{
-			`{` + sound + `}`, with(`"nbf":1.5e9,"aud":["a"],"scope":"a b","fresh":true`), with(`"sub":"b"`), with(`"x":{"a":[1,null,"\ud83d\ude00"]}`), `{"exp":1e19}`, `[]`, "",
+			`{` + sound + `}`,
+			with(`"nbf":1.5e9,"aud":["a"],"scope":"a b","fresh":true`),
+			with(`"sub":"b"`),
+			with(`"x":{"a":[1,null,"\ud83d\ude00"]}`),
+			`{"exp":1e19}`,
+			`[]`,
+			"",
 		} {
 			f.Add(header, payload, "")
 		}
@@ -30,7 +43,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add("", "", strings.Repeat(".", 9000))
 	m := newManager(f, jot.WithAudience("a"))
 	open := newManager(f)
-	oracle := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+	oracle := jwt.NewParser(
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithStrictDecoding(),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 		jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(func() time.Time { return now }))
 	f.Fuzz(func(t *testing.T, header, payload, raw string) {
 		if raw == "" {
@@ -63,7 +78,10 @@ func FuzzVerify(f *testing.F) {
 
 // FuzzRequired takes any Authorization field: it is answered, by a status of ours, and never with what it says.
 func FuzzRequired(f *testing.F) {
-	for _, field := range []string{"", "Bearer", "Bearer ", "bearer a.b.c", "Basic x", "Bearer a b", "Bearer\t", "Bearer =", strings.Repeat("Bearer ", 100)} {
+	for _, field := range []string{
+		"", "Bearer", "Bearer ", "bearer a.b.c", "Basic x", "Bearer a b", "Bearer\t", "Bearer =",
+		strings.Repeat("Bearer ", 100),
+	} {
 		f.Add(field)
 	}
 	m := newManager(f)
@@ -80,17 +98,30 @@ func FuzzRequired(f *testing.F) {
 	})
 }
 
-// FuzzLocations takes any cookies, query and body: they are answered, by a status of ours, and the body stays what it was.
+// FuzzLocations takes any cookies, query and body: they are answered, by a status of ours, and the body stays what it
+// was.
 func FuzzLocations(f *testing.F) {
-	for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B", "multipart/form-data", "x/y+json; charset"} {
-		for _, body := range []string{"", `{"access_token":"a.b.c"}`, "access_token=a.b.c&csrf=x", "--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nx\r\n--B--", "[[["} {
-			f.Add("__Host-access_token=a.b.c; x=\"y\"", "access_token=a.b.c", kind, body)
+	for _, kind := range []string{
+		"application/json", "x/y+json; charset", urlencoded, withFiles, "multipart/form-data",
+	} {
+		for _, body := range []string{
+			"",
+			`{"access_token":"a.b.c"}`,
+			"access_token=a.b.c&csrf=x",
+			part("csrf", "x") + "--B--",
+			"[[[",
+		} {
+			f.Add(`__Host-access_token=a.b.c; x="y"`, "access_token=a.b.c", kind, body)
 		}
 	}
 	f.Add("__Host-access_token=a; __Host-access_token=b", "%zz;&=", "", "x")
-	m := newManager(f, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}), jot.WithLocations(jot.InCookie, jot.InQuery, jot.InBody))
+	m := newManager(f, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}),
+		jot.WithLocations(jot.InCookie, jot.InQuery, jot.InBody))
 	guards := []func(http.Handler) http.Handler{
-		m.Required(), m.Required(jot.Refresh()), m.Required(jot.Locations(jot.InBody)), m.Required(jot.Locations(jot.InQuery)),
+		m.Required(),
+		m.Required(jot.Refresh()),
+		m.Required(jot.Locations(jot.InBody)),
+		m.Required(jot.Locations(jot.InQuery)),
 	}
 	f.Fuzz(func(t *testing.T, cookie, query, kind, body string) {
 		for _, guard := range guards {

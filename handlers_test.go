@@ -2,7 +2,6 @@ package jot_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,9 +25,10 @@ func newLeaver(t *testing.T, remembering jot.Option, opts ...jot.Option) *leaver
 	t.Helper()
 	instant := now
 	clock := jot.WithClock(func() time.Time { return instant })
-	m, err := jot.New(jot.HS256(secret), append(opts, jot.WithCookies(jot.CookieConfig{}), remembering, clock)...)
+	cookies, anotherSecret := jot.WithCookies(jot.CookieConfig{}), []byte(strings.Repeat("another ", 8))
+	m, err := jot.New(jot.HS256(secret), append(opts, cookies, remembering, clock)...)
 	require.NoError(t, err)
-	foreign, err := jot.New(jot.HS256([]byte(strings.Repeat("another ", 8))), jot.WithCookies(jot.CookieConfig{}), clock)
+	foreign, err := jot.New(jot.HS256(anotherSecret), cookies, clock)
 	require.NoError(t, err)
 	l := &leaver{m, map[string]string{"unreadable": "x", "no cookie value": `x"y`}, map[string]string{"wrong": "x"}}
 	for name, by := range map[string]*jot.Manager{"A": m, "B": m, "C": m, "foreign": foreign} {
@@ -50,7 +50,7 @@ func newLeaver(t *testing.T, remembering jot.Option, opts ...jot.Option) *leaver
 	return l
 }
 
-// request posts a log-out from a page, with the cookies of these names: a comma parts two of one kind.
+// request posts a logout from a page, with the cookies of these names: a comma parts two of one kind.
 func (l *leaver) request(site, access, refresh, value string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "https://app.example/logout", nil)
 	if site != "" {
@@ -93,12 +93,6 @@ func (l *leaver) ended(t *testing.T) string {
 	return strings.Join(names, ", ")
 }
 
-func leave(h http.Handler, r *http.Request) *answer {
-	a := &answer{ResponseRecorder: httptest.NewRecorder()}
-	h.ServeHTTP(a, r)
-	return a
-}
-
 // cleared are how many cookies an answer clears. It sets none.
 func cleared(t *testing.T, a *answer) int {
 	t.Helper()
@@ -108,7 +102,7 @@ func cleared(t *testing.T, a *answer) int {
 	return len(a.Result().Cookies())
 }
 
-// A log-out looks at both cookies and ends what it can. A request is our own page's if the origin's rule lets it pass
+// A logout looks at both cookies and ends what it can. A request is our own page's if the origin's rule lets it pass
 // and it repeats the value of either cookie; then all four are cleared, whatever was in them. One that is not ours ends
 // and clears nothing.
 func TestLogoutByCookies(t *testing.T) {
@@ -157,11 +151,12 @@ func TestLogoutByCookies(t *testing.T) {
 		{"nobody", "", "", "A", refused, ""},
 	} {
 		for kind, remembering := range map[string]jot.Option{
-			"store": jot.WithStore(memstore.New(memstore.Since(time.Time{}))), "blocklist": jot.WithBlocklist(newBlocklist()),
+			"store":     jot.WithStore(memstore.New(memstore.Since(time.Time{}))),
+			"blocklist": jot.WithBlocklist(newBlocklist()),
 		} {
 			t.Run(tc.name+"/"+kind, func(t *testing.T) {
 				l := newLeaver(t, remembering)
-				got := leave(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, tc.value))
+				got := answerOf(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, tc.value))
 				require.Equal(t, tc.ended, l.ended(t))
 				if tc.status == ours {
 					require.Equal(t, ours, got.Code, got.Body.String())
@@ -176,7 +171,7 @@ func TestLogoutByCookies(t *testing.T) {
 		for _, site := range []string{"cross-site", "same-site"} {
 			t.Run(tc.name+"/"+site, func(t *testing.T) {
 				l := newLeaver(t, jot.WithBlocklist(newBlocklist()))
-				got := leave(l.LogoutHandler(), l.request(site, tc.access, tc.refresh, tc.value))
+				got := answerOf(l.LogoutHandler(), l.request(site, tc.access, tc.refresh, tc.value))
 				require.Contains(t, []int{400, 401, 403}, got.Code)
 				require.Empty(t, l.ended(t))
 				require.Zero(t, cleared(t, got))
@@ -218,17 +213,12 @@ func TestLogoutBesideCookies(t *testing.T) {
 				if tc.origin != "" {
 					r.Header.Set("Origin", tc.origin)
 				}
-				switch at {
-				case jot.InHeader:
-					r.Header.Set("Authorization", "Bearer "+l.tokens["B"])
-				case jot.InQuery:
-					r.URL.RawQuery = "access_token=" + l.tokens["B"]
-				default:
-					form := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("access_token="+l.tokens["B"]))
-					r.Body, r.ContentLength = form.Body, form.ContentLength
-					r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				}
-				got := leave(l.LogoutHandler(), r)
+				map[jot.Location]edit{
+					jot.InHeader: setHeader("Authorization", "Bearer "+l.tokens["B"]),
+					jot.InQuery:  func(r *http.Request) { r.URL.RawQuery = "access_token=" + l.tokens["B"] },
+					jot.InBody:   setBody(urlencoded, "access_token="+l.tokens["B"]),
+				}[at](r)
+				got := answerOf(l.LogoutHandler(), r)
 				require.Equal(t, http.StatusNoContent, got.Code, got.Body.String())
 				require.Equal(t, tc.cleared, cleared(t, got))
 				require.Equal(t, tc.ended, l.ended(t))
@@ -254,9 +244,7 @@ func (h *halting) Revoke(c context.Context, id string, until time.Time) (first b
 // When it cannot be remembered that a session is over, the cookies stay, all of them: without them nobody could try
 // again, and the session would go on.
 func TestLogoutWhenTheStoreFails(t *testing.T) {
-	logger := slog.Default() // the log line about it is expected
-	slog.SetDefault(slog.New(slog.DiscardHandler))
-	defer slog.SetDefault(logger)
+	silence(t) // the log line about it is expected
 	for _, tc := range []struct {
 		name            string
 		access, refresh string
@@ -272,12 +260,12 @@ func TestLogoutWhenTheStoreFails(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := newLeaver(t, jot.WithBlocklist(&halting{newBlocklist(), tc.at}))
-			got := leave(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, "A"))
+			got := answerOf(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, "A"))
 			require.Equal(t, http.StatusServiceUnavailable, got.Code, got.Body.String())
 			require.NotEmpty(t, got.Header().Get("Retry-After"))
 			require.Zero(t, cleared(t, got))
 
-			got = leave(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, "A"))
+			got = answerOf(l.LogoutHandler(), l.request("same-origin", tc.access, tc.refresh, "A"))
 			require.Equal(t, http.StatusNoContent, got.Code, "the browser tries again")
 			require.Equal(t, 4, cleared(t, got))
 			require.Equal(t, tc.ended, l.ended(t))

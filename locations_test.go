@@ -12,128 +12,138 @@ import (
 	"github.com/go-jot/jot"
 )
 
-// carry puts a token into a request, somewhere.
-type carry func(r *http.Request, raw string) *http.Request
-
-func inHeader(name, prefix string) carry {
-	return func(r *http.Request, raw string) *http.Request {
-		r.Header.Add(name, prefix+raw)
-		return r
-	}
-}
-
-func inQuery(text string) carry {
-	return func(r *http.Request, raw string) *http.Request {
-		r.URL.RawQuery = strings.ReplaceAll(text, "TOKEN", raw)
-		return r
-	}
-}
-
-func inBody(kind, text string) carry {
-	return func(_ *http.Request, raw string) *http.Request {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.ReplaceAll(text, "TOKEN", raw)))
-		r.Header.Set("Content-Type", kind)
-		return r
-	}
-}
-
-func both(a, b carry) carry {
-	return func(r *http.Request, raw string) *http.Request { return b(a(r, raw), raw) }
-}
-
 func TestLocations(t *testing.T) {
-	const form, object = "application/x-www-form-urlencoded", "application/json"
-	bearerOf := inHeader("Authorization", "Bearer ")
-	query, body := jot.WithLocations(jot.InQuery), jot.WithLocations(jot.InBody)
+	type guard = func(http.Handler) http.Handler
+	guarded := func(opts ...jot.Option) guard { return newManager(t, opts...).Required() }
+	byQuery, byBody := jot.WithLocations(jot.InQuery), jot.WithLocations(jot.InBody)
+
+	// The guards, by where they look.
+	header, bare := guarded(jot.WithHeader("x-auth", "Token")), guarded(jot.WithHeader("X-Auth", ""))
+	standard, query, body := guarded(), guarded(byQuery), guarded(byBody)
+	namedQuery := guarded(byQuery, jot.WithQueryParam("jwt", ""))
+	prefixedQuery := guarded(byQuery, jot.WithQueryParam("jwt", "Bearer "))
+	namedBody := guarded(byBody, jot.WithBodyKeys("a", "r"))
+	headerThenQuery := guarded(jot.WithLocations(jot.InHeader, jot.InQuery))
+	queryThenHeader := guarded(jot.WithLocations(jot.InQuery, jot.InHeader))
+	refreshByQuery := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery)).Required(jot.Refresh())
+	refreshByBody := newManager(t, byBody).Required(jot.Refresh())
+	eitherByQuery := newManager(t, byQuery).Required(jot.AccessOrRefresh())
+	routeByQuery := newManager(t).Required(jot.Locations(jot.InQuery))
+	routeByHeader := newManager(t, byBody).Required(jot.Locations(jot.InHeader))
+
+	// What requests carry. TOKEN and REFRESH stand for tokens, which any of the managers takes.
+	m := newManager(t)
+	tokens := strings.NewReplacer("TOKEN", access(t, m), "REFRESH", pair(t, m).RefreshToken)
+	post := func(edits ...edit) *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		for _, edit := range edits {
+			edit(r)
+		}
+		return r
+	}
+	field := func(name, text string) edit {
+		return func(r *http.Request) { r.Header.Add(name, tokens.Replace(text)) }
+	}
+	bearer, twoWords := field("Authorization", "Bearer TOKEN"), field("Authorization", "Bearer a b")
+	xAuth := field("X-Auth", "TOKEN")
+	params := func(text string) edit { return func(r *http.Request) { r.URL.RawQuery = tokens.Replace(text) } }
+	param, badParam := params("access_token=TOKEN"), params("access_token=x")
+	text := func(kind, text string) edit { return setBody(kind, tokens.Replace(text)) }
+	object := func(members string) edit { return text("application/json", members) }
+	form := func(fields string) edit { return text(urlencoded, fields) }
+	const jsonOfAKind = "application/vnd.x+json; charset=utf-8"
+	large := `{"access_token":"TOKEN","x":"` + strings.Repeat("x", 1<<16) + `"}`
+	gzip := setHeader("Content-Encoding", "gzip")
+	put := func(r *http.Request) { r.Method = http.MethodPut }
+	password := func(r *http.Request) { r.SetBasicAuth("a", "b") }
+
+	// What they get: a pass with the token's place, or a refusal. Where the URL had a token, even a bad one, the answer
+	// asks that the URL be told to nobody.
+	type verdict struct {
+		code  string // "" passes
+		found jot.Location
+	}
+	inHeader, inQuery, inBody := verdict{found: jot.InHeader}, verdict{found: jot.InQuery}, verdict{found: jot.InBody}
+	missing, malformed := verdict{code: "token_missing"}, verdict{code: "invalid_request"}
+	inQueryBut := func(code string) verdict { return verdict{code, jot.InQuery} }
+
 	for _, tc := range []struct {
-		name    string
-		options []jot.Option
-		demands []jot.RouteOption
-		token   func(testing.TB, *jot.Manager) string
-		carry   carry
-		code    string // "" passes
-		at      jot.Location
+		name  string
+		guard guard
+		r     *http.Request
+		want  verdict
 	}{
-		{name: "another header", options: options(jot.WithHeader("x-auth", "Token")), carry: inHeader("X-Auth", "token "), at: jot.InHeader},
-		{name: "another header, and the usual one", options: options(jot.WithHeader("X-Auth", "Token")), carry: bearerOf, code: "token_missing"},
-		{name: "a bare token", options: options(jot.WithHeader("X-Auth", "")), carry: inHeader("X-Auth", ""), at: jot.InHeader},
-		{name: "a bare token, empty", options: options(jot.WithHeader("X-Auth", "")), token: given(""), carry: inHeader("X-Auth", ""), code: "token_missing"},
-		{name: "a bare token with a scheme", options: options(jot.WithHeader("X-Auth", "")), carry: inHeader("X-Auth", "Bearer "), code: "invalid_request"},
-		{name: "a bare token, twice", options: options(jot.WithHeader("X-Auth", "")), carry: both(inHeader("X-Auth", ""), inHeader("X-Auth", "")), code: "invalid_request"},
+		{"another header", header, post(field("X-Auth", "token TOKEN")), inHeader},
+		{"another header, and the usual one", header, post(bearer), missing},
+		{"a bare token", bare, post(xAuth), inHeader},
+		{"a bare token, empty", bare, post(field("X-Auth", "")), missing},
+		{"a bare token with a scheme", bare, post(field("X-Auth", "Bearer TOKEN")), malformed},
+		{"a bare token, twice", bare, post(xAuth, xAuth), malformed},
 
-		{name: "query", options: options(query), carry: inQuery("a=b&access_token=TOKEN"), at: jot.InQuery},
-		{name: "query, nothing", options: options(query), carry: inQuery("a=b"), code: "token_missing"},
-		{name: "query, empty", options: options(query), carry: inQuery("access_token="), code: "token_missing"},
-		{name: "query, twice", options: options(query), carry: inQuery("access_token=TOKEN&access_token=TOKEN"), code: "invalid_request", at: jot.InQuery},
-		{name: "query, garbage", options: options(query), carry: inQuery("access_token=x"), code: "token_invalid", at: jot.InQuery},
-		{name: "query, another name", options: options(query, jot.WithQueryParam("jwt", "")), carry: inQuery("jwt=TOKEN"), at: jot.InQuery},
-		{name: "query, with a prefix", options: options(query, jot.WithQueryParam("jwt", "Bearer ")), carry: inQuery("jwt=Bearer+TOKEN"), at: jot.InQuery},
-		{name: "query, without its prefix", options: options(query, jot.WithQueryParam("jwt", "Bearer ")), carry: inQuery("jwt=TOKEN"), code: "invalid_request", at: jot.InQuery},
-		{name: "query, the prefix alone", options: options(query, jot.WithQueryParam("jwt", "Bearer ")), carry: inQuery("jwt=Bearer+"), code: "invalid_request", at: jot.InQuery},
-		{name: "query, but not looked at", carry: inQuery("access_token=TOKEN"), code: "token_missing"},
-		{name: "query, a refresh token", options: options(jot.WithLocations(jot.InHeader, jot.InQuery)), demands: demands(jot.Refresh()), token: refreshToken, carry: inQuery("refresh_token=TOKEN&access_token=TOKEN"), code: "token_missing"},
-		{name: "query, a refresh token on a route for any", options: options(query), demands: demands(jot.AccessOrRefresh()), token: refreshToken, carry: inQuery("access_token=TOKEN"), code: "token_wrong_type", at: jot.InQuery},
+		{"query", query, post(params("a=b&access_token=TOKEN")), inQuery},
+		{"query, nothing", query, post(params("a=b")), missing},
+		{"query, empty", query, post(params("access_token=")), missing},
+		{"query, twice", query, post(params("access_token=TOKEN&access_token=TOKEN")), inQueryBut("invalid_request")},
+		{"query, garbage", query, post(params("access_token=x")), inQueryBut("token_invalid")},
+		{"query, another name", namedQuery, post(params("jwt=TOKEN")), inQuery},
+		{"query, with a prefix", prefixedQuery, post(params("jwt=Bearer+TOKEN")), inQuery},
+		{"query, without its prefix", prefixedQuery, post(params("jwt=TOKEN")), inQueryBut("invalid_request")},
+		{"query, the prefix alone", prefixedQuery, post(params("jwt=Bearer+")), inQueryBut("invalid_request")},
+		{"query, but not looked at", standard, post(params("access_token=TOKEN")), missing},
+		{"query, refresh", refreshByQuery, post(params("refresh_token=REFRESH&access_token=REFRESH")), missing},
+		{"query, either", eitherByQuery, post(params("access_token=REFRESH")), inQueryBut("token_wrong_type")},
 
-		{name: "JSON", options: options(body), carry: inBody(object, `{"access_token":"TOKEN","a":1}`), at: jot.InBody},
-		{name: "JSON of a kind", options: options(body), carry: inBody("application/vnd.x+json; charset=utf-8", ` {"access_token":"TOKEN"} `), at: jot.InBody},
-		{name: "JSON, a refresh token", options: options(body), demands: demands(jot.Refresh()), token: refreshToken, carry: inBody(object, `{"refresh_token":"TOKEN"}`), at: jot.InBody},
-		{name: "JSON, the other key", options: options(body), demands: demands(jot.Refresh()), token: refreshToken, carry: inBody(object, `{"access_token":"TOKEN"}`), code: "token_missing"},
-		{name: "JSON, own keys", options: options(body, jot.WithBodyKeys("a", "r")), carry: inBody(object, `{"a":"TOKEN"}`), at: jot.InBody},
-		{name: "JSON, nothing", options: options(body), carry: inBody(object, `{}`), code: "token_missing"},
-		{name: "JSON, null", options: options(body), carry: inBody(object, `{"access_token":null}`), code: "token_missing"},
-		{name: "JSON, empty", options: options(body), carry: inBody(object, `{"access_token":""}`), code: "token_missing"},
-		{name: "JSON, a number", options: options(body), carry: inBody(object, `{"access_token":1}`), code: "invalid_request"},
-		{name: "JSON, twice", options: options(body), carry: inBody(object, `{"access_token":"TOKEN","access_token":"TOKEN"}`), code: "invalid_request"},
-		{name: "JSON, broken", options: options(body), carry: inBody(object, `{"access_token":"TOKEN"`), code: "token_missing"},
-		{name: "JSON, an array", options: options(body), carry: inBody(object, `["TOKEN"]`), code: "token_missing"},
-		{name: "JSON, no text", options: options(body), carry: inBody(object, ``), code: "token_missing"},
-		{name: "JSON, too large", options: options(body), carry: inBody(object, `{"access_token":"TOKEN","x":"`+strings.Repeat("x", 1<<16)+`"}`), code: "invalid_request"},
-		{name: "JSON, not said to be", options: options(body), carry: inBody("text/plain", `{"access_token":"TOKEN"}`), code: "token_missing"},
-		{name: "JSON, compressed", options: options(body), carry: both(inBody(object, `{"access_token":"TOKEN"}`), func(r *http.Request, _ string) *http.Request {
-			r.Header.Set("Content-Encoding", "gzip")
-			return r
-		}), code: "token_missing"},
-		{name: "no body", options: options(body), carry: func(r *http.Request, _ string) *http.Request { return r }, code: "token_missing"},
-		{name: "form", options: options(body), carry: inBody(form, "a=b&access_token=TOKEN"), at: jot.InBody},
-		{name: "form, nothing", options: options(body), carry: inBody(form, "a=b"), code: "token_missing"},
-		{name: "form, twice", options: options(body), carry: inBody(form, "access_token=TOKEN&access_token=TOKEN"), code: "invalid_request"},
-		{name: "form, broken", options: options(body), carry: inBody(form, "access_token=TOKEN&%zz"), code: "invalid_request"},
-		{name: "form, not by POST", options: options(body), carry: both(inBody(form, "access_token=TOKEN"), func(r *http.Request, _ string) *http.Request {
-			r.Method = http.MethodPut
-			return r
-		}), code: "token_missing"},
-		{name: "form, of files", options: options(body), carry: inBody("multipart/form-data; boundary=x", "access_token=TOKEN"), code: "token_missing"},
+		{"JSON", body, post(object(`{"access_token":"TOKEN","a":1}`)), inBody},
+		{"JSON of a kind", body, post(text(jsonOfAKind, ` {"access_token":"TOKEN"} `)), inBody},
+		{"JSON, a refresh token", refreshByBody, post(object(`{"refresh_token":"REFRESH"}`)), inBody},
+		{"JSON, the other key", refreshByBody, post(object(`{"access_token":"REFRESH"}`)), missing},
+		{"JSON, own keys", namedBody, post(object(`{"a":"TOKEN"}`)), inBody},
+		{"JSON, nothing", body, post(object(`{}`)), missing},
+		{"JSON, null", body, post(object(`{"access_token":null}`)), missing},
+		{"JSON, empty", body, post(object(`{"access_token":""}`)), missing},
+		{"JSON, a number", body, post(object(`{"access_token":1}`)), malformed},
+		{"JSON, twice", body, post(object(`{"access_token":"TOKEN","access_token":"TOKEN"}`)), malformed},
+		{"JSON, broken", body, post(object(`{"access_token":"TOKEN"`)), missing},
+		{"JSON, an array", body, post(object(`["TOKEN"]`)), missing},
+		{"JSON, no text", body, post(object(``)), missing},
+		{"JSON, too large", body, post(object(large)), malformed},
+		{"JSON, not said to be", body, post(text("text/plain", `{"access_token":"TOKEN"}`)), missing},
+		{"JSON, compressed", body, post(object(`{"access_token":"TOKEN"}`), gzip), missing},
+		{"no body", body, post(), missing},
 
-		{name: "the first place decides", options: options(jot.WithLocations(jot.InQuery, jot.InHeader)), carry: both(bearerOf, inQuery("access_token=x")), code: "token_invalid", at: jot.InQuery},
-		{name: "the first place decides, good", options: options(jot.WithLocations(jot.InHeader, jot.InQuery)), carry: both(bearerOf, inQuery("access_token=x")), at: jot.InHeader},
-		{name: "something bad does not fall through", options: options(jot.WithLocations(jot.InHeader, jot.InQuery)), carry: both(inHeader("Authorization", "Bearer a b"), inQuery("access_token=TOKEN")), code: "invalid_request"},
-		{name: "another scheme is not there", options: options(jot.WithLocations(jot.InHeader, jot.InQuery)), carry: both(func(r *http.Request, _ string) *http.Request {
-			r.SetBasicAuth("a", "b")
-			return r
-		}, inQuery("access_token=TOKEN")), at: jot.InQuery},
-		{name: "places of the route", demands: demands(jot.Locations(jot.InQuery)), carry: both(bearerOf, inQuery("access_token=x")), code: "token_invalid", at: jot.InQuery},
-		{name: "places of the route, good", options: options(body), demands: demands(jot.Locations(jot.InHeader)), carry: bearerOf, at: jot.InHeader},
+		{"form", body, post(form("a=b&access_token=TOKEN")), inBody},
+		{"form, nothing", body, post(form("a=b")), missing},
+		{"form, twice", body, post(form("access_token=TOKEN&access_token=TOKEN")), malformed},
+		{"form, broken", body, post(form("access_token=TOKEN&%zz")), malformed},
+		{"form, not by POST", body, post(form("access_token=TOKEN"), put), missing},
+		{"form, of files", body, post(text(withFiles, "access_token=TOKEN")), missing},
+
+		{"the first place decides", queryThenHeader, post(bearer, badParam), inQueryBut("token_invalid")},
+		{"the first place decides, good", headerThenQuery, post(bearer, badParam), inHeader},
+		{"something bad does not fall through", headerThenQuery, post(twoWords, param), malformed},
+		{"another scheme is not there", headerThenQuery, post(password, param), inQuery},
+		{"places of the route", routeByQuery, post(bearer, badParam), inQueryBut("token_invalid")},
+		{"places of the route, good", routeByHeader, post(bearer), inHeader},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m := newManager(t, tc.options...)
-			if tc.token == nil {
-				tc.token = made()
-			}
-			r := tc.carry(httptest.NewRequest(http.MethodPost, "/", nil), tc.token(t, m))
-			got := send(m.Required(tc.demands...), r)
-			if tc.code != "" {
+			got := send(tc.guard, tc.r)
+			if tc.want.code != "" {
 				require.False(t, got.called)
-				require.Equal(t, tc.code, got.code(t))
+				require.Equal(t, tc.want.code, got.code(t))
 			} else {
 				require.True(t, got.called, got.Body.String())
-				require.Equal(t, tc.at, got.token.Location)
-				want := "private, no-store" // RFC 9111 section 3.5 looks after Authorization alone
-				if tc.at == jot.InHeader && r.Header.Get("Authorization") != "" {
-					want = ""
+				require.Equal(t, tc.want.found, got.token.Location)
+				caching := "private, no-store" // RFC 9111 section 3.5 looks after Authorization alone
+				if tc.want.found == jot.InHeader && tc.r.Header.Get("Authorization") != "" {
+					caching = ""
 				}
-				require.Equal(t, want, got.Header().Get("Cache-Control"))
+				require.Equal(t, caching, got.Header().Get("Cache-Control"))
 			}
-			require.Equal(t, map[jot.Location]string{jot.InQuery: "no-referrer"}[tc.at], got.Header().Get("Referrer-Policy"))
+			referrer := ""
+			if tc.want.found == jot.InQuery {
+				referrer = "no-referrer"
+			}
+			require.Equal(t, referrer, got.Header().Get("Referrer-Policy"))
 		})
 	}
 }
@@ -174,28 +184,37 @@ type failingBody struct{}
 func (failingBody) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestLocationMistakes(t *testing.T) {
-	for text, opt := range map[string]jot.Option{
-		"WithLocations: name at least one":                            jot.WithLocations(),
-		`WithLocations: "moon" is no location`:                        jot.WithLocations("moon"),
-		`WithLocations: "query" is there twice`:                       jot.WithLocations(jot.InQuery, jot.InQuery),
-		"WithHeader: not the name":                                    jot.WithHeader("X Auth", "Bearer"),
-		"WithHeader: not the name of a header":                        jot.WithHeader("X-Auth", "Bearer:"),
-		"WithQueryParam: the name is empty":                           jot.WithQueryParam("", "x"),
-		"WithBodyKeys: a name is empty":                               jot.WithBodyKeys("a", ""),
-		"WithCrossOriginProtection: it is nil":                        jot.WithCrossOriginProtection(nil),
-		"WithCrossOriginProtection has no effect without WithCookies": jot.WithCrossOriginProtection(http.NewCrossOriginProtection()),
+	protection := jot.WithCrossOriginProtection(http.NewCrossOriginProtection())
+	for _, tc := range []struct {
+		option jot.Option
+		wrong  string
+	}{
+		{jot.WithLocations(), "WithLocations: name at least one"},
+		{jot.WithLocations("moon"), `WithLocations: "moon" is no location`},
+		{jot.WithLocations(jot.InQuery, jot.InQuery), `WithLocations: "query" is there twice`},
+		{jot.WithHeader("X Auth", "Bearer"), "WithHeader: not the name"},
+		{jot.WithHeader("X-Auth", "Bearer:"), "WithHeader: not the name of a header"},
+		{jot.WithQueryParam("", "x"), "WithQueryParam: the name is empty"},
+		{jot.WithBodyKeys("a", ""), "WithBodyKeys: a name is empty"},
+		{jot.WithCrossOriginProtection(nil), "WithCrossOriginProtection: it is nil"},
+		{protection, "WithCrossOriginProtection has no effect without WithCookies"},
 	} {
-		_, err := jot.New(jot.HS256(secret), opt)
-		require.ErrorContains(t, err, text)
+		_, err := jot.New(jot.HS256(secret), tc.option)
+		require.ErrorContains(t, err, tc.wrong)
 	}
+
 	m := newManager(t)
-	for text, opt := range map[string]jot.RouteOption{
-		"Locations: name at least one":          jot.Locations(),
-		`Locations: "moon" is no location`:      jot.Locations("moon"),
-		"Refresh and Locations(InQuery)":        jot.RouteOptions(jot.Refresh(), jot.Locations(jot.InQuery)),
-		"Locations(InCookie) needs WithCookies": jot.Locations(jot.InCookie),
+	for _, tc := range []struct {
+		option jot.RouteOption
+		wrong  string
+	}{
+		{jot.Locations(), "Locations: name at least one"},
+		{jot.Locations("moon"), `Locations: "moon" is no location`},
+		{jot.RouteOptions(jot.Refresh(), jot.Locations(jot.InQuery)), "Refresh and Locations(InQuery)"},
+		{jot.Locations(jot.InCookie), "Locations(InCookie) needs WithCookies"},
 	} {
-		require.Contains(t, panicOf(func() { m.Guard(opt) }), "jot: Guard: ")
-		require.Contains(t, panicOf(func() { m.Guard(opt) }), text)
+		reason := panicOf(func() { m.Guard(tc.option) })
+		require.Contains(t, reason, "jot: Guard: ")
+		require.Contains(t, reason, tc.wrong)
 	}
 }

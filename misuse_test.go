@@ -37,7 +37,8 @@ func TestMisuseDoesNotCompile(t *testing.T) {
 	output, err := build.CombinedOutput()
 	require.Error(t, err)
 	var got []int
-	for _, match := range regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(filepath.FromSlash(source))+`:(\d+):`).FindAllSubmatch(output, -1) {
+	mistake := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(filepath.FromSlash(source)) + `:(\d+):`)
+	for _, match := range mistake.FindAllSubmatch(output, -1) {
 		n, err := strconv.Atoi(string(match[1]))
 		require.NoError(t, err)
 		if len(got) == 0 || got[len(got)-1] != n {

@@ -1,7 +1,6 @@
 package jot_test
 
 import (
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -16,8 +15,9 @@ var lax = wire.Profile{IDOptional: true}
 
 func TestProfile(t *testing.T) {
 	store := new(spyBlocklist)
-	m := newManager(t, jot.WithBlocklist(store),
-		wire.Profile{Subject: "identity", DefaultType: "access", NoExpiry: []string{"access"}, IDOptional: true, Typ: "at+jwt"})
+	m := newManager(t, jot.WithBlocklist(store), wire.Profile{
+		Subject: "identity", DefaultType: "access", NoExpiry: []string{"access"}, IDOptional: true, Typ: "at+jwt",
+	})
 
 	token, err := m.Verify(ctx, forge(t, `{"alg":"HS256","typ":"at+JWT"}`, `{"identity":"alice"}`))
 	require.NoError(t, err)
@@ -30,7 +30,8 @@ func TestProfile(t *testing.T) {
 	token, err = m.Verify(ctx, forge(t, ourHeader, `{"identity":"alice","jti":"1"}`))
 	require.NoError(t, err)
 	require.NoError(t, m.Revoke(ctx, token))
-	require.Equal(t, []time.Time{time.Unix(wire.MaxDate, 0).UTC()}, store.untils, "what never expires is never forgotten")
+	forever := time.Unix(wire.MaxDate, 0).UTC()
+	require.Equal(t, []time.Time{forever}, store.untils, "what never expires is never forgotten")
 
 	claims := claimsOf(t, access(t, m))
 	require.NotContains(t, claims, "exp")
@@ -40,12 +41,9 @@ func TestProfile(t *testing.T) {
 	// Cookies as they were used before anybody thought of forgeries.
 	bare := newManager(t, jot.WithCookies(jot.CookieConfig{}), wire.Profile{CSRF: &wire.CSRF{}})
 	b := newBrowser(t)
-	w := httptest.NewRecorder()
-	require.NoError(t, bare.SetCookies(w, pair(t, bare)))
-	b.keep(w)
-	r := b.request("POST", "/")
-	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	require.True(t, send(bare.Required(), r).called)
+	b.receive(bare, pair(t, bare))
+	crossSite := setHeader("Sec-Fetch-Site", "cross-site")
+	require.True(t, send(bare.Required(), b.request("POST", "/", crossSite)).called)
 
 	_, err = jot.New(jot.HS256(secret), wire.Profile{}, wire.Profile{})
 	require.ErrorContains(t, err, "given twice")

@@ -25,7 +25,8 @@ func blocksOf(t *testing.T, file, language string) (found []string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+	block := regexp.MustCompile("(?ms)^```" + language + "\n(.*?)^```$")
+	for _, match := range block.FindAllStringSubmatch(string(text), -1) {
 		found = append(found, match[1])
 	}
 	require.NotEmpty(t, found)
@@ -60,7 +61,8 @@ func TestReadmeCode(t *testing.T) {
 	}
 	quickstart, err := os.ReadFile("_example/quickstart/main.go")
 	require.NoError(t, err)
-	require.True(t, strings.HasSuffix(string(quickstart), blocks(t, "go")[0]), "the whole program is _example/quickstart")
+	program := blocks(t, "go")[0]
+	require.True(t, strings.HasSuffix(string(quickstart), program), "the whole program is _example/quickstart")
 }
 
 // serve builds a program of _example so that it listens elsewhere, and starts it.
@@ -78,13 +80,13 @@ func serve(t *testing.T, dir string) (addr string) {
 	source, err := os.ReadFile(main)
 	require.NoError(t, err)
 	require.Contains(t, string(source), "127.0.0.1:8080")
-	moved := filepath.Join(work, "main.go")
-	require.NoError(t, os.WriteFile(moved, []byte(strings.ReplaceAll(string(source), "127.0.0.1:8080", addr)), 0o600))
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {main: moved}})
+	moved, replaced := filepath.Join(work, "main.go"), strings.ReplaceAll(string(source), "127.0.0.1:8080", addr)
+	require.NoError(t, os.WriteFile(moved, []byte(replaced), 0o600))
+	files, err := json.Marshal(map[string]map[string]string{"Replace": {main: moved}})
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(work, "overlay.json"), overlay, 0o600))
-	binary := filepath.Join(work, "server")
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(work, "overlay.json"), "-o", binary, "./"+dir)
+	overlay, binary := filepath.Join(work, "overlay.json"), filepath.Join(work, "server")
+	require.NoError(t, os.WriteFile(overlay, files, 0o600))
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", binary, "./"+dir)
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, string(output))
 
@@ -114,7 +116,8 @@ func TestReadmeTranscripts(t *testing.T) {
 			t.Skipf("NOT TESTED: the transcripts of the README, for want of %s", command)
 		}
 	}
-	transcripts := slices.DeleteFunc(blocks(t, "console"), func(block string) bool { return !strings.Contains(block, "curl") })
+	withoutCurl := func(block string) bool { return !strings.Contains(block, "curl") }
+	transcripts := slices.DeleteFunc(blocks(t, "console"), withoutCurl)
 	require.Len(t, transcripts, 2)
 	for i, dir := range []string{"_example", "_example/quickstart"} {
 		t.Run(dir, func(t *testing.T) {

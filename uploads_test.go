@@ -75,7 +75,8 @@ func TestUploadsLeaveNoFiles(t *testing.T) {
 			answer, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
-			require.Equal(t, fmt.Sprintf("alice: %d bytes, 1 file, <nil>", tc.size), string(answer), "on the disk meanwhile")
+			want := fmt.Sprintf("alice: %d bytes, 1 file, <nil>", tc.size) // on the disk meanwhile
+			require.Equal(t, want, string(answer))
 			server.Close() // waits for the end of the request, which comes after its answer
 			entries, err := os.ReadDir(dir)
 			require.NoError(t, err)
