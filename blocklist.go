@@ -209,7 +209,7 @@ func (l *ledger) begin(ctx context.Context, subject string, r session.Record) *r
 	return unanswered(l.store.Begin(ctx, r, l.maxSessions))
 }
 
-// rotate presents a refresh token; r says what is to come.
+// rotate presents a refresh token; r says what its successor is to be.
 func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, *reason) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
@@ -235,13 +235,13 @@ func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (sess
 	return result, unanswered(fmt.Errorf("the store returned the outcome %d", result.Outcome))
 }
 
-// revoke revokes one token.
+// revoke revokes a token.
 func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) *reason {
 	_, why := l.enter(ctx, t, now)
 	return why
 }
 
-// use revokes one token that nobody has revoked before.
+// use revokes a token that nobody has revoked before.
 func (l *ledger) use(ctx context.Context, t *Token, now time.Time) *reason {
 	first, why := l.enter(ctx, t, now)
 	if why == nil && !first {
@@ -250,7 +250,7 @@ func (l *ledger) use(ctx context.Context, t *Token, now time.Time) *reason {
 	return why
 }
 
-// enter writes down that a token was revoked; first says that nobody had before.
+// enter records that a token was revoked; first says that it had not been before.
 func (l *ledger) enter(ctx context.Context, t *Token, now time.Time) (first bool, why *reason) {
 	if t.ID == "" {
 		return false, &reason{sentinel: ErrInvalid, cause: errNoID}
@@ -334,7 +334,7 @@ func (l *ledger) list(ctx context.Context, subject string, now time.Time) ([]ses
 	return records, unanswered(err)
 }
 
-// storeTimeout bounds one call of a store: a request waits no longer for it, it is answered by 503.
+// storeTimeout bounds one call of a store: a request that would wait longer is answered with 503.
 const storeTimeout = time.Second
 
 // deadline bounds a call, unless the store lives in memory and waits for nothing.

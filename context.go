@@ -17,7 +17,7 @@ type contextValue struct {
 	renewal *renewal      // nil unless it was tried
 }
 
-// renewal is a new cookie in an answer, or none if it failed.
+// renewal is a renewed cookie in a response, or none if the renewal failed.
 type renewal struct {
 	header  http.Header
 	cookies []*http.Cookie
@@ -29,8 +29,8 @@ type asked struct {
 	used      bool // SingleUse has used the token up
 }
 
-// NewContext returns a context that carries t, for tests and for what [Manager.Verify] returns; a [Guard] does it by
-// itself. A nil t leaves ctx as it is.
+// NewContext returns a context that carries t, for tests and for tokens from [Manager.Verify]; guards do it by
+// themselves. A nil t leaves ctx as it is.
 func NewContext(ctx context.Context, t *Token) context.Context {
 	if t == nil {
 		return ctx

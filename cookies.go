@@ -13,37 +13,36 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// CookieConfig says how tokens travel in cookies, for [WithCookies]. The zero value is what a browser application on
-// one host wants: names with the __Host- prefix, so that no other host and no plain connection can set them; Secure;
+// CookieConfig says how tokens travel in cookies, for [WithCookies]. The zero value suits a browser application on one
+// host: names with the __Host- prefix, so that no other host and no plain connection can set the cookies; Secure;
 // HttpOnly; SameSite Lax for the access token, Strict for the refresh token; Path "/"; and the lifetime of the token.
-// What a browser would silently drop or weaken is an error of [New].
+// [New] reports what browsers would silently drop or weaken.
 type CookieConfig struct {
-	// AccessName and RefreshName are the cookies of the tokens: "__Host-access_token" and "__Host-refresh_token"
-	// unless set, or with the prefix __Secure- where Domain or RefreshPath rule out the other.
+	// AccessName and RefreshName are the names of the tokens' cookies: "__Host-access_token" and
+	// "__Host-refresh_token" unless set, with __Secure- instead of __Host- where Domain or RefreshPath rule that out.
 	AccessName, RefreshName string
-	// AccessCSRFName and RefreshCSRFName are the cookies that a page's script reads, to send their values back in
-	// CSRFHeader: "__Host-csrf_access_token" and "__Host-csrf_refresh_token" unless set.
+	// AccessCSRFName and RefreshCSRFName are the names of the cookies that a page's script reads, to send their values
+	// back in CSRFHeader: "__Host-csrf_access_token" and "__Host-csrf_refresh_token" unless set.
 	AccessCSRFName, RefreshCSRFName string
-	// CSRFHeader is the header in which a script sends the value: "X-CSRF-Token" unless set. CSRFField is a field of
-	// a form that is taken instead when the header is missing, for pages without scripts; empty, as it is unless set,
-	// there is none.
+	// CSRFHeader is the header in which a script sends the value: "X-CSRF-Token" unless set. CSRFField is the form
+	// field that is read when the header is missing, for pages without scripts. Unless set, forms are not read.
 	CSRFHeader, CSRFField string
-	// Domain lets every host of a domain receive the cookies. Any of them can set them too then: leave it empty if
-	// you can.
+	// Domain lets every host of a domain receive the cookies. Each of these hosts can then set them too: leave it
+	// empty if you can.
 	Domain string
-	// RefreshPath is the path under which alone the refresh cookie is sent: "/" unless set. The handlers for
-	// refreshing and logging out must lie under it. It rules out the prefix __Host-.
+	// RefreshPath limits the refresh cookie to requests under this path: "/" unless set. The handlers for refreshing
+	// and logging out must lie under it. It rules out the prefix __Host-.
 	RefreshPath string
 	// SameSite is that of the access token's cookie, Lax unless set; RefreshSameSite that of the refresh token's,
 	// Strict unless set.
 	SameSite, RefreshSameSite http.SameSite
-	// Partitioned keeps a cookie of an embedded page apart for each site that embeds it (CHIPS).
+	// Partitioned gives an embedded page separate cookies for each site that embeds it (CHIPS).
 	Partitioned bool
-	// Insecure is for development over plain HTTP: without Secure, and without the prefixes that demand it. The names
-	// change with it, so let scripts take the CSRF values from the answers.
+	// Insecure is for development over plain HTTP: cookies without Secure, and without the prefixes that require it.
+	// Since that changes their names, let scripts take the CSRF values from responses.
 	Insecure bool
-	// Former are cookies that an earlier configuration has set. They are cleared whenever cookies are set or cleared:
-	// two of one name are refused.
+	// Former lists cookies that an earlier configuration has set. They are cleared whenever cookies are set or
+	// cleared, because a request with two cookies of one name is refused.
 	Former []FormerCookie
 }
 
@@ -59,7 +58,7 @@ type FormerCookie struct{ Name, Domain, Path string }
 
 const csrfHeader = "X-CSRF-Token"
 
-// cookieNames are the four cookies by their use.
+// names are those of the four cookies.
 func (c *CookieConfig) names() [4]*string {
 	return [4]*string{&c.AccessName, &c.RefreshName, &c.AccessCSRFName, &c.RefreshCSRFName}
 }
@@ -95,7 +94,7 @@ func (c CookieConfig) settle() *CookieConfig {
 	return &c
 }
 
-// check says what a browser would drop or weaken.
+// check reports what a browser would drop or weaken.
 func (c *CookieConfig) check() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {
@@ -145,7 +144,7 @@ func (c *CookieConfig) sets(f FormerCookie) bool {
 	return false
 }
 
-// cookie makes one of the four, by its place among the names. Of a token that has ended it clears the cookie.
+// cookie makes one of the four, by its place among the names. A life that has ended clears it.
 func (c *CookieConfig) cookie(i int, value string, life time.Duration) *http.Cookie {
 	cookie := &http.Cookie{ //nolint:gosec // as configured
 		Name: *c.names()[i], Value: value, Path: "/", Domain: c.Domain, MaxAge: int(life / time.Second),
@@ -165,7 +164,7 @@ func (c *CookieConfig) cookie(i int, value string, life time.Duration) *http.Coo
 	return cookie
 }
 
-// put adds cookies to an answer, in place of any of the same name that it has already, and keeps it out of caches.
+// put adds cookies to a response, replacing any of the same name, and keeps the response out of caches.
 func put(w http.ResponseWriter, cookies []*http.Cookie) {
 	h := w.Header()
 	if !strings.Contains(h.Get("Cache-Control"), "no-store") {
@@ -209,7 +208,7 @@ func (c *CookieConfig) fits(t minted) error {
 	return nil
 }
 
-// clear makes what removes all cookies.
+// clear makes the cookies that remove all others.
 func (c *CookieConfig) clear() []*http.Cookie {
 	cookies := c.former()
 	for i := range c.names() {

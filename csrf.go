@@ -65,11 +65,11 @@ func (j *jar) crossOrigin(r *http.Request) *reason {
 	return nil
 }
 
-// ours reports whether nothing says that another origin's page sent the request. A profile has rules of its own.
+// ours reports whether no other origin's page sent the request, as far as can be told. A profile has rules of its own.
 func (j *jar) ours(r *http.Request) bool { return j.profile != nil || j.crossOrigin(r) == nil }
 
-// proof is the half of the double submit that needs no token: the origin's rule, and that there is a value to compare.
-// It returns the value, "" if none is asked.
+// proof is the half of the double submit that needs no token: the origin's rule, and whether there is a value to
+// compare. It returns the value, "" where none is required.
 func (j *jar) proof(r *http.Request, kind names) (value string, why *reason) {
 	if j.profile != nil { // which knows no origins
 		if !slices.Contains(j.profile.Methods, r.Method) {
@@ -86,7 +86,7 @@ func (j *jar) proof(r *http.Request, kind names) (value string, why *reason) {
 	return repeated(r, kind)
 }
 
-// repeated finds the value in the header, or else in the field of a form if that has a name.
+// repeated finds the value in the header, or else in the form field, if there is one.
 func repeated(r *http.Request, kind names) (value string, why *reason) {
 	if fields := r.Header[kind.csrfHeader]; len(fields) > 0 {
 		value = fields[0]
@@ -102,7 +102,7 @@ func repeated(r *http.Request, kind names) (value string, why *reason) {
 	return value, nil
 }
 
-// proves is the half of the double submit for which the token is read: the value is the one that its signature holds.
+// proves is the other half of the double submit: it reports whether the value is that of the signed token.
 func (t *Token) proves(value string) bool { return equal(t.within().csrf, value) }
 
 // provesAccess reports the same of the value that goes with the access tokens of a refresh token's session.

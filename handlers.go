@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// RefreshHandler returns the whole endpoint for refreshing: it takes a refresh token as [Manager.Required] with
-// [Refresh] does, rotates it, and answers with the next pair, or a refusal. A token that came in a cookie is answered
-// by cookies and the CSRF values, any other by JSON. GET, HEAD and OPTIONS are answered by 405. Without [WithStore] it
-// panics, at start-up.
+// RefreshHandler returns the endpoint for refreshing: it verifies a refresh token as [Manager.Required] with [Refresh]
+// does, rotates it ([Manager.Rotate]), and answers with the next pair, or a refusal. If the token came in a cookie,
+// the answer sets cookies and holds the CSRF values; otherwise it is the pair as JSON. GET, HEAD and OPTIONS get 405.
+// Without [WithStore] it panics, at start-up.
 func (m *Manager) RefreshHandler() http.Handler {
 	if m.ledger.store == nil {
 		panic(unsupported("RefreshHandler", "WithStore").Error())
@@ -28,10 +28,10 @@ func (m *Manager) RefreshHandler() http.Handler {
 	})
 }
 
-// Refresh is [Manager.RefreshHandler] but for the answer, for handlers that answer by themselves, with a page say. It
-// rotates the refresh token of the request, and sets the cookies of the next pair if it came in one: then show no
-// token to the page. The pair is what [Manager.WritePair] takes; the error is for [Manager.WriteError]. Without
-// [WithStore] it wraps [errors.ErrUnsupported].
+// Refresh does everything that [Manager.RefreshHandler] does but answer, for handlers that answer by themselves, with
+// a page or a redirect say. It rotates the request's refresh token and returns the next pair; if the token came in a
+// cookie, it has also set the cookies, and the page should see no token. The error is for [Manager.WriteError].
+// Without [WithStore] it wraps [errors.ErrUnsupported].
 func (m *Manager) Refresh(w http.ResponseWriter, r *http.Request) (*Pair, error) {
 	if m.ledger.store == nil {
 		return nil, unsupported("Refresh", "WithStore")
@@ -43,14 +43,14 @@ func (m *Manager) Refresh(w http.ResponseWriter, r *http.Request) (*Pair, error)
 	return pair, err
 }
 
-// refreshing is what refreshing demands of a token, leaving what logging out does: as little as can be. Both take what
-// we have made for anybody.
+// refreshing is what a refresh demands of a token, leaving what a logout does: as little as possible. Both accept our
+// tokens for any audience.
 var (
 	refreshing = &route{refresh: true, unsafe: true, anyAudience: true}
 	leaving    = &route{accessOrRefresh: true, unsafe: true, leaving: true, anyAudience: true}
 )
 
-// leavingToo is for a refresh token beside the access token. In a header there is one token.
+// leavingToo is for the refresh token beside the access token. A header holds one token only.
 func (m *Manager) leavingToo() *route {
 	places := slices.DeleteFunc(slices.Clone(m.places.order), func(at Location) bool { return at == InHeader })
 	return &route{refresh: true, unsafe: true, leaving: true, anyAudience: true, locations: places}
@@ -66,8 +66,8 @@ func (m *Manager) refresh(r *http.Request) (*Token, *Pair, error) {
 	return p.token, pair, err
 }
 
-// LogoutHandler returns the whole endpoint for logging out: [Manager.Logout], answered with 204, or a refusal. Without
-// [WithStore] or [WithBlocklist] it panics, at start-up.
+// LogoutHandler returns the endpoint for logging out: it calls [Manager.Logout] and answers with 204, or a refusal.
+// Without [WithStore] or [WithBlocklist] it panics, at start-up.
 func (m *Manager) LogoutHandler() http.Handler {
 	if !m.ledger.remembers() {
 		panic(unsupported("LogoutHandler", "WithStore or WithBlocklist").Error())
@@ -81,14 +81,14 @@ func (m *Manager) LogoutHandler() http.Handler {
 	})
 }
 
-// Logout logs out: it takes an access or a refresh token, or both of a browser's cookies, ends their sessions, and
-// clears the cookies of [WithCookies]. An expired token will do, and so will one of a session that has ended already,
-// or a cookie that cannot be read; a token of no session is revoked by itself. No callback is asked. GET, HEAD and
+// Logout logs the user of a request out: it takes an access or a refresh token, or both of a browser's cookies, ends
+// their sessions, and clears the cookies of [WithCookies]. It accepts expired tokens, those of sessions that have
+// ended, and cookies that cannot be read; a token outside any session is revoked. No callback is asked. GET, HEAD and
 // OPTIONS are refused as [ErrMethodNotAllowed].
 //
-// Cookies are cleared unless Logout fails, or another origin's page has sent the request with a token of its own. The
-// answer is the caller's: a redirect to the front page, say. The error is for [Manager.WriteError]. Without [WithStore]
-// or [WithBlocklist] it wraps [errors.ErrUnsupported].
+// Cookies are not cleared if Logout fails, nor for another origin's page that sends a token of its own. The answer is
+// up to the caller: a redirect to the front page, say. The error is for [Manager.WriteError]. Without [WithStore] or
+// [WithBlocklist] it wraps [errors.ErrUnsupported].
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if !m.ledger.remembers() {
 		return unsupported("Logout", "WithStore or WithBlocklist")
@@ -109,7 +109,7 @@ func (m *Manager) end(ctx context.Context, t *Token) error {
 	return m.Revoke(ctx, t)
 }
 
-// departure is a request to log out: what it carries in the place of access tokens, and in that of refresh tokens.
+// departure is a request to log out: a pass for the access token, and one for the refresh token.
 type departure [2]pass
 
 // leave ends what the tokens of the request belong to.
@@ -129,9 +129,8 @@ func (d *departure) leave() error {
 	return nil
 }
 
-// look returns the tokens that are to be ended, or else the pass that says why there are none, if that is a refusal.
-// What is wrong with one token is no reason to keep the other. The CSRF value of either cookie's token shows that the
-// request is ours, and then both end.
+// look returns the tokens whose sessions are to end, or else the pass whose reason is the refusal. A defect of one
+// token does not save the other. The CSRF value of either cookie's token proves the request ours, and then both end.
 func (d *departure) look() (ends []*Token, refused *pass) {
 	if !d[0].method() {
 		return nil, &d[0]
@@ -156,8 +155,8 @@ func (d *departure) look() (ends []*Token, refused *pass) {
 	return nil, d.refused(good)
 }
 
-// refused returns the pass whose reason is the answer, nil if all there is are our own page's cookies, with nothing in
-// them that could be ended.
+// refused returns the pass whose reason is the refusal. It is nil if our own page sent nothing but cookies that cannot
+// be read.
 func (d *departure) refused(unproven []*pass) *pass {
 	switch {
 	case len(unproven) > 0:
@@ -170,7 +169,7 @@ func (d *departure) refused(unproven []*pass) *pass {
 	return &d[0]
 }
 
-// leaves asks of a token what a logout has to know. A cookie that cannot be read is one that has nothing to end.
+// leaves asks of a token what a logout has to know. A cookie that cannot be read has nothing to end.
 func (p *pass) leaves() bool {
 	if !p.find() && p.at != InCookie {
 		return false

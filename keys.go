@@ -13,8 +13,8 @@ import (
 	"github.com/go-jot/jot/internal/keyring"
 )
 
-// KeySource is where a [Manager] takes its keys from: a [Key], a [*KeySet] or a [Keyfunc]. No other package can make
-// one.
+// KeySource is where a [Manager] gets its keys: a [Key], a [*KeySet] or a [Keyfunc]. No other package can implement
+// it.
 type KeySource interface {
 	// keys returns what the source holds now.
 	keys() *keyring.Ring
@@ -55,9 +55,9 @@ type Key struct {
 // keyOf is a key, or the defect that it carries.
 func keyOf(k *keyring.Key, err error) Key { return Key{k, err} }
 
-// HS256 returns a key for HMAC with SHA-256 (RFC 7518 section 3.2). The secret has at least 32 bytes, better from
-// [GenerateSecret] than from a keyboard; it is copied. Who verifies with it can also sign with it: give it to no
-// other service, use a key pair there.
+// HS256 returns a key for HMAC with SHA-256 (RFC 7518 section 3.2). The secret has at least 32 bytes, which should
+// come from [GenerateSecret], not from a keyboard; it is copied. Whoever can verify with it can also sign: do not
+// share it with other services, give those a key pair's public half.
 func HS256(secret []byte) Key { return keyOf(keyring.Secret("HS256", secret)) }
 
 // HS384 is [HS256] with SHA-384 and a secret of at least 48 bytes.
@@ -75,8 +75,8 @@ func GenerateSecret() []byte {
 }
 
 // PrivateKey returns a key that signs and verifies by alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
-// ES512 or EdDSA (Ed25519). RSA keys have at least 2048 bits; the algorithm decides the curve. The signer may live in
-// a KMS or an HSM: of such a one only the public half is read here, and it is called once for each token. Its id is
+// ES512 or EdDSA (Ed25519). RSA keys have at least 2048 bits; an EC key must be on the algorithm's curve. The signer
+// may live in a KMS or an HSM: then only its public key is read here, and it is called once per token. The key's id is
 // its RFC 7638 thumbprint.
 func PrivateKey(alg string, key crypto.Signer) Key { return keyOf(keyring.Private(alg, key)) }
 
@@ -84,10 +84,10 @@ func PrivateKey(alg string, key crypto.Signer) Key { return keyOf(keyring.Privat
 // a public one issues no tokens. Its id is its RFC 7638 thumbprint, the same as the private key's.
 func PublicKey(alg string, key crypto.PublicKey) Key { return keyOf(keyring.Public(alg, key)) }
 
-// ParsePEM returns the key of a PEM text for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or
+// ParsePEM returns the key in a PEM text, for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or
 // SEC 1), which signs and verifies, or a public key (PKIX or PKCS #1) or certificate, which only verifies. The text
-// holds one key and no second one; it is not encrypted. Of a certificate nothing but the key is looked at. Errors
-// never quote the text.
+// must hold exactly one key, not encrypted. Nothing but the key of a certificate is looked at. Errors never quote the
+// text.
 func ParsePEM(alg string, text []byte) (Key, error) {
 	k, err := keyring.ParsePEM(alg, text)
 	if err != nil {
@@ -96,9 +96,9 @@ func ParsePEM(alg string, text []byte) (Key, error) {
 	return Key{k: k}, nil
 }
 
-// WithID returns the key under another id, the "kid" of the tokens it signs; it verifies only tokens that name the
-// same id. With an empty kid the key has no id: it writes none, and verifies the tokens without one. Of one algorithm
-// only one key can be so.
+// WithID returns the key under another id, which is the "kid" of the tokens it signs; it verifies only tokens that
+// name the same id. With an empty kid the key has no id: its tokens have no "kid", and it verifies tokens without one.
+// Only one key of each algorithm can have no id.
 func (k Key) WithID(kid string) Key {
 	if k.defect() != nil {
 		return k
@@ -106,7 +106,7 @@ func (k Key) WithID(kid string) Key {
 	return keyOf(k.k.WithID(kid))
 }
 
-// ID returns the key's id: its RFC 7638 thumbprint unless [Key.WithID] gave it another, nothing for secrets.
+// ID returns the key's id: its RFC 7638 thumbprint unless [Key.WithID] gave it another; for secrets it is empty.
 func (k Key) ID() string {
 	if k.k == nil {
 		return ""
@@ -140,14 +140,13 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) 
 // LogValue returns what [Key.String] returns.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// KeySet is several keys, told apart by algorithm and id: one that signs, and others that verify what they signed
-// once or will sign soon.
+// KeySet is several keys, told apart by algorithm and id: one that signs, and others that verify tokens of the past or
+// of a key to come.
 type KeySet struct{ ring *keyring.Ring }
 
-// NewKeySet returns the set of current, which signs, and others, which verify. With a [PublicKey] as current the set
-// only verifies. Two keys that could not be told apart are an error: the same algorithm and the same id, or both
-// without one. So a first secret without an id is replaced by a second with one: NewKeySet(HS256(next).WithID("2"),
-// HS256(old)).
+// NewKeySet returns the set of current, which signs, and others, which verify. With a [PublicKey] as current, the set
+// only verifies. Two keys of one algorithm with the same id, or without ids, are an error. So give an id to the secret
+// that replaces a first one without: NewKeySet(HS256(next).WithID("2"), HS256(old)).
 func NewKeySet(current Key, others ...Key) (*KeySet, error) {
 	set := &KeySet{ring: keyring.New()}
 	var errs []error
@@ -182,12 +181,11 @@ type keyfunc struct {
 	err  error
 }
 
-// Keyfunc makes a source of a golang-jwt key function, such as those that follow a JWKS endpoint. It only verifies,
-// by the algorithms named, which must be either all HMAC or all not. The function sees the token's header and empty
-// claims, because nothing of the payload is read before its signature is checked; the key that it returns must fit
-// the algorithm of the header, as strictly as if it had been given to [PublicKey] or [HS256]. Its error refuses the
-// token as [ErrInvalid], unless it wraps another of this package's errors: let it wrap [ErrUnavailable] when keys
-// could not be fetched.
+// Keyfunc makes a key source of a golang-jwt key function, such as those that follow a JWKS endpoint. It only
+// verifies, by the algorithms named, which must be all HMAC or none. f sees the token's header and empty claims,
+// because nothing of the payload is read before its signature is verified; the key that it returns must suit the
+// algorithm as if it had been given to [PublicKey] or [HS256]. An error of f refuses the token as [ErrInvalid], unless
+// it wraps another of this package's errors: wrap [ErrUnavailable] if keys could not be fetched.
 func Keyfunc(f jwt.Keyfunc, algs ...string) KeySource {
 	ring, err := keyring.Ask(f, algs...)
 	if err != nil {

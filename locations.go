@@ -39,8 +39,7 @@ type places struct {
 	profile         *wire.Profile
 }
 
-// names are those of one kind of token, and of the CSRF value beside its cookie. What has no name travels there not at
-// all.
+// names are those of one kind of token, and of its CSRF value. Where a name is empty, the kind does not travel.
 type names struct{ cookie, param, key, csrfHeader, csrfField string }
 
 var defaultPlaces = places{
@@ -64,7 +63,7 @@ func badLocations(places []Location) string {
 	return ""
 }
 
-// find looks for a token in the places, in order. Only where there is nothing does it go on.
+// find looks for a token in the places, in order. The first that holds something decides.
 func (p *places) find(r *http.Request, order []Location, kind names) (raw string, at Location, err error) {
 	for _, at := range order {
 		raw, err := p.in(r, at, kind)

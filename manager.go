@@ -12,13 +12,12 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// Manager issues tokens and guards routes. Make one with [New] at start-up. It does not change afterwards, and all
-// its methods may be called by many goroutines at once. Several managers in one process do not see each other's
-// tokens, unless they share keys.
+// Manager issues tokens and guards routes. Make one with [New] at start-up. It does not change afterwards, and is safe
+// for concurrent use. Several managers in one process do not accept each other's tokens, unless they share keys.
 type Manager struct{ config }
 
 // New returns a Manager that signs with the current key of keys and verifies with all of them. Its error joins every
-// mistake in keys and opts; after it, nothing about the configuration can fail.
+// mistake in keys and opts; once New has succeeded, the configuration cannot fail.
 func New(keys KeySource, opts ...Option) (*Manager, error) {
 	s := newSetup(keys)
 	s.apply(opts)
@@ -36,16 +35,16 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	return &Manager{s.config}, nil
 }
 
-// CreateAccessToken issues an access token for subject, the user's id: 1 to 255 bytes of UTF-8. It belongs to no
-// session, so that a logout of one does not end it, unless [InSession] says otherwise.
+// CreateAccessToken issues an access token for subject, the user's ID: 1 to 255 bytes of UTF-8. Unless [InSession]
+// says otherwise, it belongs to no session, and so is not affected when one ends.
 func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "use CreateToken")
 	return m.single(ctx, d, typeAccess, subject)
 }
 
-// CreateToken issues a token of a [Type], which opts must name: for a mailed link to reset a password, say. No route
-// takes it but one with the same Type. It lives as long as an access token unless [ExpiresIn] says otherwise.
+// CreateToken issues a token of the [Type] that opts must name: for a mailed link that resets a password, say. Only
+// routes with the same Type accept it. It lives as long as an access token, unless [ExpiresIn] says otherwise.
 func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ == "", "CreateToken", "name the type by Type")
@@ -60,8 +59,8 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 	return t.raw, m.failed(ctx, err, nil)
 }
 
-// CreateRefreshToken issues a refresh token for subject, without an access token; it begins a session. Most logins
-// want [Manager.CreatePair].
+// CreateRefreshToken begins a session for subject, and issues its refresh token without an access token. Most logins
+// use [Manager.CreatePair].
 func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.beginsSession()
@@ -79,10 +78,10 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 	return t.raw, nil
 }
 
-// CreatePair issues the access token and the refresh token of a new session for subject: a login. Both carry the
-// session's id (sid), and auth_time if [Fresh] or [FreshFor] says that the password was given. Of opts, [ExpiresIn],
+// CreatePair logs subject in: it begins a session, and issues its access token and refresh token. Both carry the
+// session's id (sid), and auth_time if [Fresh] or [FreshFor] says that a password was given. Of opts, [ExpiresIn],
 // [Fresh], [FreshFor] and [HeaderParam] mean the access token, [RefreshExpiresIn] the refresh token; the others mean
-// both. Nothing is issued unless both can be, and with [WithStore] no session begins before.
+// both. If either token cannot be issued, no session begins.
 func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
 	d := newDraft(opts)
 	d.beginsSession()
@@ -111,8 +110,8 @@ func (m *Manager) begin(ctx context.Context, d *draft, g grant, access, refresh 
 	return nil
 }
 
-// fits reports whether both tokens of a pair are small enough for their cookies, if they go there. What is too large
-// is found before a session begins, or a refresh token is used up, for nothing.
+// fits reports whether both tokens of a pair are small enough for their cookies, if they go there, before a session
+// begins, or a refresh token is used up, in vain.
 func (m *Manager) fits(pair *Pair, at Location) error {
 	if at != InCookie && !m.byCookie() {
 		return nil
@@ -125,10 +124,10 @@ func (m *Manager) byCookie() bool {
 	return m.jar.cookies != nil && !slices.Contains(m.places.order, InHeader)
 }
 
-// WritePair answers a login with the pair as JSON (RFC 6749 section 5.1), not to be stored by any cache. Where
-// tokens travel in cookies and in no header, it sets the cookies, and the JSON holds the CSRF values and no token:
-// what script can read, a script that somebody has slipped into the page can send away. Its error is that of
-// [Manager.SetCookies], when nothing was written, or the client's connection.
+// WritePair answers a login with the pair as JSON (RFC 6749 section 5.1), which no cache may store. Where tokens
+// travel in cookies and in no header, it sets the cookies, and the JSON holds the CSRF values and no token: what a
+// page's scripts can read, an injected script can steal. Its error is that of [Manager.SetCookies], in which case
+// nothing was written, or that of the connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
 	if pair == nil {
 		return errors.New("jot: WritePair: the pair is nil")
@@ -150,13 +149,12 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return err
 }
 
-// SetCookies sets the cookies of a pair's tokens, and those of their CSRF values: the answer to a login from a
-// browser. A pair with one token, of [Manager.CreateAccessToken] say, sets that one's. Nothing is set when its error
-// is not nil: a token that is not this manager's, or one too large for a cookie (4096 bytes with the name), which says
-// that claims belong into a database. The answer is not to be stored by any cache. Without [WithCookies] the error
-// wraps [errors.ErrUnsupported].
+// SetCookies sets the cookies of a pair's tokens and of their CSRF values, for the response to a browser's login. A
+// pair may hold one token only, from [Manager.CreateAccessToken] say. It fails, and sets nothing, if a token is not
+// this manager's, or too large for a cookie (4096 bytes with the name): then keep large claims in a database. No cache
+// may store the response. Without [WithCookies] the error wraps [errors.ErrUnsupported].
 //
-// Answer with [Pair.CSRFToken] as well where scripts cannot read the cookies, because they run on another host.
+// Where scripts cannot read the cookies, because they run on another host, put [Pair.CSRFToken] into the response.
 func (m *Manager) SetCookies(w http.ResponseWriter, pair *Pair) error {
 	if m.jar.cookies == nil {
 		return unsupported("SetCookies", "WithCookies")

@@ -5,21 +5,21 @@ import (
 	"net/http"
 )
 
-// Guard lets requests through to a handler only with a token that the manager's keys signed, that has not expired, was
-// not revoked, and has what its route demands. Make one with [Manager.Guard] at start-up; it may be used by many
-// goroutines at once. Most applications want [Manager.Required], which is its Handler; a Guard by itself is for
-// adapters to frameworks that have no [http.Handler].
+// Guard lets a request through to a handler only with a token that the manager's keys have signed, that has neither
+// expired nor been revoked, and that has what the route demands. Make one with [Manager.Guard] at start-up; it is safe
+// for concurrent use. Most applications use [Manager.Required], which is the guard's Handler; a Guard by itself is for
+// adapters to frameworks without [http.Handler].
 type Guard struct {
 	m     *Manager
 	route *route
 }
 
-// Guard returns the guard of a route: what opts demand of a token, without any an access token. Options that
-// contradict each other panic, at start-up, with a message that names them.
+// Guard returns the guard of a route, which demands of tokens what opts say; without opts, an access token. It panics,
+// at start-up, if opts contradict each other, with a message that names them.
 //
-// The guard treats OPTIONS like any method: put CORS handling around it, not within, so that preflights do not reach
-// it and refusals carry its headers. Within another guard of the same manager it reuses the verified token and runs
-// its own demands only.
+// The guard treats OPTIONS like any method: put CORS handling around it, not inside, so that preflights do not reach
+// it and refusals carry CORS headers. Inside another guard of the same manager, it reuses the verified token and
+// checks only its own demands.
 func (m *Manager) Guard(opts ...RouteOption) *Guard {
 	rt, err := m.compile(opts)
 	if err != nil {
@@ -28,11 +28,12 @@ func (m *Manager) Guard(opts ...RouteOption) *Guard {
 	return &Guard{m, rt}
 }
 
-// Required returns the middleware of a [Guard]. The handler that it wraps finds the token by [FromContext]; any other
-// request is answered by [Manager.WriteError], and the handler is not called. Without opts it demands an access token.
-// Options that contradict each other panic, at start-up, with a message that names them.
+// Required returns middleware that guards a handler: it demands of tokens what opts say; without opts, an access
+// token. The handler gets the token from [FromContext]; refused requests are answered by [Manager.WriteError], and do
+// not reach the handler. It panics, at start-up, if opts contradict each other, with a message that names them. See
+// [Manager.Guard] for OPTIONS and for guards within guards.
 //
-// It has the type that routers take for middleware, and never wraps the ResponseWriter.
+// It has the type that routers expect of middleware, and never wraps the ResponseWriter.
 func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Handler {
 	rt, err := m.compile(opts)
 	if err != nil {
@@ -41,7 +42,7 @@ func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Han
 	return (&Guard{m, rt}).Handler
 }
 
-// Handler returns next behind the guard. Where next is an [http.ServeMux], [Except] asks it where a request would go.
+// Handler returns next behind the guard. If next is an [http.ServeMux], [Except] asks it where a request would go.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	if next == nil {
 		panic("jot: Required: the handler is nil")
@@ -69,13 +70,13 @@ func (g *Guard) around(next http.Handler) *Guard {
 	return &Guard{g.m, &rt}
 }
 
-// Admit is what [Guard.Handler] does before it calls the handler, for adapters to other frameworks. It returns the
-// request for the handler, whose context carries the token; with [Optional] or [Except], perhaps none. In the answer's
-// headers it sets what keeps caches away, and a renewed cookie. Its error is for [Manager.WriteError], and the request
-// is nil then, so that whoever forgets to return cannot serve it.
+// Admit does everything that [Guard.Handler] does before it calls the handler, for adapters to other frameworks. It
+// returns the request to serve, whose context carries the token; with [Optional] or [Except] there may be none. It
+// sets headers of the response: those that keep caches away, and a renewed cookie. Its error is for
+// [Manager.WriteError]; the request is nil then, so that whoever forgets to return cannot serve it.
 //
-// An adapter gives back what its handler has parsed: it sets the MultipartForm of r to that of the request that Admit
-// returned, so that net/http removes the files of uploads.
+// After its handler, an adapter sets the MultipartForm of r to that of the request that Admit returned, so that
+// net/http removes the files of uploads.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	if g.exempts(r) {
 		return r, nil
@@ -92,17 +93,17 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	return nil, p.refusal()
 }
 
-// exempts reports whether the request passes unseen.
+// exempts reports whether the request passes without a look at its token.
 func (g *Guard) exempts(r *http.Request) bool {
 	return g.route.except != nil && g.route.except.Cover(r) ||
 		g.m.profile.ExemptOptions && r.Method == http.MethodOptions
 }
 
-// Verify checks a token's text by the rules of [Manager.Required] and returns it. It is for tokens that come another
-// way than in a request: a message queue, a WebSocket frame, a mailed link. Everything that Required does with the
-// token is done, revocation and user lookup included. Demands that contradict each other are an error.
+// Verify checks a token's text as [Manager.Required] does, revocation and user lookup included, and returns the token.
+// It is for tokens that do not come in a request: from a message queue, a WebSocket frame, a mailed link. Demands that
+// contradict each other are an error.
 //
-// Looking at any token of this service, whatever its type and even if revoked, is Verify(ctx, raw, AccessOrRefresh(),
+// To look at any token of this service, even a revoked one, use Verify(ctx, raw, AccessOrRefresh(),
 // InsecureSkipRevocation()).
 func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*Token, error) {
 	rt, err := m.compile(demandsOf(demands))
@@ -128,8 +129,8 @@ func (m *Manager) compile(opts []RouteOption) (*route, error) {
 	return rt, err
 }
 
-// keepPrivate keeps answers out of caches and referrers where the request does not say that they are somebody's own:
-// RFC 9111 section 3.5 looks after the Authorization header alone. The handler may change it.
+// keepPrivate keeps responses out of shared caches, and URLs with tokens out of referrers: RFC 9111 section 3.5 takes
+// care of the Authorization header only. The handler may change it.
 func keepPrivate(h http.Header, at Location, header string) {
 	if at == "" || at == InHeader && header == "Authorization" {
 		return

@@ -13,9 +13,9 @@ import (
 
 // Session is a login of a user: what [Manager.CreatePair] begins and refreshing prolongs.
 type Session struct {
-	// ID is the claim sid of its tokens.
+	// ID is the sid claim of its tokens.
 	ID string
-	// Label is what [Label] said at the login.
+	// Label is what [Label] gave at login.
 	Label string
 	// StartedAt is when it began, RefreshedAt when it was last refreshed, zero if never.
 	StartedAt, RefreshedAt time.Time
@@ -25,25 +25,23 @@ type Session struct {
 
 var errNoSession = errors.New("the token belongs to no session: use Revoke")
 
-// rotations are the events of what a store says when a refresh token is good.
+// rotations are the events for each outcome of a good refresh token.
 var rotations = map[session.Outcome]EventKind{
 	session.Rotated: EventRotated, session.Replayed: EventReplayed, session.Rewound: EventRewound,
 }
 
-// Rotate exchanges a refresh token that this Manager has verified for the next pair of its session (RFC 9700 section
-// 4.14.2). A refresh token works once. The answer to a client must not be lost for that: whoever presents the same
-// token again within [WithRotationGrace], a second tab or a client that repeats its request, receives the same
-// successor, unless that has been exchanged itself meanwhile. Later than that one of its two holders is a thief: the
-// session ends, and the error is [ErrReused]. All
-// that can fail by itself is done before the token counts as used.
+// Rotate exchanges a refresh token that this Manager has verified for the next pair of its session: refresh token
+// rotation (RFC 9700 section 4.14.2). A refresh token works once. So that a lost response does not end the session,
+// whoever presents the token again within [WithRotationGrace], a second tab or a client that repeats its request, gets
+// the same successor, unless that has itself been exchanged meanwhile. After that, one of two holders must be a thief:
+// the session ends, and the error is [ErrReused]. Whatever can fail by itself is done before the token counts as used.
 //
-// The pair keeps what was given at login: claims, scopes, audience, auth_time, and the refresh token's lifetime, up
-// to the end of the session ([WithSessionTTL]). [WithAdditionalClaims] is asked anew. Its access token is not fresh.
-// Of opts, [Scopes] may only take scopes away, which is for good: access tokens that were made before keep theirs until
-// they expire. [Fresh], [FreshFor], [Type] and [InSession] are
-// errors.
+// The pair keeps what was given at login: claims, scopes, audience, auth_time, and the refresh token's lifetime, up to
+// the end of the session ([WithSessionTTL]). [WithAdditionalClaims] is asked again. The access token is not fresh. Of
+// opts, [Scopes] can only remove scopes, and does so for the rest of the session; access tokens issued before keep
+// theirs until they expire. [Fresh], [FreshFor], [Type], [InSession] and [Label] are errors.
 //
-// A session that has ended is [ErrRevoked]. Without [WithStore] the error wraps [errors.ErrUnsupported].
+// If the session has ended, the error is [ErrRevoked]. Without [WithStore] it wraps [errors.ErrUnsupported].
 func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOption) (*Pair, error) {
 	switch {
 	case m.ledger.store == nil:
@@ -78,18 +76,19 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	if result.Current == g.refreshID && result.Scope == scope {
 		return pair, nil
 	}
-	// Another call was first, or the session allows less by now: the same successor, and no more than the store says.
+	// Another call was first, or the session allows less by now: make the successor that the store knows, with its
+	// scopes.
 	g.refreshID, d.scopes = result.Current, scopesOf(result.Scope)
 	g.refreshAt, _ = uuid7.Time(result.Current)
 	pair, err = m.issuer.pair(ctx, d, g)
 	return pair, m.failed(ctx, err, refresh)
 }
 
-// Revoke revokes one token, so that every guard of every process on the same store or [Blocklist] refuses it as
-// [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error]: an expired one
-// is nothing to revoke, and no error. Other tokens of the same login are not touched: [Manager.RevokeSession] ends
-// them all. Like its sisters it takes back what [WithSlidingSessions] has put into the answer to a request, if ctx is
-// that request's.
+// Revoke revokes one token: from now on every guard of every process that shares the store or [Blocklist] refuses it
+// as [ErrRevoked]. It takes a token that this Manager has verified, or one from an [Error]; revoking an expired token
+// is no error. Other tokens of the same login are not affected: [Manager.RevokeSession] ends them all. Like the other
+// Revoke… methods, it withdraws a cookie that [WithSlidingSessions] has put into the response, if ctx is that
+// request's.
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
@@ -117,12 +116,11 @@ func (m *Manager) revoked(ctx context.Context, why *reason, t *Token, e Event) e
 	return nil
 }
 
-// RevokeSession ends the login that t belongs to: its access tokens and its refresh token are refused as
-// [ErrRevoked] from now on. It takes a token that this Manager has verified, or one from an [Error], so that a
-// logout works with an expired access token. A session that has ended already is no error; a token of no session is
-// one.
+// RevokeSession ends the session that t belongs to: from now on its access tokens and its refresh token are refused as
+// [ErrRevoked]. It takes a token that this Manager has verified, or one from an [Error], so that a logout works with
+// an expired access token. Ending a session that has ended already is no error; a token outside any session is one.
 //
-// Of a session that another issuer began, a store knows nothing: then the token alone is revoked.
+// A store knows nothing of sessions that another issuer began: of those, the token alone is revoked.
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
@@ -165,10 +163,10 @@ func (m *Manager) endSession(ctx context.Context, t *Token, subject, id string) 
 	return m.revoked(ctx, why, t, Event{Subject: subject, SessionID: id})
 }
 
-// RevokeSubject logs a user out everywhere: all sessions of subject end, and whatever they still mint dies with them.
-// A login afterwards is not touched, on any node, whatever its clock says. Tokens of no session are refused if they
-// were issued before or within the same millisecond: after a change of password begin a new session by
-// [Manager.CreatePair].
+// RevokeSubject logs a user out everywhere: all sessions of subject end, and so do tokens that a request is still
+// minting for them. A later login is not affected, on any node, whatever its clock says. Tokens outside any session
+// are refused if they were issued before, or within the same millisecond: after a change of password, begin a new
+// session by [Manager.CreatePair].
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
@@ -180,7 +178,7 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 	return m.revoked(ctx, why, nil, Event{Subject: subject})
 }
 
-// RevokeAll logs everyone out, after a leak say, as [Manager.RevokeSubject] does one user.
+// RevokeAll logs everyone out, as [Manager.RevokeSubject] does one user: after a leak, say.
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeAll(ctx context.Context) error {
@@ -191,8 +189,8 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 	return m.revoked(ctx, m.ledger.revokeAll(ctx, m.origin.now()), nil, Event{})
 }
 
-// Sessions returns the sessions of subject that have not ended, the latest first: the devices on which a user is
-// logged in.
+// Sessions returns the sessions of subject that have not ended, latest first: the devices on which a user is logged
+// in.
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, error) {
