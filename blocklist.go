@@ -118,8 +118,9 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) *reason {
 	return nil
 }
 
-// checkStore asks the store about the token, its session, its subject and everyone. A refresh token is asked for its
-// turn as well, whether or not the handler rotates: one that was exchanged before is somebody else's.
+// checkStore asks the store about the token, its session, its subject and everyone. Of a refresh token it also tells
+// what Rotate would say, whether or not the handler rotates: one that was exchanged earlier than the grace allows was
+// stolen. It changes nothing: Manager.react ends the session of a thief.
 func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time) (r session.Record, why *reason) {
 	q := session.Query{
 		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Issued: issued(t), Expires: t.ExpiresAt,
@@ -163,8 +164,8 @@ func (l *ledger) owns(t *Token) bool {
 	return ok && (l.issuer == "" || t.Issuer == l.issuer)
 }
 
-// vouches says why a token cannot join the session of t.
-func (l *ledger) vouches(t *Token) error {
+// checkJoin says why a token cannot join the session of t.
+func (l *ledger) checkJoin(t *Token) error {
 	switch {
 	case t == nil || l.store == nil:
 		return nil
@@ -177,8 +178,8 @@ func (l *ledger) vouches(t *Token) error {
 	return nil
 }
 
-// rotates says why a refresh token cannot be exchanged for one with these scopes.
-func (l *ledger) rotates(t *Token, scopes []string) *reason {
+// checkRotation says why a refresh token cannot be exchanged for one with these scopes.
+func (l *ledger) checkRotation(t *Token, scopes []string) *reason {
 	if _, ok := uuid7.Time(t.ID); !ok || !l.owns(t) {
 		return invalid(errNoRotation)
 	}
@@ -198,7 +199,7 @@ func issued(t *Token) time.Time {
 	return t.issued
 }
 
-// begin enters the session of a login, if there is a store.
+// begin records the session of a login, if there is a store.
 func (l *ledger) begin(ctx context.Context, subject string, r session.Record) *reason {
 	if l.store == nil {
 		return nil
@@ -226,7 +227,7 @@ func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (sess
 		}
 		return result, nil
 	case session.Reused: // the store has ended the session
-		return result, &reason{sentinel: ErrReused, ended: true}
+		return result, &reason{sentinel: ErrReused, endedNow: true}
 	case session.Revoked:
 		return result, &reason{sentinel: ErrRevoked}
 	case session.Unknown:
@@ -237,21 +238,21 @@ func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (sess
 
 // revoke revokes a token.
 func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) *reason {
-	_, why := l.enter(ctx, t, now)
+	_, why := l.write(ctx, t, now)
 	return why
 }
 
 // use revokes a token that nobody has revoked before.
 func (l *ledger) use(ctx context.Context, t *Token, now time.Time) *reason {
-	first, why := l.enter(ctx, t, now)
+	first, why := l.write(ctx, t, now)
 	if why == nil && !first {
 		return &reason{sentinel: ErrRevoked, cause: errUsed}
 	}
 	return why
 }
 
-// enter records that a token was revoked; first says that it had not been before.
-func (l *ledger) enter(ctx context.Context, t *Token, now time.Time) (first bool, why *reason) {
+// write records that a token was revoked; first says that it had not been before.
+func (l *ledger) write(ctx context.Context, t *Token, now time.Time) (first bool, why *reason) {
 	if t.ID == "" {
 		return false, &reason{sentinel: ErrInvalid, cause: errNoID}
 	}
@@ -286,13 +287,13 @@ func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (en
 	return ended, unanswered(err)
 }
 
-// stop ends the session of a refresh token that somebody else has used.
-func (l *ledger) stop(ctx context.Context, t *Token, now time.Time) *reason {
+// endForTheft ends the session of a refresh token that somebody else has used.
+func (l *ledger) endForTheft(ctx context.Context, t *Token, now time.Time) *reason {
 	ended, why := l.end(ctx, t.Subject, t.SessionID, now)
 	if why != nil {
 		return why
 	}
-	return &reason{sentinel: ErrReused, ended: ended}
+	return &reason{sentinel: ErrReused, endedNow: ended}
 }
 
 // block ends the session of t, where there is a blocklist alone, for as long as a session lasts from now.

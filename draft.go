@@ -101,20 +101,20 @@ func newDraft(opts []TokenOption) *draft {
 	return d
 }
 
-// beginsSession refuses what has no place where a session begins.
-func (d *draft) beginsSession() {
+// checkLogin refuses what has no place where a session begins.
+func (d *draft) checkLogin() {
 	d.refuse(d.typ != "", "Type", "use CreateToken")
 	d.refuse(d.session != nil, "InSession", "it is for access tokens: here a session of its own begins")
 }
 
-// beginsNoSession refuses what has no place in a token that begins no session.
-func (d *draft) beginsNoSession() {
+// checkSingle refuses what has no place in a token that begins no session.
+func (d *draft) checkSingle() {
 	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
 	d.refuse(d.label != "", "Label", "it is for CreatePair and CreateRefreshToken, which begin a session")
 }
 
-// rotates refuses what has no place where a session goes on.
-func (d *draft) rotates() {
+// checkRotation refuses what has no place where a session goes on.
+func (d *draft) checkRotation() {
 	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
 	d.refuse(d.isFresh(), "Fresh", "a refreshed token is never fresh: ask for the password, and use InSession")
 	d.refuse(d.session != nil, "InSession", "Rotate takes the session of its token")

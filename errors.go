@@ -268,9 +268,9 @@ type reason struct {
 	maxAge   time.Duration
 	// store says that it was the store which could not answer.
 	store bool
-	// theft says that a refresh token was presented which somebody else has used, so that its session has to end;
-	// ended that it has.
-	theft, ended bool
+	// theft says that somebody else has used the refresh token, so that its session must end; endedNow, that this very
+	// call has ended it, so that the alarm is given once.
+	theft, endedNow bool
 }
 
 // Error returns the sentinel's text: where the making of a token fails, its error is a reason, or a mistake of the

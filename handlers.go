@@ -101,8 +101,8 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// end ends the session of a token, or the token if it belongs to none.
-func (m *Manager) end(ctx context.Context, t *Token) error {
+// logOut ends the session of a token, or the token if it belongs to none.
+func (m *Manager) logOut(ctx context.Context, t *Token) error {
 	if t.SessionID != "" {
 		return m.RevokeSession(ctx, t)
 	}
@@ -119,7 +119,7 @@ func (d *departure) leave() error {
 		if i > 0 && t.SessionID != "" && t.SessionID == ends[0].SessionID {
 			continue
 		}
-		if err := d[0].m.end(d[0].ctx, t); err != nil {
+		if err := d[0].m.logOut(d[0].ctx, t); err != nil {
 			return err
 		}
 	}

@@ -53,8 +53,8 @@ func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...Token
 
 // single issues a token that begins no session.
 func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (string, error) {
-	d.beginsNoSession()
-	d.fail("InSession", cmp.Or(m.issuer.joins(d.session, subject), m.ledger.vouches(d.session)))
+	d.checkSingle()
+	d.fail("InSession", cmp.Or(m.issuer.checkJoin(d.session, subject), m.ledger.checkJoin(d.session)))
 	t, err := m.issuer.access(ctx, d, m.issuer.single(d, subject), typ)
 	return t.raw, m.failed(ctx, err, nil)
 }
@@ -63,7 +63,7 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 // use [Manager.CreatePair].
 func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
-	d.beginsSession()
+	d.checkLogin()
 	d.refuse(d.isFresh(), "Fresh", "a refresh token is never fresh")
 	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
 	g := m.issuer.login(d, subject)
@@ -84,7 +84,7 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 // both. If either token cannot be issued, no session begins.
 func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
 	d := newDraft(opts)
-	d.beginsSession()
+	d.checkLogin()
 	g := m.issuer.login(d, subject)
 	pair, err := m.issuer.pair(ctx, d, g)
 	if err == nil {
@@ -99,7 +99,7 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	return pair, nil
 }
 
-// begin enters the session of a login.
+// begin records the session of a login.
 func (m *Manager) begin(ctx context.Context, d *draft, g grant, access, refresh minted) error {
 	if why := m.ledger.begin(ctx, g.subject, g.record(d, m.issuer.sessionEnd(access, refresh))); why != nil {
 		return why
@@ -199,7 +199,8 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 	m.errorHandler(w, r, asRefusal(err, m.realm))
 }
 
-// refuse makes the refusal of a reason, and raises its event. Every verb that refuses ends here.
+// refuse makes the refusal of a reason. Every verb that refuses ends here. First comes what has to follow (react), which
+// may turn the refusal into 503, then EventRefused.
 func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location) error {
 	why = m.react(ctx, why, t)
 	e := Event{Kind: EventRefused, Location: at, Err: why.sentinel}
@@ -214,9 +215,9 @@ func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location
 // the client who has gone. What it returns is the reason to answer with.
 func (m *Manager) react(ctx context.Context, why *reason, t *Token) *reason {
 	if why.theft {
-		why = m.ledger.stop(ctx, t, m.origin.now())
+		why = m.ledger.endForTheft(ctx, t, m.origin.now())
 	}
-	if why.ended {
+	if why.endedNow {
 		m.emit(ctx, EventReused, t)
 	}
 	if why.store && ctx.Err() == nil {

@@ -106,8 +106,8 @@ func (i *issuer) successor(d *draft, refresh *Token) grant {
 	return g
 }
 
-// joins says why a token of subject cannot join the session of t.
-func (i *issuer) joins(t *Token, subject string) error {
+// checkJoin says why a token of subject cannot join the session of t.
+func (i *issuer) checkJoin(t *Token, subject string) error {
 	switch {
 	case t == nil:
 		return nil

@@ -25,8 +25,8 @@ type Session struct {
 
 var errNoSession = errors.New("the token belongs to no session: use Revoke")
 
-// rotations are the events for each outcome of a good refresh token.
-var rotations = map[session.Outcome]EventKind{
+// eventOf are the events for each outcome of a good refresh token.
+var eventOf = map[session.Outcome]EventKind{
 	session.Rotated: EventRotated, session.Replayed: EventReplayed, session.Rewound: EventRewound,
 }
 
@@ -52,8 +52,8 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 		return nil, mistake("Rotate", errors.New("it takes a refresh token"))
 	}
 	d := newDraft(opts)
-	d.rotates()
-	if why := m.ledger.rotates(refresh, d.scopes); why != nil {
+	d.checkRotation()
+	if why := m.ledger.checkRotation(refresh, d.scopes); why != nil {
 		return nil, m.refuse(ctx, why, refresh, refresh.Location)
 	}
 	g := m.issuer.successor(d, refresh)
@@ -72,7 +72,7 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	if why != nil {
 		return nil, m.refuse(ctx, why, refresh, refresh.Location)
 	}
-	m.emit(ctx, rotations[result.Outcome], refresh)
+	m.emit(ctx, eventOf[result.Outcome], refresh)
 	if result.Current == g.refreshID && result.Scope == scope {
 		return pair, nil
 	}

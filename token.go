@@ -59,7 +59,7 @@ type Token struct {
 	freshUntil time.Time
 	origin     *origin // the manager whose keys signed it
 	verified   bool    // nothing was found against it, so that it may act as evidence
-	checked    bool    // revocation was looked up
+	checked    bool    // revocation was looked up, and there was none
 	inside     **inside
 }
 
