@@ -33,8 +33,9 @@ var eventOf = map[session.Outcome]EventKind{
 // Rotate exchanges a refresh token that this Manager has verified for the next pair of its session: refresh token
 // rotation (RFC 9700 section 4.14.2). A refresh token works once. So that a lost response does not end the session,
 // whoever presents the token again within [WithRotationGrace], a second tab or a client that repeats its request, gets
-// the same successor, unless that has itself been exchanged meanwhile. After that, one of two holders must be a thief:
-// the session ends, and the error is [ErrReused]. Whatever can fail by itself is done before the token counts as used.
+// the same successor, unless that has itself been exchanged meanwhile. After the grace, we assume that one of two
+// holders is a thief: the session ends, and the error is [ErrReused]. Whatever can fail by itself is done before the
+// token counts as used, but for making the same successor once more.
 //
 // The pair keeps what was given at login: claims, scopes, audience, auth_time, and the refresh token's lifetime, up to
 // the end of the session ([WithSessionTTL]). [WithAdditionalClaims] is asked again. The access token is not fresh. Of
