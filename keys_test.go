@@ -117,7 +117,8 @@ func TestEveryAlgorithm(t *testing.T) {
 }
 
 func TestSignerIsCalledOncePerToken(t *testing.T) {
-	for alg, signer := range map[string]crypto.Signer{"RS256": rsaKey, "PS256": rsaKey, "ES256": ecKey, "EdDSA": edKey} {
+	signers := map[string]crypto.Signer{"RS256": rsaKey, "PS256": rsaKey, "ES256": ecKey, "EdDSA": edKey}
+	for alg, signer := range signers {
 		calls := 0
 		m := manager(t, jot.PrivateKey(alg, countingSigner{signer, &calls}).WithID("kms"))
 		require.Zero(t, calls, alg)
@@ -129,28 +130,32 @@ func TestSignerIsCalledOncePerToken(t *testing.T) {
 	}
 }
 
-// The header's bytes are what others compare, and what we recognise a token of our own by.
+// The header's bytes are fixed: others compare them, and we recognise our own tokens by them.
 func TestHeaderBytes(t *testing.T) {
-	for header, key := range map[string]jot.Key{
-		`{"alg":"HS256","typ":"JWT"}`:                                        jot.HS256(secret),
-		`{"alg":"HS512","kid":"2026-01","typ":"JWT"}`:                        jot.HS512(secret).WithID("2026-01"),
-		`{"alg":"HS384","typ":"JWT"}`:                                        jot.HS384(secret).WithID("x").WithID(""),
-		`{"alg":"ES256","typ":"JWT"}`:                                        jot.PrivateKey("ES256", ecKey).WithID(""),
-		`{"alg":"EdDSA","kid":"` + edThumbprint + `","typ":"JWT"}`:           jot.PrivateKey("EdDSA", edKey),
-		`{"alg":"EdDSA","kid":"mine","typ":"JWT"}`:                           jot.PrivateKey("EdDSA", edKey).WithID("mine"),
-		`{"alg":"HS256","kid":"\",\"alg\":\"none","typ":"JWT"}`:              jot.HS256(secret).WithID(`","alg":"none`),
-		`{"alg":"HS256","kid":"a\\b\u0000\n\u2028\u003c\u0026","typ":"JWT"}`: jot.HS256(secret).WithID("a\\b\x00\n\u2028<&"),
-		`{"alg":"HS256","kid":"é🗝","typ":"JWT"}`:                             jot.HS256(secret).WithID("é🗝"),
+	odd := "a\\b\x00\n\u2028<&"
+	for _, tc := range []struct {
+		key    jot.Key
+		header string
+	}{
+		{jot.HS256(secret), `{"alg":"HS256","typ":"JWT"}`},
+		{jot.HS512(secret).WithID("2026-01"), `{"alg":"HS512","kid":"2026-01","typ":"JWT"}`},
+		{jot.HS384(secret).WithID("x").WithID(""), `{"alg":"HS384","typ":"JWT"}`},
+		{jot.PrivateKey("ES256", ecKey).WithID(""), `{"alg":"ES256","typ":"JWT"}`},
+		{jot.PrivateKey("EdDSA", edKey), `{"alg":"EdDSA","kid":"` + edThumbprint + `","typ":"JWT"}`},
+		{jot.PrivateKey("EdDSA", edKey).WithID("mine"), `{"alg":"EdDSA","kid":"mine","typ":"JWT"}`},
+		{jot.HS256(secret).WithID(`","alg":"none`), `{"alg":"HS256","kid":"\",\"alg\":\"none","typ":"JWT"}`},
+		{jot.HS256(secret).WithID(odd), `{"alg":"HS256","kid":"a\\b\u0000\n\u2028\u003c\u0026","typ":"JWT"}`},
+		{jot.HS256(secret).WithID("é🗝"), `{"alg":"HS256","kid":"é🗝","typ":"JWT"}`},
 	} {
-		m := manager(t, key)
+		m := manager(t, tc.key)
 		raw := access(t, m)
 		got, err := base64.RawURLEncoding.DecodeString(raw[:strings.IndexByte(raw, '.')])
 		require.NoError(t, err)
-		require.Equal(t, header, string(got))
+		require.Equal(t, tc.header, string(got))
 		token, _, err := jwt.NewParser().ParseUnverified(raw, jwt.MapClaims{})
 		require.NoError(t, err)
-		if kid, ok := token.Header["kid"]; ok || key.ID() != "" {
-			require.Equal(t, key.ID(), kid, "others read the same")
+		if kid, ok := token.Header["kid"]; ok || tc.key.ID() != "" {
+			require.Equal(t, tc.key.ID(), kid, "others read the same")
 		}
 		_, err = m.Verify(ctx, raw)
 		require.NoError(t, err)
@@ -167,12 +172,20 @@ var edThumbprint = func() string {
 func TestKeyDefects(t *testing.T) {
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
-	small := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(35), E: 5}, D: big.NewInt(5), Primes: []*big.Int{big.NewInt(5), big.NewInt(7)}}
-	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))
+	five, seven := big.NewInt(5), big.NewInt(7)
+	small := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: big.NewInt(35), E: 5}, D: five, Primes: []*big.Int{five, seven},
+	}
+	shifted := &rsa.PrivateKey{
+		PublicKey: rsaKey.PublicKey, D: new(big.Int).Add(rsaKey.D, big.NewInt(2)), Primes: rsaKey.Primes,
+	}
+	even := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3}
 	exponent := func(e int) *rsa.PublicKey { return &rsa.PublicKey{N: rsaKey.N, E: e} }
 	halves := func(d *big.Int) *ecdsa.PrivateKey {
 		return &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: d} //nolint:staticcheck // no parser would make it
 	}
+	otherHalf := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))[32:]
+	pemText := []byte("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----")
 	for _, tc := range []struct {
 		text string
 		key  jot.Key
@@ -183,7 +196,7 @@ func TestKeyDefects(t *testing.T) {
 		{"the secret has 0 bytes", jot.HS256(nil)},
 		{"HS384 wants at least 48", jot.HS384(secret[:47])},
 		{"HS512 wants at least 64", jot.HS512(secret[:63])},
-		{"the secret is a PEM text", jot.HS256([]byte("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"))},
+		{"the secret is a PEM text", jot.HS256(pemText)},
 		{`unknown algorithm "RS1"`, jot.PrivateKey("RS1", rsaKey)},
 		{`unknown algorithm "none"`, jot.PublicKey("none", &rsaKey.PublicKey)},
 		{"HS256 signs with a secret: use jot.HS256", jot.PublicKey("HS256", []byte("secret"))},
@@ -197,20 +210,18 @@ func TestKeyDefects(t *testing.T) {
 		{"the EdDSA key is not a valid Ed25519 key", jot.PrivateKey("EdDSA", ed25519.PrivateKey(nil))},
 		{"the EdDSA key is not a valid Ed25519 key", jot.PrivateKey("EdDSA", edKey[:40])},
 		{"RSA key", jot.PrivateKey("RS256", small)},
-		{"the RS256 key is not a valid RSA key", jot.PrivateKey("RS256", &rsa.PrivateKey{
-			PublicKey: rsaKey.PublicKey, D: new(big.Int).Add(rsaKey.D, big.NewInt(2)), Primes: rsaKey.Primes,
-		})},
-		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(big.NewInt(7)))},
+		{"the RS256 key is not a valid RSA key", jot.PrivateKey("RS256", shifted)},
+		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(seven))},
 		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(new(big.Int)))},
 		{"the ES256 key does not verify what it signs", jot.PrivateKey("ES256", halves(elliptic.P256().Params().N))},
-		{"the EdDSA key does not verify what it signs", jot.PrivateKey("EdDSA", append(edKey[:32:32], other[32:]...))},
+		{"the EdDSA key does not verify what it signs", jot.PrivateKey("EdDSA", append(edKey[:32:32], otherHalf...))},
 		{"a key of type <nil> is not for RS256", jot.PrivateKey("RS256", saysPublic{rsaKey, nil})},
 		{"the RSA key is empty", jot.PrivateKey("RS256", saysPublic{rsaKey, (*rsa.PublicKey)(nil)})},
 		{"the RSA key is empty", jot.PublicKey("RS256", (*rsa.PublicKey)(nil))},
 		{"the RSA key is empty", jot.PublicKey("RS256", rsa.PublicKey{})},
 		{"the RSA key's exponent 1 is not", jot.PublicKey("PS256", exponent(1))},
 		{"the RSA key's exponent 4 is not", jot.PublicKey("PS256", exponent(4))},
-		{"the RSA key's modulus is even", jot.PublicKey("RS256", &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3})},
+		{"the RSA key's modulus is even", jot.PublicKey("RS256", even)},
 		{"the EC key is empty", jot.PublicKey("ES256", (*ecdsa.PublicKey)(nil))},
 		{"the EC key is empty", jot.PublicKey("ES256", ecdsa.PublicKey{})},
 		{"the Ed25519 key has 31 bytes", jot.PublicKey("EdDSA", edKey.Public().(ed25519.PublicKey)[:31])},
@@ -234,7 +245,9 @@ func TestKeyDefects(t *testing.T) {
 	require.ErrorContains(t, err, "key 0 of the set")
 	require.ErrorContains(t, err, "key 1 of the set")
 	require.ErrorContains(t, err, "key 3 of the set: two HS256 keys have no id")
-	_, err = jot.New(jot.HS256(nil), jot.WithVerificationKeys(jot.Key{}, jot.HS384(secret[:40])), jot.WithVerificationKeys((*jot.KeySet)(nil)))
+	keys := jot.WithVerificationKeys(jot.Key{}, jot.HS384(secret[:40]))
+	noSet := jot.WithVerificationKeys((*jot.KeySet)(nil))
+	_, err = jot.New(jot.HS256(nil), keys, noSet)
 	for _, text := range []string{"HS256 wants", "the key is empty", "HS384 wants", "the key set is empty"} {
 		require.ErrorContains(t, err, text, "New says all at once")
 	}
@@ -244,10 +257,11 @@ func TestKeyDefects(t *testing.T) {
 	}
 }
 
-// A pointer that is meant, and a value that is given.
+// PublicKey takes the value where a pointer is usual: the mistake is harmless.
 func TestPublicKeyByValue(t *testing.T) {
-	require.True(t, accepts(t, manager(t, jot.PublicKey("RS256", rsaKey.PublicKey)), manager(t, jot.PrivateKey("RS256", rsaKey))))
-	require.True(t, accepts(t, manager(t, jot.PublicKey("ES256", ecKey.PublicKey)), manager(t, jot.PrivateKey("ES256", ecKey))))
+	rs, es := manager(t, jot.PrivateKey("RS256", rsaKey)), manager(t, jot.PrivateKey("ES256", ecKey))
+	require.True(t, accepts(t, manager(t, jot.PublicKey("RS256", rsaKey.PublicKey)), rs))
+	require.True(t, accepts(t, manager(t, jot.PublicKey("ES256", ecKey.PublicKey)), es))
 }
 
 func TestSecretIsCopied(t *testing.T) {
@@ -267,10 +281,14 @@ func TestGenerateSecret(t *testing.T) {
 
 func TestKeyIDs(t *testing.T) {
 	// The key of RFC 7638 section 3.1.
-	modulus, err := base64.RawURLEncoding.DecodeString("0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMst" +
-		"n64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw")
+	modulus, err := base64.RawURLEncoding.DecodeString("" +
+		"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCi" +
+		"FV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnY" +
+		"b9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0" +
+		"Ls1jF44-csFCur-kEgU8awapJzKnqDKgw")
 	require.NoError(t, err)
-	require.Equal(t, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", jot.PublicKey("RS256", &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}).ID())
+	example := &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}
+	require.Equal(t, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", jot.PublicKey("RS256", example).ID())
 
 	require.Empty(t, jot.HS256(secret).ID())
 	for _, id := range []string{"1", "../../etc/passwd", `a"b\`, "é\u2028<>&", strings.Repeat("x", 256)} {
@@ -300,7 +318,11 @@ func TestCandidates(t *testing.T) {
 	type headers []string
 	kid := func(id string) headers {
 		q := quoteJSON(id)
-		return headers{`{"alg":"HS256","kid":` + q + `,"typ":"JWT"}`, `{"typ":"JWT","kid":` + q + `,"alg":"HS256"}`, `{"alg":"HS256", "kid":` + q + `}`}
+		return headers{
+			`{"alg":"HS256","kid":` + q + `,"typ":"JWT"}`,
+			`{"typ":"JWT","kid":` + q + `,"alg":"HS256"}`,
+			`{"alg":"HS256", "kid":` + q + `}`,
+		}
 	}
 	none := headers{ourHeader, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"HS256","x":1}`}
 	for name, tc := range map[string]struct {
@@ -347,18 +369,22 @@ func TestCandidates(t *testing.T) {
 
 // A token that no key is meant for is refused before any key is tried.
 func TestNoCandidate(t *testing.T) {
-	for _, keys := range []jot.KeySource{jot.HS512(secret), jot.HS512(secret).WithID("a"), jot.HS256(secret).WithID("a").WithID("b")} {
-		header := `{"alg":"HS256","kid":"a"}`
-		if keys.(jot.Key).ID() == "a" {
-			header = ourHeader
-		}
-		_, err := manager(t, keys).Verify(ctx, forge(t, header, `{`+sound+`}`))
+	const kidA = `{"alg":"HS256","kid":"a"}`
+	for _, tc := range []struct {
+		key    jot.Key
+		header string
+	}{
+		{jot.HS512(secret), kidA},
+		{jot.HS512(secret).WithID("a"), ourHeader},
+		{jot.HS256(secret).WithID("a").WithID("b"), kidA},
+	} {
+		_, err := manager(t, tc.key).Verify(ctx, forge(t, tc.header, `{`+sound+`}`))
 		require.ErrorIs(t, err, jot.ErrInvalid)
 		require.ErrorContains(t, err, "no key for its alg and kid")
 	}
 }
 
-// A key that signed goes on to verify, until it is taken out.
+// A key that no longer signs still verifies, until it is removed.
 func TestRotatingKeys(t *testing.T) {
 	first, second := jot.HS256(secret), jot.PrivateKey("ES256", ecKey)
 	third := jot.HS256(bytes.Repeat([]byte("3"), 32)).WithID("3")
@@ -367,7 +393,10 @@ func TestRotatingKeys(t *testing.T) {
 		require.NoError(t, err)
 		return manager(t, s)
 	}
-	stages := []*jot.Manager{manager(t, first), set(first, second), set(second, first), set(third, second, first), set(third, second), manager(t, third)}
+	stages := []*jot.Manager{
+		manager(t, first), set(first, second), set(second, first), // the second key is made known before it signs
+		set(third, second, first), set(third, second), manager(t, third), // and the first is taken out late
+	}
 	for i, row := range []string{"yyyynn", "yyyynn", "nyyyyn", "nnnyyy", "nnnyyy", "nnnyyy"} {
 		raw := access(t, stages[i])
 		for j, want := range row {
@@ -393,7 +422,8 @@ func TestKeySetSigns(t *testing.T) {
 	_, err = m.CreatePair(ctx, "alice")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.True(t, accepts(t, m, manager(t, jot.PrivateKey("ES256", ecKey))))
-	require.True(t, accepts(t, m, manager(t, jot.HS256(secret).WithID("2"))), "another key of the set could sign, but is not the one to")
+	second := manager(t, jot.HS256(secret).WithID("2"))
+	require.True(t, accepts(t, m, second), "another key of the set could sign, but is not the one to")
 }
 
 func TestVerificationKeys(t *testing.T) {
@@ -416,71 +446,75 @@ func TestKeyfunc(t *testing.T) {
 	set := func(keys ...jwt.VerificationKey) jwt.VerificationKeySet { return jwt.VerificationKeySet{Keys: keys} }
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
+	key := &ecKey.PublicKey
+	down := fmt.Errorf("%w: %w", jot.ErrUnavailable, errDown)
+	closed := fmt.Errorf("%w: this tenant is closed", jot.ErrForbidden)
 	for _, tc := range []struct {
 		name string
-		keys jot.KeySource
-		is   error
+		f    jwt.Keyfunc
+		want error
 	}{
-		{"the key", jot.Keyfunc(gives(&ecKey.PublicKey, nil), "ES256"), nil},
-		{"the key, by value", jot.Keyfunc(gives(ecKey.PublicKey, nil), "ES256"), nil},
-		{"the key, as a set of one", jot.Keyfunc(gives(set(&ecKey.PublicKey), nil), "ES256"), nil},
-		{"one of several algorithms", jot.Keyfunc(gives(&ecKey.PublicKey, nil), "RS256", "ES256", "ES256"), nil},
-		{"a set of two", jot.Keyfunc(gives(set(&ecKey.PublicKey, &ecKey.PublicKey), nil), "ES256"), jot.ErrInvalid},
-		{"a set of none", jot.Keyfunc(gives(set(), nil), "ES256"), jot.ErrInvalid},
-		{"a set of a set", jot.Keyfunc(gives(set(set(&ecKey.PublicKey)), nil), "ES256"), jot.ErrInvalid},
-		{"a key of another type", jot.Keyfunc(gives(&rsaKey.PublicKey, nil), "ES256"), jot.ErrInvalid},
-		{"a key on another curve", jot.Keyfunc(gives(&p384.PublicKey, nil), "ES256"), jot.ErrInvalid},
-		{"a secret", jot.Keyfunc(gives(secret, nil), "ES256"), jot.ErrInvalid},
-		{"a secret, as text", jot.Keyfunc(gives(string(secret), nil), "ES256"), jot.ErrInvalid},
-		{"a secret, as a set of one", jot.Keyfunc(gives(set(secret), nil), "ES256"), jot.ErrInvalid},
-		{"nothing", jot.Keyfunc(gives(nil, nil), "ES256"), jot.ErrInvalid},
-		{"a nil pointer", jot.Keyfunc(gives((*ecdsa.PublicKey)(nil), nil), "ES256"), jot.ErrInvalid},
-		{"a private key", jot.Keyfunc(gives(ecKey, nil), "ES256"), jot.ErrInvalid},
-		{"a key of ours", jot.Keyfunc(gives(jot.PublicKey("ES256", &ecKey.PublicKey), nil), "ES256"), jot.ErrInvalid},
-		{"leave to check nothing", jot.Keyfunc(gives(jwt.UnsafeAllowNoneSignatureType, nil), "ES256"), jot.ErrInvalid},
-		{"an error", jot.Keyfunc(gives(nil, errDown), "ES256"), jot.ErrInvalid},
-		{"the key, and an error", jot.Keyfunc(gives(&ecKey.PublicKey, errDown), "ES256"), jot.ErrInvalid},
-		{"an error that cannot tell", jot.Keyfunc(gives(nil, fmt.Errorf("%w: %w", jot.ErrUnavailable, errDown)), "ES256"), jot.ErrUnavailable},
-		{"an error of another answer", jot.Keyfunc(gives(nil, fmt.Errorf("%w: this tenant is closed", jot.ErrForbidden)), "ES256"), jot.ErrForbidden},
+		{"the key", gives(key, nil), nil},
+		{"the key, by value", gives(*key, nil), nil},
+		{"the key, as a set of one", gives(set(key), nil), nil},
+		{"a set of two", gives(set(key, key), nil), jot.ErrInvalid},
+		{"a set of none", gives(set(), nil), jot.ErrInvalid},
+		{"a set of a set", gives(set(set(key)), nil), jot.ErrInvalid},
+		{"a key of another type", gives(&rsaKey.PublicKey, nil), jot.ErrInvalid},
+		{"a key on another curve", gives(&p384.PublicKey, nil), jot.ErrInvalid},
+		{"a secret", gives(secret, nil), jot.ErrInvalid},
+		{"a secret, as text", gives(string(secret), nil), jot.ErrInvalid},
+		{"a secret, as a set of one", gives(set(secret), nil), jot.ErrInvalid},
+		{"nothing", gives(nil, nil), jot.ErrInvalid},
+		{"a nil pointer", gives((*ecdsa.PublicKey)(nil), nil), jot.ErrInvalid},
+		{"a private key", gives(ecKey, nil), jot.ErrInvalid},
+		{"a key of ours", gives(jot.PublicKey("ES256", key), nil), jot.ErrInvalid},
+		{"leave to check nothing", gives(jwt.UnsafeAllowNoneSignatureType, nil), jot.ErrInvalid},
+		{"an error", gives(nil, errDown), jot.ErrInvalid},
+		{"the key, and an error", gives(key, errDown), jot.ErrInvalid},
+		{"an error that cannot tell", gives(nil, down), jot.ErrUnavailable},
+		{"an error of another answer", gives(nil, closed), jot.ErrForbidden},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			seen = nil
-			m := manager(t, tc.keys)
+			m := manager(t, jot.Keyfunc(tc.f, "ES256"))
 			_, err := m.Verify(ctx, raw)
-			if tc.is == nil {
-				require.NoError(t, err)
-			} else {
-				require.ErrorIs(t, err, tc.is)
-			}
+			require.ErrorIs(t, err, tc.want)
+
 			require.Equal(t, &jwt.Token{
 				Header: map[string]any{"alg": "ES256", "kid": "k", "typ": "JWT", "tenant": "a"},
 				Claims: jwt.MapClaims{}, Method: jwt.SigningMethodES256,
 			}, seen, "the header, and nothing of the payload")
 			_, err = m.CreateAccessToken(ctx, "alice")
 			require.ErrorIs(t, err, errors.ErrUnsupported)
+
+			several := manager(t, jot.Keyfunc(tc.f, "RS256", "ES256", "ES256"))
+			_, err = several.Verify(ctx, raw)
+			require.ErrorIs(t, err, tc.want, "as one of several algorithms")
 		})
 	}
 
-	// What is refused without a key is not asked about.
+	// The function is not called for a token that is refused whatever its key.
+	es256 := []string{"ES256"}
 	for _, tc := range []struct {
 		name, raw string
 		algs      []string
 	}{
 		{"an algorithm that was not named", raw, []string{"RS256", "ES384"}},
-		{"none", forge(t, `{"alg":"none"}`, `{`+sound+`}`), []string{"ES256"}},
-		{"HMAC by a public key", forge(t, ourHeader, `{`+sound+`}`), []string{"ES256"}},
-		{"crit", forge(t, `{"alg":"ES256","crit":["x"],"x":1}`, `{`+sound+`}`), []string{"ES256"}},
-		{"two kids", forge(t, `{"alg":"ES256","kid":"a","kid":"b"}`, `{`+sound+`}`), []string{"ES256"}},
+		{"none", forge(t, `{"alg":"none"}`, `{`+sound+`}`), es256},
+		{"HMAC by a public key", forge(t, ourHeader, `{`+sound+`}`), es256},
+		{"crit", forge(t, `{"alg":"ES256","crit":["x"],"x":1}`, `{`+sound+`}`), es256},
+		{"two kids", forge(t, `{"alg":"ES256","kid":"a","kid":"b"}`, `{`+sound+`}`), es256},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			seen = nil
-			_, err := manager(t, jot.Keyfunc(gives(&ecKey.PublicKey, nil), tc.algs...)).Verify(ctx, tc.raw)
+			_, err := manager(t, jot.Keyfunc(gives(key, nil), tc.algs...)).Verify(ctx, tc.raw)
 			require.ErrorIs(t, err, jot.ErrInvalid)
 			require.Nil(t, seen)
 		})
 	}
 
-	// A key that is found is as strong as elsewhere.
+	// Keys from the function must be as strong as any other.
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	token := forgeWith(t, jwt.SigningMethodRS256, weak, `{"alg":"RS256","typ":"JWT"}`, `{`+sound+`}`)
@@ -488,9 +522,13 @@ func TestKeyfunc(t *testing.T) {
 	require.ErrorIs(t, err, jot.ErrInvalid)
 	require.ErrorContains(t, err, "has 1024 bits")
 
-	for key, good := range map[string]bool{string(secret): true, "short": false, "-----BEGIN PUBLIC KEY-----" + strings.Repeat("x", 64): false} {
-		token := forgeWith(t, jwt.SigningMethodHS256, []byte(key), ourHeader, `{`+sound+`}`)
-		for _, found := range []any{[]byte(key), set([]byte(key))} {
+	for secret, good := range map[string]bool{
+		string(secret): true,
+		"short":        false,
+		"-----BEGIN PUBLIC KEY-----" + strings.Repeat("x", 64): false,
+	} {
+		token := forgeWith(t, jwt.SigningMethodHS256, []byte(secret), ourHeader, `{`+sound+`}`)
+		for _, found := range []any{[]byte(secret), set([]byte(secret))} {
 			_, err := manager(t, jot.Keyfunc(gives(found, nil), "HS256")).Verify(ctx, token)
 			require.Equal(t, good, err == nil)
 		}
@@ -501,7 +539,7 @@ func TestKeyfunc(t *testing.T) {
 		f    jwt.Keyfunc
 		algs []string
 	}{
-		{"the function is nil", nil, []string{"ES256"}},
+		{"the function is nil", nil, es256},
 		{"name the algorithms", gives(nil, nil), nil},
 		{`unknown algorithm "none"`, gives(nil, nil), []string{"none"}},
 		{"HMAC beside other algorithms", gives(nil, nil), []string{"RS256", "HS256"}},
@@ -591,12 +629,19 @@ func traces(material []byte) []string {
 	b := material[:min(12, len(material))]
 	decimal := strings.Trim(fmt.Sprint(b), "[]")
 	hexes := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b), "[]byte{"), "}")
+	quoted := strings.Trim(strconv.Quote(string(material)), `"`) // of all: a rune must not be cut in two
 	number := new(big.Int).SetBytes(material)
 	forms := []string{
-		string(b), strings.Trim(strconv.Quote(string(b)), `"`), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b),
-		base64.RawStdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), // of 12 bytes, whatever follows
-		decimal, strings.ReplaceAll(decimal, " ", ", "), strings.ReplaceAll(decimal, " ", ","), strings.Trim(fmt.Sprintf("%o", b), "[]"),
-		hexes, strings.ToUpper(hexes), number.String(), number.Text(8), number.Text(16), fmt.Sprintf("%X", number),
+		// as text
+		string(b), quoted[:min(12, len(quoted))],
+		fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b),
+		// the same for 12 bytes, whatever follows
+		base64.RawStdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
+		// as a list of bytes
+		decimal, strings.ReplaceAll(decimal, " ", ", "), strings.ReplaceAll(decimal, " ", ","),
+		strings.Trim(fmt.Sprintf("%o", b), "[]"), hexes, strings.ToUpper(hexes),
+		// as a number
+		number.String(), number.Text(8), number.Text(16), fmt.Sprintf("%X", number),
 	}
 	for _, word := range number.Bits() { // as a dumper finds a number
 		forms = append(forms, strconv.FormatUint(uint64(word), 10))
@@ -621,23 +666,38 @@ func TestKeysDoNotShow(t *testing.T) {
 	hidden := []byte("the-hidden-secret-0123456789abcdef-0123456789abcdef-0123456789ab")
 	scalar, err := ecKey.Bytes()
 	require.NoError(t, err)
-	material := [][]byte{hidden, hidden[:7], rsaKey.D.Bytes(), rsaKey.Primes[0].Bytes(), rsaKey.Primes[1].Bytes(), scalar, edKey[:32]}
+	p, q := rsaKey.Primes[0], rsaKey.Primes[1]
+	runes := []byte("\x95\xb2\rz\x8eM\f\u00fc\x12\xe7\u0715\x82%o\xdd7") // the 12th byte is half of one
+	material := [][]byte{hidden, hidden[:7], rsaKey.D.Bytes(), p.Bytes(), q.Bytes(), scalar, edKey[:32], runes}
 
 	set, err := jot.NewKeySet(jot.HS256(hidden).WithID("s"), jot.PrivateKey("RS256", rsaKey))
 	require.NoError(t, err)
 	m, err := jot.New(set, jot.WithVerificationKeys(jot.PrivateKey("ES256", ecKey)), jot.WithStore(memstore.New()))
 	require.NoError(t, err)
-	remote := jot.PrivateKey("ES256", remoteSigner{ecKey})
 	keys := map[string]any{
-		"HS256": jot.HS256(hidden), "HS384": new(jot.HS384(hidden)), "HS512": jot.HS512(hidden).WithID("x"),
-		"RS256": jot.PrivateKey("RS256", rsaKey), "PS256": jot.PrivateKey("PS256", rsaKey).WithID("x"), "ES256": jot.PrivateKey("ES256", ecKey),
-		"EdDSA": jot.PrivateKey("EdDSA", edKey), "a remote key": remote, "a set": set, "a set, by value": *set, "a manager": m,
-		"a Keyfunc": jot.Keyfunc(func(*jwt.Token) (any, error) { return hidden, nil }, "HS256"), "a defect": jot.HS256(hidden[:7]),
+		"HS256":           jot.HS256(hidden),
+		"HS384":           new(jot.HS384(hidden)),
+		"HS512":           jot.HS512(hidden).WithID("x"),
+		"RS256":           jot.PrivateKey("RS256", rsaKey),
+		"PS256":           jot.PrivateKey("PS256", rsaKey).WithID("x"),
+		"ES256":           jot.PrivateKey("ES256", ecKey),
+		"EdDSA":           jot.PrivateKey("EdDSA", edKey),
+		"a remote key":    jot.PrivateKey("ES256", remoteSigner{ecKey}),
+		"a set":           set,
+		"a set, by value": *set,
+		"a manager":       m,
+		"a Keyfunc":       jot.Keyfunc(func(*jwt.Token) (any, error) { return hidden, nil }, "HS256"),
+		"a defect":        jot.HS256(hidden[:7]),
 	}
 	for name, key := range keys {
 		for holder, v := range map[string]any{
-			"itself": key, "a pointer": &key, "a slice": []any{key}, "a map": map[string]any{"k": key},
-			"an exported field": struct{ K any }{key}, "another field": struct{ k any }{key}, "a pointer to a field": &struct{ k *any }{&key},
+			"itself":             key,
+			"a pointer":          &key,
+			"a slice":            []any{key},
+			"a map":              map[string]any{"k": key},
+			"an exported field":  struct{ K any }{key},
+			"another field":      struct{ k any }{key},
+			"a pointer in there": &struct{ k *any }{&key},
 		} {
 			for printer, printed := range printers {
 				if form, found := shows(printed(v), material); found {
@@ -652,13 +712,14 @@ func TestKeysDoNotShow(t *testing.T) {
 		if printer == "%T" || printer == "%p" {
 			continue
 		}
-		for _, bare := range []any{hidden, edKey, rsaKey.D, scalar} {
+		for _, bare := range []any{hidden, edKey, rsaKey.D, scalar, runes} {
 			_, found := shows(printed(struct{ K any }{bare}), material)
 			require.True(t, found, "%T by %s: %s", bare, printer, printed(struct{ K any }{bare}))
 		}
 	}
 
-	for _, mistake := range []jot.Key{jot.HS256(hidden[:7]), jot.HS256(append([]byte("-----BEGIN "), hidden...)), jot.HS256(hidden).WithID("\xff")} {
+	tooShort, pemText := jot.HS256(hidden[:7]), jot.HS256(append([]byte("-----BEGIN "), hidden...))
+	for _, mistake := range []jot.Key{tooShort, pemText, jot.HS256(hidden).WithID("\xff")} {
 		_, err := jot.New(mistake)
 		require.Error(t, err)
 		_, found := shows(err.Error(), material)
@@ -700,15 +761,17 @@ func TestSeveralSources(t *testing.T) {
 		return jot.Keyfunc(func(*jwt.Token) (any, error) { return nil, err }, "ES256")
 	}
 	knows := jot.Keyfunc(func(*jwt.Token) (any, error) { return &ecKey.PublicKey, nil }, "ES256")
+	notFound := errors.New("kid not found")
 	down := fmt.Errorf("%w: no keys", jot.ErrUnavailable)
 	for _, raw := range []string{access(t, es), access(t, es, jot.HeaderParam("a", "b"))} {
 		for _, second := range []jot.KeySource{knows, jot.PublicKey("ES256", &ecKey.PublicKey)} {
-			for _, err := range []error{errors.New("kid not found"), down} {
+			for _, err := range []error{notFound, down} {
 				_, err := manager(t, unknown(err), jot.WithVerificationKeys(second)).Verify(ctx, raw)
 				require.NoError(t, err)
 			}
 		}
-		_, err := manager(t, unknown(errors.New("kid not found")), jot.WithVerificationKeys(unknown(down))).Verify(ctx, raw)
+		neither := manager(t, unknown(notFound), jot.WithVerificationKeys(unknown(down)))
+		_, err := neither.Verify(ctx, raw)
 		require.ErrorIs(t, err, jot.ErrUnavailable)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net/http/httptest"
 	"strings"
@@ -40,7 +41,14 @@ func take(t testing.TB, claims map[string]any, names ...string) {
 	}
 }
 
+// adds is a callback that returns the same members for every token.
+func adds(members map[string]any) func(context.Context, *jot.Token) (map[string]any, error) {
+	return func(context.Context, *jot.Token) (map[string]any, error) { return members, nil }
+}
+
 func TestNewReportsEveryMistake(t *testing.T) {
+	stored := func(opt jot.Option) jot.Option { return jot.Options(jot.WithStore(memstore.New()), opt) }
+	blocking := jot.WithBlocklist(newBlocklist())
 	for _, tc := range []struct {
 		text string
 		opt  jot.Option
@@ -50,11 +58,11 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"WithBlocklist: it is nil", jot.WithBlocklist((*blocklist)(nil))},
 		{"WithStore: it is nil", jot.WithStore(nil)},
 		{"WithStore: it is nil", jot.WithStore((*memstore.Store)(nil))},
-		{"WithAccessTTL is more than 400 days", jot.Options(jot.WithStore(memstore.New()), jot.WithAccessTTL(session.MaxTokenLife+time.Second))},
-		{"WithBlocklist beside WithStore", jot.Options(jot.WithStore(memstore.New()), jot.WithBlocklist(newBlocklist()))},
+		{"WithAccessTTL is more than 400 days", stored(jot.WithAccessTTL(session.MaxTokenLife + time.Second))},
+		{"WithBlocklist beside WithStore", stored(blocking)},
 		{"WithRotationGrace has no effect without WithStore", jot.WithRotationGrace(0)},
 		{"WithMaxSessions has no effect without WithStore", jot.WithMaxSessions(1)},
-		{"WithMaxSessions: 0 is less than 1", jot.Options(jot.WithStore(memstore.New()), jot.WithMaxSessions(0))},
+		{"WithMaxSessions: 0 is less than 1", stored(jot.WithMaxSessions(0))},
 		{"WithRotationGrace: 1m0.000000001s is not from 0 to a minute", jot.WithRotationGrace(time.Minute + 1)},
 		{"WithRotationGrace: -1ns is not", jot.WithRotationGrace(-1)},
 		{"WithSessionTTL: 0s is not", jot.WithSessionTTL(0)},
@@ -85,17 +93,21 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"WithErrorHandler: the function is nil", jot.WithErrorHandler(nil)},
 		{"WithClock: the function is nil", jot.WithClock(nil)},
 		{"WithIssuer is given twice", jot.Options(jot.WithIssuer("a"), jot.WithIssuer("a"))},
-		{"WithBlocklist is given twice", jot.Options(jot.WithBlocklist(newBlocklist()), jot.Options(jot.WithBlocklist(newBlocklist())))},
+		{"WithBlocklist is given twice", jot.Options(blocking, jot.Options(blocking))},
 	} {
 		m, err := jot.New(jot.HS256(secret), tc.opt)
 		require.ErrorContains(t, err, tc.text)
 		require.Nil(t, m)
 	}
 
-	_, err := jot.New(jot.HS256([]byte("short")), nil, jot.WithRealm(""), jot.Options(jot.WithClock(nil), jot.WithLeeway(time.Hour)))
-	for _, text := range []string{"the secret has 5 bytes", "an option is nil", "WithRealm", "WithClock", "WithLeeway"} {
+	// Several mistakes are reported at once.
+	several := options(nil, jot.WithRealm(""), jot.Options(jot.WithClock(nil), jot.WithLeeway(time.Hour)))
+	_, err := jot.New(jot.HS256([]byte("short")), several...)
+	all := []string{"the secret has 5 bytes", "an option is nil", "WithRealm", "WithClock", "WithLeeway"}
+	for _, text := range all {
 		require.ErrorContains(t, err, text)
 	}
+
 	for _, source := range []jot.KeySource{nil, (*jot.Key)(nil)} {
 		_, err = jot.New(source)
 		require.ErrorContains(t, err, "the key source is nil")
@@ -104,14 +116,24 @@ func TestNewReportsEveryMistake(t *testing.T) {
 
 func TestBoundsAreInclusive(t *testing.T) {
 	const century = 100 * 365 * 24 * time.Hour
-	m := newManager(t, jot.WithLeeway(5*time.Minute), jot.WithAccessTTL(time.Second), jot.WithRefreshTTL(century), jot.WithRealm(" ~"),
-		jot.WithStore(memstore.New(memstore.MaxEntries(1))), jot.WithMaxSessions(1), jot.WithRotationGrace(time.Minute), jot.WithSessionTTL(century))
+	m := newManager(t,
+		jot.WithLeeway(5*time.Minute),
+		jot.WithAccessTTL(time.Second),
+		jot.WithRefreshTTL(century),
+		jot.WithSessionTTL(century),
+		jot.WithRealm(" ~"),
+		jot.WithStore(memstore.New(memstore.MaxEntries(1))),
+		jot.WithMaxSessions(1),
+		jot.WithRotationGrace(time.Minute),
+	)
 	require.Equal(t, century, pair(t, m, jot.Scopes("!", "~", "[]")).RefreshExpiresIn)
 
-	// The largest token that is made is the largest that is accepted.
+	// The largest token that is made is the largest that is accepted. The header is padded too: base64 skips lengths.
 	lengths := map[int]bool{}
 	for size := range 800 {
-		raw, err := m.CreateAccessToken(ctx, "alice", jot.Claim("x", strings.Repeat("x", 5800+size/4)), jot.HeaderParam("y", strings.Repeat("y", size%4)))
+		claim := jot.Claim("x", strings.Repeat("x", 5800+size/4))
+		param := jot.HeaderParam("y", strings.Repeat("y", size%4))
+		raw, err := m.CreateAccessToken(ctx, "alice", claim, param)
 		if err == nil {
 			lengths[len(raw)] = true
 			_, err = m.Verify(ctx, raw)
@@ -144,43 +166,43 @@ func TestManagerNotMadeByNew(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	m := newManager(t)
-	claims := claimsOf(t, access(t, m))
-	take(t, claims, "jti")
-	require.Equal(t, map[string]any{
-		"type": "access", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 15*60), "fresh": false,
-	}, claims)
-
 	p := pair(t, m)
 	require.Equal(t, 15*time.Minute, p.ExpiresIn)
 	require.Equal(t, 30*24*time.Hour, p.RefreshExpiresIn)
-	claims = claimsOf(t, p.AccessToken)
-	require.Equal(t, p.SessionID, claims["sid"])
-	take(t, claims, "jti", "sid")
-	require.Equal(t, map[string]any{
-		"type": "access", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 15*60), "fresh": false,
-	}, claims)
-	claims = claimsOf(t, p.RefreshToken)
-	require.Equal(t, p.SessionID, claims["sid"])
-	take(t, claims, "jti", "sid")
-	require.Equal(t, map[string]any{
-		"type": "refresh", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 30*24*3600), "fresh": false,
-	}, claims)
-
-	raw, err := m.CreateRefreshToken(ctx, "alice")
+	require.Equal(t, p.SessionID, claimsOf(t, p.AccessToken)["sid"])
+	require.Equal(t, p.SessionID, claimsOf(t, p.RefreshToken)["sid"])
+	refresh, err := m.CreateRefreshToken(ctx, "alice")
 	require.NoError(t, err)
-	claims = claimsOf(t, raw)
-	take(t, claims, "jti", "sid")
-	require.Equal(t, map[string]any{
-		"type": "refresh", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 30*24*3600), "fresh": false,
-	}, claims)
-
-	raw, err = m.CreateToken(ctx, "alice", jot.Type("password_reset"))
+	reset, err := m.CreateToken(ctx, "alice", jot.Type("password_reset"))
 	require.NoError(t, err)
-	claims = claimsOf(t, raw)
-	take(t, claims, "jti")
-	require.Equal(t, map[string]any{"type": "password_reset", "sub": "alice", "iat": number(1893456000), "exp": number(1893456000 + 15*60)}, claims)
 
-	// The usual clock.
+	const minutes, days = 60, 24 * 60 * 60
+	alone, inSession := []string{"jti"}, []string{"jti", "sid"}
+	type claims = map[string]any
+	fresh := claims{"fresh": false}
+	for _, tc := range []struct {
+		name, raw, kind string
+		life            int64
+		ids             []string // different each time
+		more            claims
+	}{
+		{"an access token alone", access(t, m), "access", 15 * minutes, alone, fresh},
+		{"the access token of a pair", p.AccessToken, "access", 15 * minutes, inSession, fresh},
+		{"the refresh token of a pair", p.RefreshToken, "refresh", 30 * days, inSession, fresh},
+		{"a refresh token alone", refresh, "refresh", 30 * days, inSession, fresh},
+		{"a token of another type", reset, "password_reset", 15 * minutes, alone, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			iat := now.Unix()
+			want := claims{"type": tc.kind, "sub": "alice", "iat": number(iat), "exp": number(iat + tc.life)}
+			maps.Copy(want, tc.more)
+			got := claimsOf(t, tc.raw)
+			take(t, got, tc.ids...)
+			require.Equal(t, want, got)
+		})
+	}
+
+	// Without WithClock a manager goes by time.Now.
 	m, err = jot.New(jot.HS256(secret))
 	require.NoError(t, err)
 	before := time.Now()
@@ -189,13 +211,15 @@ func TestDefaults(t *testing.T) {
 	require.WithinRange(t, token.IssuedAt, before.Truncate(time.Second), time.Now())
 }
 
-// The tokens of one instant differ, and so do sessions; the session's id begins with its start.
+// Tokens and sessions of the same instant have different ids. A session's id begins with the time at which it began.
 func TestIDs(t *testing.T) {
 	m := newManager(t)
 	seen := map[string]bool{}
 	for range 100 {
 		p := pair(t, m)
-		for _, id := range []string{p.SessionID, claimsOf(t, p.AccessToken)["jti"].(string), claimsOf(t, p.RefreshToken)["jti"].(string)} {
+		accessID := claimsOf(t, p.AccessToken)["jti"].(string)
+		refreshID := claimsOf(t, p.RefreshToken)["jti"].(string)
+		for _, id := range []string{p.SessionID, accessID, refreshID} {
 			require.False(t, seen[id])
 			seen[id] = true
 		}
@@ -204,7 +228,8 @@ func TestIDs(t *testing.T) {
 }
 
 func TestManagerSettingsMint(t *testing.T) {
-	m := newManager(t, jot.WithIssuer("us"), jot.WithAudience("api"), jot.WithAccessTTL(time.Minute), jot.WithRefreshTTL(time.Hour))
+	lives := jot.Options(jot.WithAccessTTL(time.Minute), jot.WithRefreshTTL(time.Hour))
+	m := newManager(t, jot.WithIssuer("us"), jot.WithAudience("api"), lives)
 	p := pair(t, m)
 	require.Equal(t, time.Minute, p.ExpiresIn)
 	require.Equal(t, time.Hour, p.RefreshExpiresIn)
@@ -222,39 +247,52 @@ func TestTokenOptions(t *testing.T) {
 		Plan  string `json:"plan"`
 		Seats int    `json:"seats,omitempty"`
 	}
+	type claims = map[string]any
+	const large int64 = 9007199254740993 // 2^53 + 1, which no float64 is
+	name, text := "a\"\n</é", `"\`
+	nested := claims{"sub": "nested is free"}
+	nothing := list(jot.Claims(nil), jot.Claims(claims(nil)), jot.Claims((*account)(nil)))
+	nest := jot.TokenOptions(jot.Claim("a", 1), jot.TokenOptions(jot.Scopes("s")))
+	inSeconds := func(n int64) json.Number { return number(now.Unix() + n) }
+	const days30 = 30 * 24 * 3600
+
 	m := newManager(t, jot.WithAudience("api"))
 	for _, tc := range []struct {
-		name string
-		opts []jot.TokenOption
-		want map[string]any // in the access token
-		pair map[string]any // in the refresh token of a pair; as want when nil
+		name    string
+		opts    []jot.TokenOption
+		access  claims
+		refresh claims // of a pair; as access when nil
 	}{
-		{"ExpiresIn", list(jot.ExpiresIn(time.Second)), map[string]any{"exp": number(1893456001)}, map[string]any{"exp": number(1893456000 + 30*24*3600)}},
-		{"Fresh", list(jot.Fresh()), map[string]any{"fresh": true, "auth_time": number(1893456000)}, map[string]any{"fresh": false, "auth_time": number(1893456000)}},
-		{"FreshFor", list(jot.FreshFor(time.Minute)), map[string]any{"fresh": number(1893456060)}, map[string]any{"fresh": false}},
-		{"Scopes", list(jot.Scopes("a"), jot.Scopes("b", "a")), map[string]any{"scope": "a b"}, nil},
-		{"Audience", list(jot.Audience("web")), map[string]any{"aud": "web"}, nil},
-		{"Audience of two", list(jot.Audience("web", "app")), map[string]any{"aud": []any{"web", "app"}}, nil},
-		{"Claim", list(jot.Claim("a", 1), jot.Claim("b", nil), jot.Claim("a", "again")), map[string]any{"a": "again", "b": nil}, nil},
-		{"Claim with a name to escape", list(jot.Claim("a\"\n</é", []string{"\"\\"})), map[string]any{"a\"\n</é": []any{"\"\\"}}, nil},
-		{"Claims of a map", list(jot.Claims(map[string]any{"n": int64(9007199254740993), "o": map[string]any{"sub": "nested is free"}})), map[string]any{
-			"n": number(9007199254740993), "o": map[string]any{"sub": "nested is free"},
-		}, nil},
-		{"Claims of a struct", list(jot.Claims(account{Plan: "pro"})), map[string]any{"plan": "pro"}, nil},
-		{"Claims of nothing", list(jot.Claims(nil), jot.Claims(map[string]any(nil)), jot.Claims((*account)(nil))), map[string]any{"plan": nil}, nil},
-		{"several as one", list(jot.TokenOptions(jot.Claim("a", 1), jot.TokenOptions(jot.Scopes("s")))), map[string]any{"a": number(1), "scope": "s"}, nil},
+		{"ExpiresIn", list(jot.ExpiresIn(time.Second)), claims{"exp": inSeconds(1)}, claims{"exp": inSeconds(days30)}},
+		{"Fresh", list(jot.Fresh()), claims{"fresh": true}, claims{"fresh": false}},
+		{"Fresh is dated", list(jot.Fresh()), claims{"auth_time": inSeconds(0)}, nil},
+		{"FreshFor", list(jot.FreshFor(time.Minute)), claims{"fresh": inSeconds(60)}, claims{"fresh": false}},
+		{"Scopes", list(jot.Scopes("a"), jot.Scopes("b", "a")), claims{"scope": "a b"}, nil},
+		{"Audience", list(jot.Audience("web")), claims{"aud": "web"}, nil},
+		{"Audience of two", list(jot.Audience("web", "app")), claims{"aud": []any{"web", "app"}}, nil},
+		{"Claim", list(jot.Claim("a", 1), jot.Claim("b", nil)), claims{"a": number(1), "b": nil}, nil},
+		{"Claim again", list(jot.Claim("a", 1), jot.Claim("a", "again")), claims{"a": "again"}, nil},
+		{"Claim with a name to escape", list(jot.Claim(name, []string{text})), claims{name: []any{text}}, nil},
+		{"Claims of a map", list(jot.Claims(claims{"n": large})), claims{"n": number(large)}, nil},
+		{"Claims of maps", list(jot.Claims(claims{"a": nil, "o": nested})), claims{"a": nil, "o": nested}, nil},
+		{"Claims of a struct", list(jot.Claims(account{Plan: "pro"})), claims{"plan": "pro"}, nil},
+		{"Claims of nothing", nothing, claims{"plan": nil}, nil},
+		{"several as one", list(nest), claims{"a": number(1), "scope": "s"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := pair(t, m, tc.opts...)
-			if tc.pair == nil {
-				tc.pair = tc.want
-			}
-			for raw, want := range map[string]map[string]any{access(t, m, tc.opts...): tc.want, p.AccessToken: tc.want, p.RefreshToken: tc.pair} {
-				claims := claimsOf(t, raw)
+			has := func(raw string, want claims) {
+				got := claimsOf(t, raw)
 				for name, value := range want {
-					require.Equal(t, value, claims[name], name)
+					require.Equal(t, value, got[name], name)
 				}
 			}
+			if tc.refresh == nil {
+				tc.refresh = tc.access
+			}
+			p := pair(t, m, tc.opts...)
+			has(access(t, m, tc.opts...), tc.access)
+			has(p.AccessToken, tc.access)
+			has(p.RefreshToken, tc.refresh)
 		})
 	}
 
@@ -269,14 +307,15 @@ func TestTokenOptions(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, header["x"])
 	}
-	require.True(t, strings.HasPrefix(p.AccessToken, encode(`{"alg":"HS256","typ":"JWT","x":1}`)+"."), "the header begins as always")
+	header := encode(`{"alg":"HS256","typ":"JWT","x":1}`)
+	require.True(t, strings.HasPrefix(p.AccessToken, header+"."), "the header begins as always")
 	_, err := m.Verify(ctx, p.AccessToken)
 	require.NoError(t, err)
 }
 
 func list(opts ...jot.TokenOption) []jot.TokenOption { return opts }
 
-// Everything that is wrong with the options of one token is said at once, and no token is made.
+// All mistakes in a token's options are reported at once, and no token is made.
 func TestTokenOptionMistakes(t *testing.T) {
 	m := newManager(t, jot.WithBlocklist(newBlocklist()))
 	session, err := m.Verify(ctx, pair(t, m).AccessToken)
@@ -296,6 +335,11 @@ func TestTokenOptionMistakes(t *testing.T) {
 	}
 	type create = func(context.Context, string, ...jot.TokenOption) (string, error)
 	all := []create{createAccess, m.CreateRefreshToken, m.CreateToken, createPair}
+	notPair := []create{createAccess, m.CreateRefreshToken, m.CreateToken}
+	joining := []create{createAccess, m.CreateToken}
+	onlyRefresh, onlyPair := []create{m.CreateRefreshToken}, []create{createPair}
+	deep := json.RawMessage(strings.Repeat("[", 40) + strings.Repeat("]", 40))
+	handmade := &jot.Token{SessionID: "x"}
 	for _, tc := range []struct {
 		text string
 		opt  jot.TokenOption
@@ -305,13 +349,13 @@ func TestTokenOptionMistakes(t *testing.T) {
 		{"ExpiresIn: 0s is not whole seconds", jot.ExpiresIn(0), all},
 		{"ExpiresIn: 1ms is not", jot.ExpiresIn(time.Millisecond), all},
 		{"RefreshExpiresIn: -1s is not", jot.RefreshExpiresIn(-time.Second), all},
-		{"RefreshExpiresIn: it is for CreatePair: use ExpiresIn", jot.RefreshExpiresIn(time.Hour), []create{createAccess, m.CreateRefreshToken, m.CreateToken}},
+		{"RefreshExpiresIn: it is for CreatePair: use ExpiresIn", jot.RefreshExpiresIn(time.Hour), notPair},
 		{"FreshFor: 0s is not", jot.FreshFor(0), all},
 		{"Fresh and FreshFor: a token is fresh", jot.TokenOptions(jot.Fresh(), jot.FreshFor(time.Hour)), all},
-		{"Fresh: a refresh token is never fresh", jot.Fresh(), []create{m.CreateRefreshToken}},
-		{"Fresh: a refresh token is never fresh", jot.FreshFor(time.Hour), []create{m.CreateRefreshToken}},
+		{"Fresh: a refresh token is never fresh", jot.Fresh(), onlyRefresh},
+		{"Fresh: a refresh token is never fresh", jot.FreshFor(time.Hour), onlyRefresh},
 		{"Type: use CreateToken", jot.Type("x"), []create{createAccess, m.CreateRefreshToken}},
-		{"Type: use CreateToken", jot.Type("x"), []create{createPair}},
+		{"Type: use CreateToken", jot.Type("x"), onlyPair},
 		{"CreateToken: name the type by Type", jot.Fresh(), []create{m.CreateToken}},
 		{"Type: a token has one type", jot.TokenOptions(jot.Type("x"), jot.Type("y")), all},
 		{`Type: "access" is made by CreateAccessToken`, jot.Type("access"), all},
@@ -324,17 +368,17 @@ func TestTokenOptionMistakes(t *testing.T) {
 		{"Claim: a name is empty", jot.Claim("", 1), all},
 		{"Claim: it has no JSON form: json: unsupported", jot.Claim("a", func() {}), all},
 		{"Claim: it has no JSON form: json: unsupported", jot.Claim("a", math.NaN()), all},
-		{"Claim: JSON is nested too deeply", jot.Claim("a", json.RawMessage(strings.Repeat("[", 40)+strings.Repeat("]", 40))), all},
+		{"Claim: JSON is nested too deeply", jot.Claim("a", deep), all},
 		{"Claims: JSON object has a member twice", jot.Claims(json.RawMessage(`{"a":1,"a":2}`)), all},
 		{"Claims: ", jot.Claims([]string{"a"}), all},
 		{"Claims: ", jot.Claims("a"), all},
 		{"HeaderParam: ", jot.HeaderParam("a", make(chan int)), all},
 		{"InSession: the token is nil", jot.InSession(nil), all},
-		{"InSession: it is for access tokens", jot.InSession(session), []create{createPair}},
-		{"InSession: it is for access tokens", jot.InSession(session), []create{m.CreateRefreshToken}},
-		{"InSession: the token belongs to no session", jot.InSession(lone), []create{createAccess, m.CreateToken}},
-		{"InSession: not a token that this Manager has verified", jot.InSession(foreign), []create{createAccess, m.CreateToken}},
-		{"InSession: not a token that this Manager has verified", jot.InSession(&jot.Token{SessionID: "x"}), []create{createAccess}},
+		{"InSession: it is for access tokens", jot.InSession(session), onlyPair},
+		{"InSession: it is for access tokens", jot.InSession(session), onlyRefresh},
+		{"InSession: the token belongs to no session", jot.InSession(lone), joining},
+		{"InSession: not a token that this Manager has verified", jot.InSession(foreign), joining},
+		{"InSession: not a token that this Manager has verified", jot.InSession(handmade), []create{createAccess}},
 	} {
 		for _, f := range tc.by {
 			raw, err := f(ctx, "alice", tc.opt)
@@ -351,30 +395,34 @@ func TestTokenOptionMistakes(t *testing.T) {
 
 func TestReservedNames(t *testing.T) {
 	m := newManager(t)
-	for _, name := range []string{
-		"sub", "exp", "iat", "nbf", "jti", "type", "fresh", "auth_time", "scope", "sid", "csrf", "iss", "aud", "cnf", "client_id",
-	} {
-		for _, opt := range []jot.TokenOption{jot.Claim(name, 1), jot.Claims(map[string]any{name: "x"}), jot.Claims(json.RawMessage(`{"` + name + `":null}`))} {
+	claims := []string{
+		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", // RFC 7519
+		"type", "fresh", "auth_time", "scope", "sid", "csrf", "cnf", "client_id",
+	}
+	for _, name := range claims {
+		null := json.RawMessage(`{"` + name + `":null}`)
+		for _, opt := range list(jot.Claim(name, 1), jot.Claims(map[string]any{name: "x"}), jot.Claims(null)) {
 			_, err := m.CreateAccessToken(ctx, "alice", opt)
 			require.ErrorContains(t, err, `"`+name+`" is reserved`)
 			_, err = m.CreatePair(ctx, "alice", opt)
 			require.ErrorContains(t, err, `"`+name+`" is reserved`)
 		}
-		callback := newManager(t, jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{name: 1}, nil }))
+		callback := newManager(t, jot.WithAdditionalClaims(adds(map[string]any{name: 1})))
 		_, err := callback.CreateAccessToken(ctx, "alice")
 		require.ErrorContains(t, err, `WithAdditionalClaims: "`+name+`" is reserved`)
 	}
-	for _, name := range []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc", "cty"} {
+	params := []string{"alg", "kid", "typ", "cty", "crit", "b64", "jku", "jwk", "x5u", "x5c", "x5t", "zip", "enc"}
+	for _, name := range params {
 		_, err := m.CreateAccessToken(ctx, "alice", jot.HeaderParam(name, "x"))
 		require.ErrorContains(t, err, `HeaderParam: "`+name+`" is reserved`)
-		callback := newManager(t, jot.WithAdditionalHeaders(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{name: 1}, nil }))
+		callback := newManager(t, jot.WithAdditionalHeaders(adds(map[string]any{name: 1})))
 		_, err = callback.CreateAccessToken(ctx, "alice")
 		require.ErrorContains(t, err, `WithAdditionalHeaders: "`+name+`" is reserved`)
 	}
 	// Names in another case are other names (RFC 7519 section 10.1.1), and readers of ours take them so.
-	claims := claimsOf(t, access(t, m, jot.Claim("Sub", "mallory")))
-	require.Equal(t, "alice", claims["sub"])
-	require.Equal(t, "mallory", claims["Sub"])
+	got := claimsOf(t, access(t, m, jot.Claim("Sub", "mallory")))
+	require.Equal(t, "alice", got["sub"])
+	require.Equal(t, "mallory", got["Sub"])
 }
 
 func TestSubjects(t *testing.T) {
@@ -420,7 +468,7 @@ func TestTooLarge(t *testing.T) {
 	require.Positive(t, fits)
 	require.Less(t, fits, 400)
 
-	// Of a pair whose refresh token is too large nothing is issued.
+	// If the refresh token of a pair is too large, neither token is issued.
 	big := jot.Claim("x", strings.Repeat("x", 9000))
 	p, err := m.CreatePair(ctx, "alice", big)
 	require.ErrorIs(t, err, jot.ErrTokenTooLarge)
@@ -430,11 +478,12 @@ func TestTooLarge(t *testing.T) {
 func TestOnlyVerifying(t *testing.T) {
 	m, err := jot.New(jot.PublicKey("RS256", &rsaKey.PublicKey))
 	require.NoError(t, err)
-	for _, create := range []func(context.Context, string, ...jot.TokenOption) (string, error){m.CreateAccessToken, m.CreateRefreshToken} {
-		_, err := create(ctx, "alice")
-		require.ErrorIs(t, err, errors.ErrUnsupported)
-		require.ErrorContains(t, err, "only verifies")
-	}
+	_, err = m.CreateAccessToken(ctx, "alice")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorContains(t, err, "only verifies")
+	_, err = m.CreateRefreshToken(ctx, "alice")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorContains(t, err, "only verifies")
 	_, err = m.CreatePair(ctx, "alice")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
@@ -454,7 +503,8 @@ func TestSigningFails(t *testing.T) {
 }
 
 func TestAdditionalClaims(t *testing.T) {
-	shared := map[string]any{"roles": []string{"admin"}, "plan": "pro"}
+	whatWeReturn := func() map[string]any { return map[string]any{"roles": []string{"admin"}, "plan": "pro"} }
+	shared := whatWeReturn()
 	var seen []*jot.Token
 	m := newManager(t, jot.WithIssuer("us"), jot.WithAudience("api"),
 		jot.WithAdditionalClaims(func(_ context.Context, token *jot.Token) (map[string]any, error) {
@@ -466,12 +516,12 @@ func TestAdditionalClaims(t *testing.T) {
 	require.Len(t, seen, 1, "access tokens only")
 	claims := claimsOf(t, p.AccessToken)
 	require.Equal(t, []any{"admin"}, claims["roles"])
-	require.Equal(t, "free", claims["plan"], "what was given at log-in wins")
+	require.Equal(t, "free", claims["plan"], "what was given at login wins")
 	require.Equal(t, "alice", claims["sub"])
 	require.Equal(t, "api", claims["aud"])
 	require.Equal(t, "s", claims["scope"])
 	require.NotContains(t, claimsOf(t, p.RefreshToken), "roles")
-	require.Equal(t, map[string]any{"roles": []string{"admin"}, "plan": "pro"}, shared, "the callback's map is as it was")
+	require.Equal(t, whatWeReturn(), shared, "the callback's map is as it was")
 
 	// The callback sees the token as it will be.
 	token := seen[0]
@@ -511,7 +561,7 @@ func TestAdditionalHeaders(t *testing.T) {
 	}
 }
 
-// What a callback's error does to the making of a token.
+// If a callback fails, no token is made: the answer is 503, or that of the sentinel that it returns.
 func TestMintingCallbackErrors(t *testing.T) {
 	for _, tc := range []struct {
 		err, want error
@@ -545,7 +595,7 @@ func TestMintingCallbackErrors(t *testing.T) {
 	p, err := half.CreatePair(ctx, "alice")
 	require.ErrorIs(t, err, jot.ErrUnavailable)
 	require.Nil(t, p)
-	broken := func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": func() {}}, nil }
+	broken := adds(map[string]any{"a": func() {}})
 	_, err = newManager(t, jot.WithAdditionalClaims(broken)).CreateAccessToken(ctx, "alice")
 	require.ErrorContains(t, err, "WithAdditionalClaims: it has no JSON form: json: unsupported")
 	_, err = newManager(t, jot.WithAdditionalHeaders(broken)).CreateRefreshToken(ctx, "alice")
@@ -553,15 +603,14 @@ func TestMintingCallbackErrors(t *testing.T) {
 }
 
 func TestInSession(t *testing.T) {
-	roles := "admin"
-	opts := options(jot.WithAudience("api"), jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) {
-		return map[string]any{"roles": roles}, nil
-	}))
+	rights := map[string]any{"roles": "admin"}
+	opts := options(jot.WithAudience("api"), jot.WithAdditionalClaims(adds(rights)))
 	m := newManager(t, opts...)
-	p := pair(t, m, jot.Fresh(), jot.Scopes("a", "b"), jot.Audience("web"), jot.Claim("plan", "pro"), jot.Claim("theme", "dark"))
+	settings := jot.Claims(map[string]any{"plan": "pro", "theme": "dark"})
+	p := pair(t, m, jot.Fresh(), jot.Scopes("a", "b"), jot.Audience("web"), settings)
 
 	afterwards := newManagerAt(t, now.Add(time.Hour), opts...)
-	roles = "user" // demoted
+	rights["roles"] = "user" // demoted
 	refresh, err := afterwards.Verify(ctx, p.RefreshToken, jot.Refresh(), jot.Audience("web"))
 	require.NoError(t, err)
 
@@ -569,8 +618,9 @@ func TestInSession(t *testing.T) {
 	take(t, claims, "jti")
 	require.Equal(t, map[string]any{
 		"type": "access", "sub": "alice", "sid": p.SessionID, "scope": "a b", "aud": "web", "fresh": false,
-		"iat": number(1893459600), "exp": number(1893460500), "auth_time": number(1893456000), // the log-in, not the refresh
-		"plan": "pro", "theme": "light", "roles": "user",
+		"iat": number(1893459600), "exp": number(1893460500),
+		"auth_time": number(1893456000), // the login, not the refresh
+		"plan":      "pro", "theme": "light", "roles": "user",
 	}, claims)
 
 	claims = claimsOf(t, access(t, afterwards, jot.InSession(refresh), jot.Scopes("a"), jot.Audience("app")))
@@ -592,7 +642,7 @@ func TestInSession(t *testing.T) {
 	require.Equal(t, p.SessionID, claims["sid"])
 	require.Equal(t, "a b", claims["scope"])
 
-	// A token of a type joins a session as well.
+	// A token of another type can join a session too.
 	raw, err := m.CreateToken(ctx, "alice", jot.Type("ws"), jot.InSession(fromAccess))
 	require.NoError(t, err)
 	require.Equal(t, p.SessionID, claimsOf(t, raw)["sid"])
@@ -605,7 +655,9 @@ func TestWritePair(t *testing.T) {
 	require.NoError(t, m.WritePair(w, p))
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
-	require.Equal(t, `{"access_token":"`+p.AccessToken+`","refresh_token":"`+p.RefreshToken+`","token_type":"Bearer","expires_in":900}`+"\n", w.Body.String())
+	want := `{"access_token":"` + p.AccessToken + `","refresh_token":"` + p.RefreshToken + `",` +
+		`"token_type":"Bearer","expires_in":900}` + "\n"
+	require.Equal(t, want, w.Body.String())
 
 	w = httptest.NewRecorder()
 	require.NoError(t, m.WritePair(w, &jot.Pair{AccessToken: "a"}))
@@ -617,8 +669,8 @@ func TestWritePair(t *testing.T) {
 
 // Many goroutines share one manager.
 func TestConcurrentUse(t *testing.T) {
-	m := newManager(t, jot.WithBlocklist(newBlocklist()), users,
-		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"a": 1}, nil }))
+	extra := jot.WithAdditionalClaims(adds(map[string]any{"a": 1}))
+	m := newManager(t, jot.WithBlocklist(newBlocklist()), users, extra)
 	guard := m.Required(jot.Scopes("s"))
 	var group sync.WaitGroup
 	for range 16 {
@@ -640,7 +692,7 @@ func TestConcurrentUse(t *testing.T) {
 	group.Wait()
 }
 
-// Ours, read by another library with the same secret.
+// Another library with the same secret reads our tokens.
 func TestOthersReadOurs(t *testing.T) {
 	p := pair(t, newManager(t, jot.WithIssuer("us"), jot.WithAudience("api")), jot.Fresh(), jot.Scopes("a", "b"))
 	var claims struct {
@@ -649,9 +701,16 @@ func TestOthersReadOurs(t *testing.T) {
 		Fresh bool   `json:"fresh"`
 		Scope string `json:"scope"`
 	}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer("us"), jwt.WithAudience("api"), jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time { return now }))
-	_, err := parser.ParseWithClaims(p.AccessToken, &claims, func(*jwt.Token) (any, error) { return secret, nil })
+	strict := jwt.NewParser(
+		jwt.WithValidMethods([]string{"HS256"}),
+		jwt.WithIssuer("us"),
+		jwt.WithAudience("api"),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(func() time.Time { return now }),
+	)
+	_, err := strict.ParseWithClaims(p.AccessToken, &claims, func(*jwt.Token) (any, error) { return secret, nil })
 	require.NoError(t, err)
 	require.Equal(t, "alice", claims.Subject)
 	require.Equal(t, "access", claims.Type)

@@ -30,7 +30,8 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 picks a free one")
-	store := flag.String("store", "", "an SQLite `file` that keeps sessions over a restart, made if there is none; memory unless set")
+	store := flag.String("store", "",
+		"an SQLite `file` that keeps sessions over a restart, made if there is none; memory unless set")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -103,9 +104,11 @@ func run(ctx context.Context, cfg config, out io.Writer) (err error) {
 	}
 	switch {
 	case cfg.generated:
-		_, _ = fmt.Fprintln(out, "JWT_SECRET_KEY is not set: the secret is a new one, and all tokens end with this process.")
+		_, _ = fmt.Fprintln(out,
+			"JWT_SECRET_KEY is not set: the secret is a new one, and all tokens end with this process.")
 	case cfg.secretIn != "":
-		_, _ = fmt.Fprintf(out, "JWT_SECRET_KEY is not set: the secret is kept in %s, for everybody who can read it.\n", cfg.secretIn)
+		_, _ = fmt.Fprintf(out,
+			"JWT_SECRET_KEY is not set: the secret is kept in %s, for everybody who can read it.\n", cfg.secretIn)
 	}
 	_, _ = fmt.Fprintf(out, welcome, "http://"+listener.Addr().String())
 
@@ -128,11 +131,12 @@ Users: alice (password wonderland, scope admin) and bob (password builder). Try:
 
   LOGIN=$(curl -s %[1]s/login -d username=alice -d password=wonderland)
   ACCESS=$(echo "$LOGIN" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  REFRESH=$(echo "$LOGIN" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
   curl -i %[1]s/protected
   curl -i %[1]s/protected -H "Authorization: Bearer $ACCESS"
   curl -i %[1]s/admin -H "Authorization: Bearer $ACCESS"
   curl -i %[1]s/sessions -H "Authorization: Bearer $ACCESS"
-  curl -i %[1]s/refresh -X POST -H "Authorization: Bearer $(echo "$LOGIN" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')"
+  curl -i %[1]s/refresh -X POST -H "Authorization: Bearer $REFRESH"
   curl -i %[1]s/logout -X DELETE -H "Authorization: Bearer $ACCESS"
   curl -i %[1]s/protected -H "Authorization: Bearer $ACCESS"
 `

@@ -28,9 +28,10 @@ type service struct {
 func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{now: time.Unix(1893456000, 0)}
+	clock := jot.WithClock(func() time.Time { return s.now })
 	var err error
 	s.Handler, err = newServer(config{
-		secret: jot.GenerateSecret(), accessTTL: time.Hour, rounds: 2, options: []jot.Option{jot.WithClock(func() time.Time { return s.now })},
+		secret: jot.GenerateSecret(), accessTTL: time.Hour, rounds: 2, options: []jot.Option{clock},
 	}, memstore.New())
 	require.NoError(t, err)
 	return s
@@ -96,8 +97,10 @@ func TestLogin(t *testing.T) {
 
 	// One answer, whether the name or the password was wrong.
 	wrong := []*httptest.ResponseRecorder{
-		s.do("POST", "/login", "", "username=alice&password=builder"), s.do("POST", "/login", "", "username=mallory&password=wonderland"),
-		s.do("POST", "/login", "", "username=&password="), s.do("POST", "/login", "", `{}`),
+		s.do("POST", "/login", "", "username=alice&password=builder"),
+		s.do("POST", "/login", "", "username=mallory&password=wonderland"),
+		s.do("POST", "/login", "", "username=&password="),
+		s.do("POST", "/login", "", `{}`),
 	}
 	for _, w := range wrong {
 		require.Equal(t, 401, w.Code)
@@ -106,12 +109,19 @@ func TestLogin(t *testing.T) {
 		require.Equal(t, `Bearer realm="api"`, w.Header().Get("WWW-Authenticate"))
 	}
 
-	for body, status := range map[string]int{"": 415, `{"username":`: 400, `{"username":7}`: 400, "username=%zz": 400, "username=" + strings.Repeat("x", 5000): 413} {
+	for body, status := range map[string]int{
+		"":                                      415,
+		`{"username":`:                          400,
+		`{"username":7}`:                        400,
+		"username=%zz":                          400,
+		"username=" + strings.Repeat("x", 5000): 413,
+	} {
 		w := s.do("POST", "/login", "", body)
 		require.Equal(t, status, w.Code, body)
 		require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
 	}
-	require.Equal(t, 401, s.do("POST", "/login?username=alice&password=wonderland", "", "x=y").Code, "never from the URL")
+	inURL := s.do("POST", "/login?username=alice&password=wonderland", "", "x=y")
+	require.Equal(t, 401, inURL.Code, "never from the URL")
 	require.Equal(t, 405, s.do("GET", "/login", "", "").Code)
 
 	// A client that has gone waits for no hash.
@@ -145,7 +155,8 @@ func TestRoutes(t *testing.T) {
 
 	w := s.do("GET", "/admin", s.login(t, bob).Access, "")
 	require.Equal(t, 403, w.Code)
-	require.Equal(t, `Bearer realm="api", error="insufficient_scope", scope="admin"`, w.Header().Get("WWW-Authenticate"))
+	require.Equal(t, `Bearer realm="api", error="insufficient_scope", scope="admin"`,
+		w.Header().Get("WWW-Authenticate"))
 
 	s.now = s.now.Add(time.Hour + time.Minute)
 	s.refused(t, "GET", "/protected", pair.Access, 401, "token_expired")
@@ -247,9 +258,10 @@ func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	out := &lockedBuffer{wrote: make(chan struct{}, 1)}
 	ended := make(chan error, 1)
-	go func() {
-		ended <- run(ctx, config{addr: "127.0.0.1:0", secret: jot.GenerateSecret(), generated: true, accessTTL: time.Hour, rounds: 2}, out)
-	}()
+	cfg := config{
+		addr: "127.0.0.1:0", secret: jot.GenerateSecret(), generated: true, accessTTL: time.Hour, rounds: 2,
+	}
+	go func() { ended <- run(ctx, cfg, out) }()
 	select {
 	case <-out.wrote:
 	case err := <-ended:

@@ -100,7 +100,7 @@ func (s *server) me(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, u)
 }
 
-// sensitive wants a token from a log-in, not from a refresh.
+// sensitive wants a token from a login, not from a refresh.
 func (s *server) sensitive(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, map[string]string{"done_for": jot.Identity(r.Context())})
 }
@@ -139,11 +139,11 @@ func (s *server) admin(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string][]string{"users": s.users.names()})
 }
 
-// maxLogin bounds the body of a log-in: nobody has to read more before a password was right.
+// maxLogin bounds the body of a login: nobody has to read more before a password was right.
 const maxLogin = 4 << 10
 
-// credentials reads username and password from a JSON object or a form, never from the URL, which ends up in logs. The status says what is
-// wrong with the body, 200 if nothing is.
+// credentials reads username and password from a JSON object or a form, never from the URL, which ends up in logs. The
+// status says what is wrong with the body, 200 if nothing is.
 func credentials(w http.ResponseWriter, r *http.Request) (name, password string, status int) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogin)
 	var err error

@@ -27,7 +27,8 @@ func openStore(ctx context.Context, file string) (store session.Store, closeStor
 	// A write waits for another one for a while, and is on the disk before it is answered: a logout that is lost at a
 	// power cut would bring tokens back to life.
 	settings := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: settings.Encode()}).String())
+	name := url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: settings.Encode()}
+	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -23,7 +23,7 @@ type user struct {
 	salt, hash []byte
 }
 
-// users keeps passwords as PBKDF2 hashes, because the standard library has no better. Where you may choose, take argon2id.
+// users keeps passwords as PBKDF2 hashes, because the standard library has no better. If you can choose, take argon2id.
 type users struct {
 	known  map[string]*user
 	nobody *user // checked in place of an unknown one
@@ -32,7 +32,8 @@ type users struct {
 }
 
 func newUsers(rounds int) (*users, error) {
-	// One hash keeps a core busy for a good part of a second: more at once than there are cores would starve everything else.
+	// One hash keeps a core busy for a good part of a second: more at once than there are cores would starve
+	// everything else.
 	s := &users{known: map[string]*user{}, rounds: rounds, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	for _, row := range []struct {
 		user     user

@@ -22,7 +22,7 @@ import (
 	"github.com/go-jot/jot/internal/wire"
 )
 
-// Config holds the options of Flask-JWT-Extended under their names, so that a config file may be decoded into it as it is.
+// Config holds the options of Flask-JWT-Extended under their names: a config file can be decoded into it as it is.
 // What is empty has Flask's default.
 type Config struct {
 	// SecretKey is used where JWTSecretKey is empty.
@@ -155,10 +155,13 @@ func (c Config) settle() Config {
 		c.HeaderType = new("Bearer")
 	}
 	for field, otherwise := range map[*string]string{
-		&c.QueryStringName: "jwt", &c.JSONKey: "access_token", &c.RefreshJSONKey: "refresh_token",
-		&c.AccessCookieName: "access_token_cookie", &c.RefreshCookieName: "refresh_token_cookie", &c.AccessCookiePath: "/", &c.RefreshCookiePath: "/",
-		&c.AccessCSRFCookieName: "csrf_access_token", &c.RefreshCSRFCookieName: "csrf_refresh_token", &c.AccessCSRFCookiePath: "/",
-		&c.RefreshCSRFCookiePath: "/", &c.AccessCSRFHeaderName: "X-CSRF-TOKEN", &c.RefreshCSRFHeaderName: "X-CSRF-TOKEN",
+		&c.QueryStringName: "jwt",
+		&c.JSONKey:         "access_token", &c.RefreshJSONKey: "refresh_token",
+		&c.AccessCookieName: "access_token_cookie", &c.RefreshCookieName: "refresh_token_cookie",
+		&c.AccessCookiePath: "/", &c.RefreshCookiePath: "/",
+		&c.AccessCSRFCookieName: "csrf_access_token", &c.RefreshCSRFCookieName: "csrf_refresh_token",
+		&c.AccessCSRFCookiePath: "/", &c.RefreshCSRFCookiePath: "/",
+		&c.AccessCSRFHeaderName: "X-CSRF-TOKEN", &c.RefreshCSRFHeaderName: "X-CSRF-TOKEN",
 		&c.AccessCSRFFieldName: "csrf_token", &c.RefreshCSRFFieldName: "csrf_token",
 	} {
 		*field = or(*field, otherwise)
@@ -170,7 +173,12 @@ func (c Config) settle() Config {
 }
 
 // locations are Flask's names of the places where tokens travel.
-var locations = map[string]jot.Location{"headers": jot.InHeader, "cookies": jot.InCookie, "query_string": jot.InQuery, "json": jot.InBody}
+var locations = map[string]jot.Location{
+	"headers":      jot.InHeader,
+	"cookies":      jot.InCookie,
+	"query_string": jot.InQuery,
+	"json":         jot.InBody,
+}
 
 // Location returns Flask's name of a place: "headers", "cookies", "query_string" or "json".
 func Location(at jot.Location) string {
@@ -187,10 +195,22 @@ func Location(at jot.Location) string {
 func Options(c Config) jot.Option {
 	c = c.settle()
 	profile := wire.Profile{
-		DefaultType: "access", IDOptional: true, AnyAudience: len(c.DecodeAudience) == 0, ExemptOptions: true, RefreshInQuery: true, NoForms: true, Issuers: c.DecodeIssuer,
-		Minting: &wire.Minting{Issuer: c.EncodeIssuer, Audience: c.EncodeAudience, NotBefore: is(c.EncodeNBF), ClaimsEverywhere: true},
+		DefaultType:    "access",
+		IDOptional:     true,
+		Issuers:        c.DecodeIssuer,
+		AnyAudience:    len(c.DecodeAudience) == 0,
+		ExemptOptions:  true,
+		RefreshInQuery: true,
+		NoForms:        true,
+		Minting: &wire.Minting{
+			Issuer:           c.EncodeIssuer,
+			Audience:         c.EncodeAudience,
+			NotBefore:        is(c.EncodeNBF),
+			ClaimsEverywhere: true,
+		},
 		CSRF: &wire.CSRF{
-			Methods: c.CSRFMethods, Header: [2]string{c.AccessCSRFHeaderName, c.RefreshCSRFHeaderName},
+			Methods: c.CSRFMethods,
+			Header:  [2]string{c.AccessCSRFHeaderName, c.RefreshCSRFHeaderName},
 		},
 	}
 	if c.IdentityClaim != "sub" {
@@ -205,11 +225,17 @@ func Options(c Config) jot.Option {
 		profile.CSRF.Methods = nil
 	}
 	opts := []jot.Option{
-		jot.WithHeader(*c.HeaderName, *c.HeaderType), jot.WithQueryParam(c.QueryStringName, c.QueryStringValuePrefix),
-		jot.WithBodyKeys(c.JSONKey, c.RefreshJSONKey), jot.WithLeeway(time.Duration(c.DecodeLeeway) * time.Second), jot.WithLocations(c.order()...),
+		jot.WithLeeway(time.Duration(c.DecodeLeeway) * time.Second),
+		jot.WithLocations(c.order()...),
+		jot.WithHeader(*c.HeaderName, *c.HeaderType),
+		jot.WithQueryParam(c.QueryStringName, c.QueryStringValuePrefix),
+		jot.WithBodyKeys(c.JSONKey, c.RefreshJSONKey),
 		jot.WithCookies(jot.CookieConfig{
-			AccessName: c.AccessCookieName, RefreshName: c.RefreshCookieName, AccessCSRFName: c.AccessCSRFCookieName,
-			RefreshCSRFName: c.RefreshCSRFCookieName, Insecure: !c.CookieSecure,
+			AccessName:      c.AccessCookieName,
+			RefreshName:     c.RefreshCookieName,
+			AccessCSRFName:  c.AccessCSRFCookieName,
+			RefreshCSRFName: c.RefreshCSRFCookieName,
+			Insecure:        !c.CookieSecure,
 		}),
 	}
 	if len(c.DecodeAudience) > 0 {
@@ -259,7 +285,8 @@ func Keys(c Config) (jot.KeySource, error) {
 	}
 	for _, alg := range algorithms {
 		if strings.HasPrefix(alg, "HS") != strings.HasPrefix(c.Algorithm, "HS") {
-			return nil, fmt.Errorf("flask: JWT_DECODE_ALGORITHMS: %s beside %s lets a public key be taken for a secret", alg, c.Algorithm)
+			return nil, fmt.Errorf("flask: JWT_DECODE_ALGORITHMS: %s beside %s lets a public key be taken for a secret",
+				alg, c.Algorithm)
 		}
 	}
 	var keys []jot.Key

@@ -36,10 +36,21 @@ func Domain(name string) CookieOption {
 // persistent is how long a cookie lives that is not the browser session's.
 const persistent = 31540000
 
+var sameSite = map[string]http.SameSite{
+	"None":   http.SameSiteNoneMode,
+	"Lax":    http.SameSiteLaxMode,
+	"Strict": http.SameSiteStrictMode,
+}
+
 func (k *Cookies) cookie(name, path, value string, script bool, opts []CookieOption) *http.Cookie {
 	c := &http.Cookie{ //nolint:gosec // as configured
-		Name: name, Value: value, Path: path, Domain: k.config.CookieDomain, Secure: k.config.CookieSecure, HttpOnly: !script,
-		SameSite: map[string]http.SameSite{"None": http.SameSiteNoneMode, "Lax": http.SameSiteLaxMode, "Strict": http.SameSiteStrictMode}[k.config.CookieSameSite],
+		Name:     name,
+		Value:    value,
+		Path:     path,
+		Domain:   k.config.CookieDomain,
+		Secure:   k.config.CookieSecure,
+		HttpOnly: !script,
+		SameSite: sameSite[k.config.CookieSameSite],
 	}
 	switch {
 	case value == "":
@@ -77,13 +88,15 @@ func (k *Cookies) set(w http.ResponseWriter, raw, name, path, csrfName, csrfPath
 // SetAccess sets the cookies of an access token that has just been made: set_access_cookies.
 func (k *Cookies) SetAccess(w http.ResponseWriter, raw string, opts ...CookieOption) error {
 	c := &k.config
-	return k.set(w, raw, c.AccessCookieName, c.AccessCookiePath, c.AccessCSRFCookieName, c.AccessCSRFCookiePath, opts)
+	csrfName, csrfPath := c.AccessCSRFCookieName, c.AccessCSRFCookiePath
+	return k.set(w, raw, c.AccessCookieName, c.AccessCookiePath, csrfName, csrfPath, opts)
 }
 
 // SetRefresh sets the cookies of a refresh token that has just been made: set_refresh_cookies.
 func (k *Cookies) SetRefresh(w http.ResponseWriter, raw string, opts ...CookieOption) error {
 	c := &k.config
-	return k.set(w, raw, c.RefreshCookieName, c.RefreshCookiePath, c.RefreshCSRFCookieName, c.RefreshCSRFCookiePath, opts)
+	csrfName, csrfPath := c.RefreshCSRFCookieName, c.RefreshCSRFCookiePath
+	return k.set(w, raw, c.RefreshCookieName, c.RefreshCookiePath, csrfName, csrfPath, opts)
 }
 
 func (k *Cookies) unset(w http.ResponseWriter, name, path, csrfName, csrfPath string, opts []CookieOption) {

@@ -34,6 +34,11 @@ func manager(t *testing.T, config flask.Config, opts ...jot.Option) *jot.Manager
 	return m
 }
 
+// adds is a callback that returns the same members for every token.
+func adds(members map[string]any) func(context.Context, *jot.Token) (map[string]any, error) {
+	return func(context.Context, *jot.Token) (map[string]any, error) { return members, nil }
+}
+
 func quiet(t *testing.T) {
 	t.Helper()
 	before := slog.Default()
@@ -45,17 +50,34 @@ func quiet(t *testing.T) {
 func TestConfigFile(t *testing.T) {
 	var c flask.Config
 	require.NoError(t, json.Unmarshal([]byte(`{
-		"JWT_SECRET_KEY": "x", "JWT_TOKEN_LOCATION": "cookies", "JWT_ACCESS_TOKEN_EXPIRES": 60, "JWT_REFRESH_TOKEN_EXPIRES": false,
-		"JWT_DECODE_AUDIENCE": ["a", "b"], "JWT_CSRF_METHODS": [], "JWT_ENCODE_NBF": false, "JWT_HEADER_TYPE": "", "JWT_ENCODE_AUDIENCE": null, "DEBUG": true
+		"JWT_SECRET_KEY": "x",
+		"JWT_TOKEN_LOCATION": "cookies",
+		"JWT_ACCESS_TOKEN_EXPIRES": 60,
+		"JWT_REFRESH_TOKEN_EXPIRES": false,
+		"JWT_DECODE_AUDIENCE": ["a", "b"],
+		"JWT_CSRF_METHODS": [],
+		"JWT_ENCODE_NBF": false,
+		"JWT_HEADER_TYPE": "",
+		"JWT_ENCODE_AUDIENCE": null,
+		"DEBUG": true
 	}`), &c))
 	require.Equal(t, flask.Config{
-		JWTSecretKey: "x", TokenLocation: flask.List{"cookies"}, AccessTokenExpires: flask.Expires(time.Minute), RefreshTokenExpires: flask.Never,
-		DecodeAudience: flask.List{"a", "b"}, CSRFMethods: flask.List{}, EncodeNBF: new(false), HeaderType: new(""),
+		JWTSecretKey:        "x",
+		TokenLocation:       flask.List{"cookies"},
+		AccessTokenExpires:  flask.Expires(time.Minute),
+		RefreshTokenExpires: flask.Never,
+		DecodeAudience:      flask.List{"a", "b"},
+		CSRFMethods:         flask.List{},
+		EncodeNBF:           new(false),
+		HeaderType:          new(""),
 	}, c)
 	for text, want := range map[string]string{
-		`{"JWT_ACCESS_TOKEN_EXPIRES": 0}`: "a lifetime is a positive number of seconds", `{"JWT_ACCESS_TOKEN_EXPIRES": -1}`: "a lifetime is",
-		`{"JWT_ACCESS_TOKEN_EXPIRES": true}`: "cannot unmarshal", `{"JWT_REFRESH_TOKEN_EXPIRES": 1e12}`: "cannot unmarshal", `{"JWT_TOKEN_LOCATION": 1}`: "cannot unmarshal",
+		`{"JWT_ACCESS_TOKEN_EXPIRES": 0}`:            "a lifetime is a positive number of seconds",
+		`{"JWT_ACCESS_TOKEN_EXPIRES": -1}`:           "a lifetime is",
+		`{"JWT_ACCESS_TOKEN_EXPIRES": true}`:         "cannot unmarshal",
+		`{"JWT_REFRESH_TOKEN_EXPIRES": 1e12}`:        "cannot unmarshal",
 		`{"JWT_REFRESH_TOKEN_EXPIRES": 99999999999}`: "a lifetime is",
+		`{"JWT_TOKEN_LOCATION": 1}`:                  "cannot unmarshal",
 	} {
 		require.ErrorContains(t, json.Unmarshal([]byte(text), new(flask.Config)), want)
 	}
@@ -63,20 +85,23 @@ func TestConfigFile(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	quiet(t)
+	rs256, hs512 := flask.List{"RS256"}, flask.List{"HS512"}
 	for want, c := range map[string]flask.Config{
 		"JWT_SECRET_KEY or SECRET_KEY is not set":       {},
 		"JWT_PRIVATE_KEY or JWT_PUBLIC_KEY is not set":  {Algorithm: "ES256"},
 		"holds no PEM block":                            {Algorithm: "RS256", PrivateKey: "x"},
 		`unknown algorithm "HS1"`:                       {Algorithm: "HS1", JWTSecretKey: secret},
-		"RS256 beside HS256 lets a public key be taken": {JWTSecretKey: secret, DecodeAlgorithms: flask.List{"RS256"}},
-		"HS512 beside EdDSA lets a public key be taken": {Algorithm: "EdDSA", PublicKey: "x", DecodeAlgorithms: flask.List{"HS512"}},
+		"RS256 beside HS256 lets a public key be taken": {JWTSecretKey: secret, DecodeAlgorithms: rs256},
+		"HS512 beside EdDSA lets a public key be taken": {Algorithm: "EdDSA", PublicKey: "x", DecodeAlgorithms: hs512},
 	} {
 		_, err := flask.Keys(c)
 		require.ErrorContains(t, err, want)
 	}
 	for want, c := range map[string]flask.Config{
-		`"moon" is no location`: {TokenLocation: flask.List{"moon"}}, "not the name of a header": {HeaderName: new("")},
-		"WithLeeway: 10m0s is not": {DecodeLeeway: 600}, "two cookies have the name": {AccessCookieName: "a", RefreshCookieName: "a"},
+		`"moon" is no location`:     {TokenLocation: flask.List{"moon"}},
+		"not the name of a header":  {HeaderName: new("")},
+		"WithLeeway: 10m0s is not":  {DecodeLeeway: 600},
+		"two cookies have the name": {AccessCookieName: "a", RefreshCookieName: "a"},
 	} {
 		_, err := jot.New(jot.HS256([]byte(secret)), flask.Options(c))
 		require.ErrorContains(t, err, want)
@@ -85,8 +110,9 @@ func TestMistakes(t *testing.T) {
 
 func TestPairsAndLifetimes(t *testing.T) {
 	quiet(t)
-	c := flask.Config{SecretKey: secret, RefreshTokenExpires: flask.Never, AccessTokenExpires: flask.Expires(time.Minute)}
-	m := manager(t, c, jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"role": "x"}, nil }))
+	minute := flask.Expires(time.Minute)
+	c := flask.Config{SecretKey: secret, RefreshTokenExpires: flask.Never, AccessTokenExpires: minute}
+	m := manager(t, c, jot.WithAdditionalClaims(adds(map[string]any{"role": "x"})))
 	p, err := m.CreatePair(ctx, "alice", jot.Fresh())
 	require.NoError(t, err)
 	require.Equal(t, time.Minute, p.ExpiresIn)
@@ -101,7 +127,7 @@ func TestPairsAndLifetimes(t *testing.T) {
 		_, err = m.Verify(ctx, raw, jot.AccessOrRefresh())
 		require.NoError(t, err)
 	}
-	// It stays so when it is rotated, which Flask cannot do.
+	// Rotation, which Flask does not have, keeps a refresh token without an end.
 	instant := now
 	stored := manager(t, c, jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return instant }))
 	p, err = stored.CreatePair(ctx, "alice")
@@ -128,40 +154,54 @@ func TestPairsAndLifetimes(t *testing.T) {
 
 func TestIssuersAndForms(t *testing.T) {
 	quiet(t)
-	m := manager(t, flask.Config{SecretKey: secret, EncodeIssuer: "c", DecodeIssuer: flask.List{"a", "b"}, TokenLocation: flask.List{"json"}})
+	issuers, bodies := flask.List{"a", "b"}, flask.List{"json"}
+	m := manager(t, flask.Config{SecretKey: secret, EncodeIssuer: "c", DecodeIssuer: issuers, TokenLocation: bodies})
+	admits := func(contentType, body string) bool {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", contentType)
+		_, err := m.Guard().Admit(httptest.NewRecorder(), r)
+		return err == nil
+	}
 	for issuer, good := range map[string]bool{"a": true, "b": true, "c": false, "": false} {
 		raw, err := manager(t, flask.Config{SecretKey: secret, EncodeIssuer: issuer}).CreateAccessToken(ctx, "alice")
 		require.NoError(t, err)
 		_, err = m.Verify(ctx, raw)
 		require.Equal(t, good, err == nil, issuer)
 		if good {
-			for kind, body := range map[string]string{"application/json": `{"access_token":"` + raw + `"}`, "application/x-www-form-urlencoded": "access_token=" + raw} {
-				r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
-				r.Header.Set("Content-Type", kind)
-				_, err := m.Guard().Admit(httptest.NewRecorder(), r)
-				require.Equal(t, kind == "application/json", err == nil)
-			}
+			require.True(t, admits("application/json", `{"access_token":"`+raw+`"}`))
+			require.False(t, admits("application/x-www-form-urlencoded", "access_token="+raw), "Flask reads no forms")
 		}
 	}
 }
 
 func TestWriteError(t *testing.T) {
 	quiet(t)
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	for err, want := range map[error]string{
-		jot.ErrNoToken: "401 missing", jot.ErrBadRequest: "422 invalid", jot.ErrInvalid: "422 invalid", jot.ErrExpired: "401 expired", jot.ErrRevoked: "401 revoked",
-		jot.ErrReused: "401 revoked", jot.ErrWrongType: "422 wrong_type", jot.ErrUserNotFound: "401 user_not_found", jot.ErrNotFresh: "401 not_fresh",
-		jot.ErrInsufficientScope: "400 verification_failed", jot.ErrForbidden: "400 verification_failed", jot.ErrCSRF: "401 csrf", jot.ErrUnavailable: "503 unavailable",
-		errors.New("hunter2"): "500 server_error",
+		jot.ErrNoToken:           "401 missing",
+		jot.ErrBadRequest:        "422 invalid",
+		jot.ErrInvalid:           "422 invalid",
+		jot.ErrExpired:           "401 expired",
+		jot.ErrRevoked:           "401 revoked",
+		jot.ErrReused:            "401 revoked",
+		jot.ErrWrongType:         "422 wrong_type",
+		jot.ErrUserNotFound:      "401 user_not_found",
+		jot.ErrNotFresh:          "401 not_fresh",
+		jot.ErrInsufficientScope: "400 verification_failed",
+		jot.ErrForbidden:         "400 verification_failed",
+		jot.ErrCSRF:              "401 csrf",
+		jot.ErrUnavailable:       "503 unavailable",
+		errors.New("hunter2"):    "500 server_error",
 	} {
 		w := httptest.NewRecorder()
-		flask.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), fmt.Errorf("x: %w", err), "message")
+		flask.WriteError(w, request, fmt.Errorf("x: %w", err), "message")
 		require.Equal(t, want, fmt.Sprint(w.Code, " ", flask.Kind(err)))
 		require.Contains(t, w.Body.String(), `{"message":"`)
 		require.NotContains(t, w.Body.String(), "hunter2")
 		require.Equal(t, w.Code == 503, w.Header().Get("Retry-After") != "")
 	}
 	w := httptest.NewRecorder()
-	manager(t, flask.Config{SecretKey: secret}).Required()(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	manager(t, flask.Config{SecretKey: secret}).Required()(http.NotFoundHandler()).ServeHTTP(w, request)
 	require.JSONEq(t, `{"msg":"Missing JWT"}`, w.Body.String())
 }
 
@@ -196,25 +236,32 @@ func TestCookies(t *testing.T) {
 }
 
 func TestLocation(t *testing.T) {
-	for at, want := range map[jot.Location]string{jot.InHeader: "headers", jot.InCookie: "cookies", jot.InQuery: "query_string", jot.InBody: "json", "": ""} {
+	for at, want := range map[jot.Location]string{
+		jot.InHeader: "headers",
+		jot.InCookie: "cookies",
+		jot.InQuery:  "query_string",
+		jot.InBody:   "json",
+		"":           "",
+	} {
 		require.Equal(t, want, flask.Location(at))
 	}
 }
 
-// Insecure cookies, Flask's default, are said once when the manager is made.
+// Insecure cookies are Flask's default: making the manager logs a warning, once.
 func TestInsecureCookiesAreSaid(t *testing.T) {
 	quiet(t)
 	var out bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
-	manager(t, flask.Config{SecretKey: secret, TokenLocation: flask.List{"cookies"}})
+	cookies := flask.List{"cookies"}
+	manager(t, flask.Config{SecretKey: secret, TokenLocation: cookies})
 	require.Contains(t, out.String(), "cookies are Insecure")
 	out.Reset()
-	manager(t, flask.Config{SecretKey: secret, TokenLocation: flask.List{"cookies"}, CookieSecure: true})
+	manager(t, flask.Config{SecretKey: secret, TokenLocation: cookies, CookieSecure: true})
 	manager(t, flask.Config{SecretKey: secret})
 	require.Empty(t, out.String())
 }
 
-//nolint:ineffassign,wastedassign // the guide's lines
+//nolint:ineffassign,wastedassign,lll // the guide's lines
 func Example_guide() {
 	var text []byte
 	var revoked func(context.Context, *jot.Token) (bool, error)
@@ -231,8 +278,12 @@ func Example_guide() {
 }
 
 func ExampleOptions() {
+	const text = `{
+		"JWT_SECRET_KEY": "the secret that Python has used all the time",
+		"JWT_ACCESS_TOKEN_EXPIRES": 3600
+	}`
 	var config flask.Config
-	err := json.Unmarshal([]byte(`{"JWT_SECRET_KEY": "the secret that Python has used all the time", "JWT_ACCESS_TOKEN_EXPIRES": 3600}`), &config)
+	err := json.Unmarshal([]byte(text), &config)
 	if err != nil {
 		log.Fatal(err)
 	}

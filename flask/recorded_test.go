@@ -80,8 +80,8 @@ func load(t *testing.T, dir string) (all recorded, keys known) {
 	return all, keys
 }
 
-// TestRecordedExchanges replays what Flask-JWT-Extended and its clients said to each other. JOT_FLASK_CASES names another directory with a
-// cases.json and keys.
+// TestRecordedExchanges replays what Flask-JWT-Extended and its clients said to each other. JOT_FLASK_CASES names
+// another directory with a cases.json and keys.
 func TestRecordedExchanges(t *testing.T) {
 	all, keys := load(t, cmp.Or(os.Getenv("JOT_FLASK_CASES"), "testdata"))
 	servers := map[string]http.Handler{}
@@ -118,10 +118,12 @@ func TestRecordedExchanges(t *testing.T) {
 			t.Errorf("%s: %s", c.ID, problem)
 		}
 	}
-	fmt.Printf("recorded exchanges: %d passed, %d failed, %d judgement differing, %d unsupported\n", passed, failed, judgement, unsupported) //nolint:forbidigo // the summary
+	//nolint:forbidigo // the summary
+	fmt.Printf("recorded exchanges: %d passed, %d failed, %d judgement differing, %d unsupported\n",
+		passed, failed, judgement, unsupported)
 }
 
-// Each expectation counts: changed, it fails.
+// Every expectation counts: if any is changed, the replay fails.
 func TestRecordedExchangesCanFail(t *testing.T) {
 	all, keys := load(t, "testdata")
 	changed := 0
@@ -185,8 +187,10 @@ func build(raw map[string]json.RawMessage, ext extension, keys known) (http.Hand
 	for name, value := range raw {
 		var reference map[string]string
 		if json.Unmarshal(value, &reference) == nil {
-			for kind, key := range reference {
-				resolved[name] = map[string]string{"$secret": keys[key].Secret, "$private": keys[key].Private, "$public": keys[key].Public}[kind]
+			for kind, id := range reference {
+				key := keys[id]
+				texts := map[string]string{"$secret": key.Secret, "$private": key.Private, "$public": key.Public}
+				resolved[name] = texts[kind]
 			}
 			continue
 		}
@@ -249,7 +253,8 @@ func replay(t *testing.T, server http.Handler, steps []step) string {
 			continue
 		}
 		if problem := compare(t, s.Expect, w); problem != "" {
-			return fmt.Sprintf("step %d: %s: %d %s %s", i, problem, w.Code, w.Header().Get("X-Error-Kind"), strings.TrimSpace(w.Body.String()))
+			kind, body := w.Header().Get("X-Error-Kind"), strings.TrimSpace(w.Body.String())
+			return fmt.Sprintf("step %d: %s: %d %s %s", i, problem, w.Code, kind, body)
 		}
 	}
 	return ""
@@ -417,11 +422,20 @@ func cookies(want any, w *httptest.ResponseRecorder) string {
 		}
 		return s
 	}
+	sameSite := map[http.SameSite]any{
+		http.SameSiteLaxMode:    "Lax",
+		http.SameSiteStrictMode: "Strict",
+		http.SameSiteNoneMode:   "None",
+	}
 	for i, c := range found {
-		cleared := c.Value == "" && (c.MaxAge < 0 || !c.Expires.IsZero() && c.Expires.Before(now))
 		got := map[string]any{
-			"name": c.Name, "path": c.Path, "domain": orNil(c.Domain), "httponly": c.HttpOnly, "secure": c.Secure, "cleared": cleared,
-			"samesite": map[http.SameSite]any{http.SameSiteLaxMode: "Lax", http.SameSiteStrictMode: "Strict", http.SameSiteNoneMode: "None"}[c.SameSite],
+			"name":     c.Name,
+			"path":     c.Path,
+			"domain":   orNil(c.Domain),
+			"httponly": c.HttpOnly,
+			"secure":   c.Secure,
+			"samesite": sameSite[c.SameSite],
+			"cleared":  c.Value == "" && (c.MaxAge < 0 || !c.Expires.IsZero() && c.Expires.Before(now)),
 			"max_age":  nil,
 		}
 		if c.MaxAge > 0 {

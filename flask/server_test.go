@@ -91,14 +91,14 @@ func newApp(config flask.Config, ext extension, keys jot.KeySource) (http.Handle
 		}))
 	}
 	if extra := or(ext.AdditionalClaims, ext.AdditionalClaimsShared); extra != nil {
-		opts = append(opts, jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return extra, nil }))
+		opts = append(opts, jot.WithAdditionalClaims(adds(extra)))
 	}
 	if ext.AdditionalHeaders != nil {
 		headers := maps.Clone(ext.AdditionalHeaders)
 		if ext.EncodeKid != "" {
 			delete(headers, "kid") // the key's own
 		}
-		opts = append(opts, jot.WithAdditionalHeaders(func(context.Context, *jot.Token) (map[string]any, error) { return headers, nil }))
+		opts = append(opts, jot.WithAdditionalHeaders(adds(headers)))
 	}
 	var err error
 	if a.auth, err = jot.New(keys, opts...); err != nil {
@@ -226,7 +226,7 @@ func (a *app) implicit(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// loginRequest is the body of a log-in.
+// loginRequest is the body of a login.
 type loginRequest struct {
 	Username       any             `json:"username"`
 	Fresh          json.RawMessage `json:"fresh"`
@@ -287,7 +287,8 @@ func (a *app) mint(r *http.Request, in *loginRequest) (access, refresh string, e
 	if access, err = a.auth.CreateAccessToken(r.Context(), identity, opts...); err != nil {
 		return "", "", err
 	}
-	refresh, err = a.auth.CreateRefreshToken(r.Context(), identity, slices.Concat(shared, lifetime(in.RefreshExpires))...)
+	opts = slices.Concat(shared, lifetime(in.RefreshExpires))
+	refresh, err = a.auth.CreateRefreshToken(r.Context(), identity, opts...)
 	return access, refresh, err
 }
 
@@ -409,7 +410,8 @@ func (a *app) decode(w http.ResponseWriter, r *http.Request) {
 		AllowExpired bool   `json:"allow_expired"`
 	}](r)
 	t, err := a.decoder.Verify(r.Context(), in.Token, jot.AccessOrRefresh())
-	if refusal, ok := errors.AsType[*jot.Error](err); ok && refusal.Token != nil && in.AllowExpired && errors.Is(err, jot.ErrExpired) {
+	refusal, ok := errors.AsType[*jot.Error](err)
+	if in.AllowExpired && errors.Is(err, jot.ErrExpired) && ok && refusal.Token != nil {
 		t, err = refusal.Token, nil
 	}
 	if err != nil {

@@ -139,7 +139,8 @@ func (b blocklist) race() {
 			}
 		})
 		if failed.Load() > 0 || firsts.Load() != 1 {
-			b.Fatalf("round %d: of %d that revoked one id at once %d were first, and %d got an error", round, racers, firsts.Load(), failed.Load())
+			b.Fatalf("round %d: of %d that revoked one id at once %d were first, and %d got an error",
+				round, racers, firsts.Load(), failed.Load())
 		}
 		b.wantRevoked(true, id)
 	}
@@ -192,7 +193,8 @@ func (b blocklist) extends() {
 
 	var extended string
 	var ends time.Time
-	for life := 100 * time.Millisecond; !time.Now().Before(ends); life *= 2 { // again if the store took so long that there was nothing to extend
+	// A slow store may have nothing left to extend: try again with a longer life.
+	for life := 100 * time.Millisecond; !time.Now().Before(ends); life *= 2 {
 		extended, ends = b.id(life.String()), time.Now().Add(life)
 		b.revoke(extended, ends)
 		b.revoke(extended, inAnHour())
@@ -217,8 +219,10 @@ func (b blocklist) passed() {
 func (b blocklist) opaque() {
 	long := strings.Repeat("x", 51)
 	ids := []string{
-		"", "a", "A", "aa", "a ", " a", "a:", "a%", "a_", "a*", "a?", "a\\", "a'", `a"`, "a;", "a{", "{a}", "[a]", "\u00e9", "e\u0301", "\u00c9", "\u00df", "ss",
-		"\U0001f600", "\U0001f601", long + "a", long + "b", long + "A",
+		"", "a", "A", "aa", "a ", " a",
+		"a:", "a%", "a_", "a*", "a?", "a\\", "a'", `a"`, "a;", "a{", "{a}", "[a]",
+		"\u00e9", "e\u0301", "\u00c9", "\u00df", "ss", "\U0001f600", "\U0001f601",
+		long + "a", long + "b", long + "A",
 	}
 	if len(b.id(long+"a")) != 64 {
 		b.Fatalf("the longest id has %d bytes, not 64", len(b.id(long+"a")))

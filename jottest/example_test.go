@@ -12,7 +12,7 @@ import (
 	"github.com/go-jot/jot/jottest"
 )
 
-// The test of a handler behind a guard: no log-in, no server.
+// The test of a handler behind a guard: no login, no server.
 func ExampleRequest() {
 	auth, err := jot.New(jot.HS256(jot.GenerateSecret()))
 	if err != nil {

@@ -22,17 +22,17 @@ import (
 	"github.com/go-jot/jot/jottest"
 )
 
-// The ten lines that a user writes pass as well.
+// A blocklist that a user would write passes.
 func TestOwnBlocklist(t *testing.T) {
-	jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return &revocations{until: map[string]time.Time{}} })
+	jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return newMemory() })
 }
 
-// A store may live on a machine whose clock is another, and answer in its own time.
+// A store may run on a machine whose clock differs.
 func TestBlocklistOfAnotherClock(t *testing.T) {
 	for _, ahead := range []time.Duration{5 * time.Second, 150 * time.Millisecond, -5 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			t.Parallel()
-			jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return elsewhere{&revocations{until: map[string]time.Time{}}, ahead} })
+			jottest.TestBlocklist(t, func(*testing.T) jot.Blocklist { return elsewhere{newMemory(), ahead} })
 		})
 	}
 }
@@ -53,44 +53,44 @@ var blocklists = map[string]struct {
 	fails string
 	make  func() jot.Blocklist
 }{
-	"reads, then writes": {"of many at once one is first", func() jot.Blocklist { return &naive{known: map[string]time.Time{}} }},
-	"knows only the first id": {"any of several ids is found", func() jot.Blocklist {
-		return changed{NewMemory(), func(ids []string) []string { return ids[:min(1, len(ids))] }, nil}
-	}},
-	"knows only the last id": {"any of several ids is found", func() jot.Blocklist {
-		return changed{NewMemory(), func(ids []string) []string { return ids[max(0, len(ids)-1):] }, nil}
-	}},
-	"ignores case": {"ids are opaque", func() jot.Blocklist {
-		return changed{NewMemory(), lower, strings.ToLower}
-	}},
-	"cuts ids": {"ids are opaque", func() jot.Blocklist {
-		cut := func(id string) string { return id[:min(32, len(id))] }
-		return changed{NewMemory(), each(cut), cut}
-	}},
-	"trims ids": {"ids are opaque", func() jot.Blocklist {
-		return changed{NewMemory(), each(strings.TrimSpace), strings.TrimSpace}
-	}},
-	"forgets":               {"a revoked id is found", func() jot.Blocklist { return forgetful{} }},
-	"shortens":              {"revoking again extends and never shortens", func() jot.Blocklist { return &naive{known: map[string]time.Time{}, shortens: true} }},
-	"does not extend":       {"revoking again extends and never shortens", func() jot.Blocklist { return &naive{known: map[string]time.Time{}, sticks: true} }},
-	"takes none for all":    {"no ids are not revoked", func() jot.Blocklist { return noneIsAll{NewMemory()} }},
-	"is always first":       {"only the first to revoke is first", func() jot.Blocklist { return alwaysFirst{NewMemory()} }},
-	"hides a cancellation":  {"a cancelled context gives no wrong answer", func() jot.Blocklist { return hides{NewMemory()} }},
-	"says revoked to all":   {"unknown ids are not revoked", func() jot.Blocklist { return all{NewMemory()} }},
-	"fails at what is past": {"what has passed is no error", func() jot.Blocklist { return fussy{NewMemory()} }},
-	"loses the later end": {"of many at once the latest end holds", func() jot.Blocklist {
-		return lossy{&naive{known: map[string]time.Time{}}, NewMemory()}
-	}},
-	"drops an entry that ends": {"revoking again extends and never shortens", func() jot.Blocklist { return drops{&revocations{until: map[string]time.Time{}}} }},
-	"takes ids for patterns":   {"ids are opaque", func() jot.Blocklist { return matching{&naive{known: map[string]time.Time{}}, like} }},
-	"takes ids for beginnings": {"ids are opaque", func() jot.Blocklist { return matching{&naive{known: map[string]time.Time{}}, strings.HasPrefix} }},
-	"looks at beginnings": {"ids are opaque", func() jot.Blocklist {
-		return matching{&naive{known: map[string]time.Time{}}, func(known, id string) bool { return strings.HasPrefix(id, known) }}
-	}},
-	"takes signs for one":       {"ids are opaque", func() jot.Blocklist { return changed{NewMemory(), each(plane), plane} }},
-	"forgets a cancelled entry": {"a cancelled context gives no wrong answer", func() jot.Blocklist { return shrugs{NewMemory()} }},
-	"forgets all but the last":  {"a revoked id is found", func() jot.Blocklist { return &single{} }},
+	"says revoked to all":       {neverRevoked, func() jot.Blocklist { return all{newMemory()} }},
+	"takes none for all":        {none, func() jot.Blocklist { return noneIsAll{newMemory()} }},
+	"forgets":                   {revoked, func() jot.Blocklist { return forgetful{} }},
+	"forgets all but the last":  {revoked, func() jot.Blocklist { return &single{} }},
+	"knows only the first id":   {several, func() jot.Blocklist { return changed{newMemory(), first, nil} }},
+	"knows only the last id":    {several, func() jot.Blocklist { return changed{newMemory(), last, nil} }},
+	"is always first":           {onlyFirst, func() jot.Blocklist { return alwaysFirst{newMemory()} }},
+	"reads, then writes":        {racing, func() jot.Blocklist { return newNaive() }},
+	"loses the later end":       {racingEnds, func() jot.Blocklist { return lossy{newNaive(), newMemory()} }},
+	"shortens":                  {extending, func() jot.Blocklist { return shortens{newNaive()} }},
+	"does not extend":           {extending, func() jot.Blocklist { return sticks{newNaive()} }},
+	"drops an entry that ends":  {extending, func() jot.Blocklist { return drops{newMemory()} }},
+	"fails at what is past":     {past, func() jot.Blocklist { return fussy{newMemory()} }},
+	"hides a cancellation":      {cancelled, func() jot.Blocklist { return hides{newMemory()} }},
+	"forgets a cancelled entry": {cancelled, func() jot.Blocklist { return shrugs{newMemory()} }},
+	"ignores case":              {opaque, func() jot.Blocklist { return changing(strings.ToLower) }},
+	"cuts ids":                  {opaque, func() jot.Blocklist { return changing(cut) }},
+	"trims ids":                 {opaque, func() jot.Blocklist { return changing(strings.TrimSpace) }},
+	"takes signs for one":       {opaque, func() jot.Blocklist { return changing(plane) }},
+	"takes ids for patterns":    {opaque, func() jot.Blocklist { return matching{newNaive(), like} }},
+	"takes ids for beginnings":  {opaque, func() jot.Blocklist { return matching{newNaive(), strings.HasPrefix} }},
+	"looks at beginnings":       {opaque, func() jot.Blocklist { return matching{newNaive(), begins} }},
 }
+
+// The tests of the suite, by what they are about.
+const (
+	neverRevoked = "unknown ids are not revoked"
+	none         = "no ids are not revoked"
+	revoked      = "a revoked id is found"
+	several      = "any of several ids is found"
+	onlyFirst    = "only the first to revoke is first"
+	racing       = "of many at once one is first"
+	racingEnds   = "of many at once the latest end holds"
+	extending    = "revoking again extends and never shortens"
+	past         = "what has passed is no error"
+	cancelled    = "a cancelled context gives no wrong answer"
+	opaque       = "ids are opaque"
+)
 
 const wanted = "JOTTEST_BROKEN"
 
@@ -105,12 +105,13 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// Each store that is wrong fails, at the test that is about it.
+// Each wrong blocklist fails the test that is about its mistake.
 func TestSuitesFindMistakes(t *testing.T) {
 	fails := func(t *testing.T, which, test string) {
 		t.Helper()
 		test = strings.ReplaceAll(test, " ", "_")
-		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$/^"+regexp.QuoteMeta(test)+"$", "-test.v")
+		only := "-test.run=^TestBroken$/^" + regexp.QuoteMeta(test) + "$"
+		again := exec.CommandContext(t.Context(), os.Args[0], only, "-test.v")
 		again.Env = append(os.Environ(), wanted+"="+which)
 		output, err := again.CombinedOutput()
 		require.Error(t, err, string(output))
@@ -124,14 +125,16 @@ func TestSuitesFindMistakes(t *testing.T) {
 	}
 }
 
-// NewMemory is the blocklist that the others spoil.
-func NewMemory() jot.Blocklist { return &revocations{until: map[string]time.Time{}} }
+// newMemory is the blocklist that the others spoil.
+func newMemory() *revocations { return &revocations{until: map[string]time.Time{}} }
 
+// naive looks first, and writes afterwards.
 type naive struct {
-	mu               sync.Mutex
-	known            map[string]time.Time
-	shortens, sticks bool
+	mu    sync.Mutex
+	known map[string]time.Time
 }
+
+func newNaive() *naive { return &naive{known: map[string]time.Time{}} }
 
 func (n *naive) get(id string) (time.Time, bool) {
 	n.mu.Lock()
@@ -140,21 +143,47 @@ func (n *naive) get(id string) (time.Time, bool) {
 	return until, found && time.Now().Before(until)
 }
 
-func (n *naive) Revoke(_ context.Context, id string, until time.Time) (bool, error) {
-	known, found := n.get(id)
-	runtime.Gosched()
-	if found && (n.sticks || !n.shortens && known.After(until)) {
-		return false, nil
-	}
+func (n *naive) set(id string, until time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.known[id] = until
+}
+
+func (n *naive) Revoke(_ context.Context, id string, until time.Time) (bool, error) {
+	known, found := n.get(id)
+	runtime.Gosched()
+	if !found || !known.After(until) {
+		n.set(id, until)
+	}
 	return !found, nil
 }
 
 func (n *naive) Revoked(_ context.Context, ids ...string) (bool, error) {
 	return slices.ContainsFunc(ids, func(id string) bool { _, found := n.get(id); return found }), nil
 }
+
+// shortens takes any end for the new one.
+type shortens struct{ *naive }
+
+func (s shortens) Revoke(_ context.Context, id string, until time.Time) (bool, error) {
+	_, found := s.get(id)
+	s.set(id, until)
+	return !found, nil
+}
+
+// sticks keeps the first end.
+type sticks struct{ *naive }
+
+func (s sticks) Revoke(_ context.Context, id string, until time.Time) (bool, error) {
+	_, found := s.get(id)
+	if !found {
+		s.set(id, until)
+	}
+	return !found, nil
+}
+
+// changing changes every id, when it is revoked and when it is asked about.
+func changing(f func(string) string) jot.Blocklist { return changed{newMemory(), each(f), f} }
 
 func each(f func(string) string) func([]string) []string {
 	return func(ids []string) []string {
@@ -166,7 +195,12 @@ func each(f func(string) string) func([]string) []string {
 	}
 }
 
-var lower = each(strings.ToLower)
+func first(ids []string) []string { return ids[:min(1, len(ids))] }
+func last(ids []string) []string  { return ids[max(0, len(ids)-1):] }
+
+func cut(id string) string { return id[:min(32, len(id))] }
+
+func begins(known, id string) bool { return strings.HasPrefix(id, known) }
 
 // changed changes ids on their way.
 type changed struct {
@@ -332,10 +366,12 @@ func TestRequest(t *testing.T) {
 		handler.ServeHTTP(w, r)
 		return w
 	}
-	require.Equal(t, "PUT /admin?x=1 alice", answer(jottest.Request(t, auth, "PUT", "/admin?x=1", "alice", jot.Scopes("admin"))).Body.String())
-	require.Equal(t, 403, answer(jottest.Request(t, auth, "GET", "/admin", "bob")).Code)
+	r := jottest.Request(t, auth, "PUT", "/admin?x=1", "alice", jot.Scopes("admin"))
+	require.Equal(t, "PUT /admin?x=1 alice", answer(r).Body.String())
+	r = jottest.Request(t, auth, "GET", "/admin", "bob")
+	require.Equal(t, 403, answer(r).Code)
 
-	r := httptest.NewRequest("POST", "/admin", strings.NewReader("{}"))
+	r = httptest.NewRequest("POST", "/admin", strings.NewReader("{}"))
 	require.Equal(t, 401, answer(r).Code)
 	r.Header.Set("Authorization", "Basic eDp5")
 	jottest.Authorize(t, r, auth, "carol", jot.Scopes("admin", "more"))

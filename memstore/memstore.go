@@ -79,9 +79,9 @@ func MaxEntries(n int) Option {
 	return option(func(s *Store) { s.limit = int64(n) })
 }
 
-// Since takes the store's word for tokens of no session that were issued after t, not at t: nobody had revoked any of them
-// before the store was made. Unless set that is the moment at which the store is given to a jot.Manager. The zero
-// time takes all, which is right where another system's tokens have to stay good, and wrong after a restart: what
+// Since takes the store's word for tokens of no session that were issued after t, not at t: nobody had revoked any of
+// them before the store was made. Unless set that is the moment at which the store is given to a jot.Manager. The
+// zero time takes all, which is right where another system's tokens have to stay good, and wrong after a restart: what
 // was revoked before, and every single-use link that was used, is good again.
 func Since(t time.Time) Option {
 	return option(func(s *Store) {

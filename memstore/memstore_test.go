@@ -39,7 +39,7 @@ func len2(s *memstore.Store) [2]int {
 	return [2]int{revoked, sessions}
 }
 
-// Nothing is forgotten for what comes, and what has expired is no reason to refuse it, whatever part it is in.
+// A full store refuses newcomers rather than forget; expired entries of any kind make room for them.
 func TestFull(t *testing.T) {
 	const limit = 1000
 	s := memstore.New(memstore.MaxEntries(limit))
@@ -110,7 +110,7 @@ func TestRevokeSubjectOfAFullStore(t *testing.T) {
 	require.Empty(t, list)
 }
 
-// A session that came a second time takes no second place.
+// A session that is begun twice takes one place.
 func TestBeginTwice(t *testing.T) {
 	s := memstore.New(memstore.MaxEntries(2))
 	r := session.Record{Subject: "alice", Session: "s", Current: "1", Start: now, Expires: now.Add(time.Hour)}
@@ -167,7 +167,7 @@ func TestMarksAreSmall(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// Whoever logs in and out for ever fills nothing.
+// Logging in and out for ever does not fill the store.
 func TestEchoesDoNotPileUp(t *testing.T) {
 	s := memstore.New()
 	before := heap()
@@ -193,7 +193,8 @@ func TestKeepsNoTexts(t *testing.T) {
 		text := string(make([]byte, 100_000)) + rand.Text()
 		part := text[100_000:]
 		r := session.Record{
-			Subject: part, Session: part, Label: part, Scope: part, Current: part, Start: now, Expires: now.Add(time.Hour),
+			Subject: part, Session: part, Label: part, Scope: part, Current: part,
+			Start: now, Expires: now.Add(time.Hour),
 		}
 		require.NoError(t, s.Begin(ctx, r, 0))
 		_, err := s.Rotate(ctx, session.Rotation{
@@ -259,7 +260,7 @@ func TestMarks(t *testing.T) {
 	require.PanicsWithValue(t, "memstore: MaxEntries: 0 is less than 1", func() { memstore.MaxEntries(0) })
 }
 
-// Everything at once: the race detector looks on, and the numbers are right afterwards.
+// Everything at once, for the race detector; the counts are right afterwards.
 func TestManyAtOnce(t *testing.T) {
 	s := memstore.New(memstore.MaxEntries(500))
 	var group sync.WaitGroup
@@ -271,7 +272,9 @@ func TestManyAtOnce(t *testing.T) {
 				_ = s.Begin(ctx, session.Record{
 					Subject: subject, Session: id, Current: "1", Start: at, Expires: at.Add(time.Minute),
 				}, 3)
-				_, _ = s.Rotate(ctx, session.Rotation{Subject: subject, Session: id, Presented: "1", Next: "2", Now: at})
+				_, _ = s.Rotate(ctx, session.Rotation{
+					Subject: subject, Session: id, Presented: "1", Next: "2", Now: at,
+				})
 				_ = revoke(s, strconv.Itoa(i), at, at.Add(time.Minute))
 				_, _ = s.List(ctx, subject, at)
 				_, _ = s.Check(ctx, session.Query{Subject: subject, Session: "x", Token: "7", Now: at, Record: true})

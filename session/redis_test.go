@@ -41,7 +41,8 @@ func newRedisStore(t testing.TB) *redisStore {
 	require.NoError(t, err)
 	prelude, err := scripts.ReadFile("testdata/prelude.lua")
 	require.NoError(t, err)
-	for _, name := range []string{"begin", "check", "rotate", "end", "revoke_token", "revoke_subject", "revoke_all", "list"} {
+	names := []string{"begin", "check", "rotate", "end", "revoke_token", "revoke_subject", "revoke_all", "list"}
+	for _, name := range names {
 		text, err := scripts.ReadFile("testdata/" + name + ".lua")
 		require.NoError(t, err)
 		sha, err := c.Do("SCRIPT", "LOAD", string(prelude)+string(text))
@@ -115,7 +116,8 @@ func record(subject, id, text string) (r session.Record, err error) {
 	var m map[string]string
 	err = json.Unmarshal([]byte(text), &m)
 	return session.Record{
-		Subject: subject, Session: id, Label: m["label"], Scope: m["scope"], Current: m["current"], Previous: m["previous"],
+		Subject: subject, Session: id, Label: m["label"], Scope: m["scope"],
+		Current: m["current"], Previous: m["previous"],
 		Start: fromMS(m["start"]), RotatedAt: fromMS(m["rotated"]), Expires: fromMS(m["expires"]),
 	}, err
 }
@@ -138,15 +140,20 @@ func (s *redisStore) Check(ctx context.Context, q session.Query) (status session
 }
 
 func (s *redisStore) Rotate(ctx context.Context, r session.Rotation) (result session.Result, err error) {
-	answer, err := s.run(ctx, "rotate", r.Subject, r.Token, r.Session, r.Presented, r.Next, r.Scope, ms(r.Now), ms(r.Expires),
-		strconv.FormatInt(r.Grace.Milliseconds(), 10))
+	grace := strconv.FormatInt(r.Grace.Milliseconds(), 10)
+	answer, err := s.run(ctx, "rotate",
+		r.Subject, r.Token, r.Session, r.Presented, r.Next, r.Scope, ms(r.Now), ms(r.Expires), grace)
 	if err != nil {
 		return result, err
 	}
 	list := answer.([]any)
 	outcomes := map[any]session.Outcome{
-		"unknown": session.Unknown, "rotated": session.Rotated, "replayed": session.Replayed, "rewound": session.Rewound,
-		"reused": session.Reused, "revoked": session.Revoked,
+		"unknown":  session.Unknown,
+		"rotated":  session.Rotated,
+		"replayed": session.Replayed,
+		"rewound":  session.Rewound,
+		"reused":   session.Reused,
+		"revoked":  session.Revoked,
 	}
 	var ok bool
 	if result.Outcome, ok = outcomes[list[0]]; !ok {

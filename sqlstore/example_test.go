@@ -16,6 +16,8 @@ import (
 var secret = jot.GenerateSecret()
 
 // SQLite needs nothing but a file, here by the driver modernc.org/sqlite.
+//
+//nolint:lll // the README's lines
 func ExampleNew() {
 	db, err := sql.Open("sqlite", "file:sessions.db?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)") // modernc.org/sqlite
 	if err != nil {

@@ -87,7 +87,8 @@ func TestWhoWritesClearsUp(t *testing.T) {
 		fill(t, s)
 		write := func(at time.Time) {
 			for i := range 4 * 64 {
-				r := session.Record{Subject: "late " + strconv.Itoa(i), Session: "s", Current: "1", Start: at, Expires: at}
+				subject := "late " + strconv.Itoa(i)
+				r := session.Record{Subject: subject, Session: "s", Current: "1", Start: at, Expires: at}
 				require.NoError(t, s.Begin(ctx, r, 1))
 			}
 		}

@@ -33,8 +33,9 @@ func TestTablesAreMadeOnce(t *testing.T) {
 }
 
 func TestTablesOfOthers(t *testing.T) {
+	const tooNew = "they have version 99, and this package knows 1: it is too old for them"
 	for _, tc := range []struct{ statement, want string }{
-		{"UPDATE jot_schema SET version = 99", "they have version 99, and this package knows 1: it is too old for them"},
+		{"UPDATE jot_schema SET version = 99", tooNew},
 		{"DELETE FROM jot_schema", "jot_schema is empty: it is not this package's"},
 	} {
 		on(t, func(t *testing.T, d database) {
@@ -117,14 +118,15 @@ func TestInMemory(t *testing.T) {
 
 // What was there before the store is taken or not, as Since says, and a second New changes nothing of it.
 func TestSince(t *testing.T) {
+	since := func(t time.Time) []sqlstore.Option { return []sqlstore.Option{sqlstore.Since(t)} }
 	on(t, func(t *testing.T, d database) {
 		for name, tc := range map[string]struct {
 			opts  []sqlstore.Option
 			taken []bool // issued an hour ago, a minute ago, now and a minute, and nobody knows when
 		}{
 			"unless set": {nil, []bool{false, false, true, false}},
-			"a time":     {[]sqlstore.Option{sqlstore.Since(now.Add(-30 * time.Minute))}, []bool{false, true, true, false}},
-			"zero":       {[]sqlstore.Option{sqlstore.Since(time.Time{})}, []bool{true, true, true, true}},
+			"a time":     {since(now.Add(-30 * time.Minute)), []bool{false, true, true, false}},
+			"zero":       {since(time.Time{}), []bool{true, true, true, true}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				db := d.open(t)(t)

@@ -81,7 +81,11 @@ func newStatements(d dialect) statements {
 			ON CONFLICT (subject) DO UPDATE SET until = jot_subjects.until`)
 		s.lockSession = in(`SELECT 1 FROM jot_sessions WHERE subject = $1 AND session = $2` + d.forUpdate)
 	}
-	for _, over := range [...][2]string{{"jot_sessions", "expires"}, {"jot_tokens", "until"}, {"jot_subjects", "until"}} {
+	for _, over := range [...][2]string{
+		{"jot_sessions", "expires"},
+		{"jot_tokens", "until"},
+		{"jot_subjects", "until"},
+	} {
 		some := fmt.Sprintf("DELETE FROM %[1]s WHERE "+d.some+" AND %[2]s <= $1", over[0], over[1], batch)
 		s.purge = append(s.purge, in(some))
 	}

@@ -34,7 +34,13 @@ func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, er
 	if !ok || db == nil {
 		return nil, errors.New("sqlstore: New wants a database, and SQLite or PostgreSQL")
 	}
-	s := &Store{db: db, dialect: known, statements: newStatements(known), since: time.Now(), turn: make(chan struct{}, 1)}
+	s := &Store{
+		db:         db,
+		dialect:    known,
+		statements: newStatements(known),
+		since:      time.Now(),
+		turn:       make(chan struct{}, 1),
+	}
 	s.writes.Store(rand.Uint64N(1000)) //nolint:gosec // so that processes that write little clear up as well
 	for _, o := range opts {
 		o.apply(s)

@@ -76,9 +76,9 @@ func TestCallersGoAway(t *testing.T) {
 		require.Zero(t, db.Stats().InUse)
 		other := connection(t, pool(t))
 		if d.dialect == sqlstore.PostgreSQL {
-			require.Eventually(t, func() bool { // a connection that was closed ends a moment later
-				return count(t, db, "pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'") == 0
-			}, 10*time.Second, 10*time.Millisecond)
+			const open = "pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+			require.Eventually(t, func() bool { return count(t, db, open) == 0 },
+				10*time.Second, 10*time.Millisecond, "a connection that was closed ends a moment later")
 		}
 		run(t, other, begin[d.dialect],
 			"UPDATE jot_sessions SET label = label", "UPDATE jot_subjects SET mark = mark", "COMMIT")

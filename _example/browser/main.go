@@ -2,9 +2,9 @@
 //
 //	go run ./_example/browser
 //
-// and open what it prints. Tokens are in cookies that no script sees, forgeries from other sites are refused, and the page refreshes
-// its session by itself. Chromium and Firefox take its Secure cookies on http://127.0.0.1; for a browser that does not there is
-// -insecure.
+// and open what it prints. Tokens are in cookies that no script sees, forgeries from other sites are refused, and the
+// page refreshes its session by itself. Chromium and Firefox take its Secure cookies on http://127.0.0.1; for a browser
+// that does not there is -insecure.
 package main
 
 import (
@@ -31,7 +31,8 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8081", "where to listen; port 0 picks a free one")
-	life := flag.Duration("access", time.Minute, "how long an access token lives: short, so that there is something to see")
+	life := flag.Duration("access", time.Minute,
+		"how long an access token lives: short, so that there is something to see")
 	insecure := flag.Bool("insecure", false, "cookies without Secure, for a browser that wants HTTPS for them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -102,7 +103,8 @@ func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Han
 // secured lets the page run its own scripts and nobody else's.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'")
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
@@ -166,10 +168,14 @@ func (n *notes) add(w http.ResponseWriter, r *http.Request) {
 
 var printed = template.Must(template.New("print").Parse(`<!doctype html>
 <meta charset="utf-8"><title>Notes of {{.Name}}</title><link rel="stylesheet" href="/style.css">
-<main><h1>Notes of {{.Name}}</h1><ul class="notes">{{range .Notes}}<li>{{.}}</li>{{end}}</ul><p><a href="/">Back to the page</a></p></main>
+<main>
+<h1>Notes of {{.Name}}</h1>
+<ul class="notes">{{range .Notes}}<li>{{.}}</li>{{end}}</ul>
+<p><a href="/">Back to the page</a></p>
+</main>
 `))
 
-// print is a page of its own: no cache may show it after the log-out.
+// print is a page of its own: no cache may show it after the logout.
 func (n *notes) print(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_ = printed.Execute(w, map[string]any{"Name": jot.Identity(r.Context()), "Notes": n.all()})

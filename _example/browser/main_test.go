@@ -46,7 +46,11 @@ func TestPage(t *testing.T) {
 	require.NoError(t, err)
 	c := &client{handler, map[string]string{}}
 
-	for path, text := range map[string]string{"/": "<title>jot in a browser", "/app.js": "use strict", "/style.css": "--accent"} {
+	for path, text := range map[string]string{
+		"/":          "<title>jot in a browser",
+		"/app.js":    "use strict",
+		"/style.css": "--accent",
+	} {
 		w := c.do("GET", path, "", "")
 		require.Equal(t, 200, w.Code)
 		require.Contains(t, w.Body.String(), text)
@@ -58,7 +62,8 @@ func TestPage(t *testing.T) {
 	require.Equal(t, 200, c.do("POST", "/login", "", `{"username":"alice","password":"wonderland"}`).Code)
 	require.Len(t, c.jar, 4)
 
-	require.JSONEq(t, `{"name":"alice","expires_at":1893456060000,"fresh":true}`, c.do("GET", "/me", "", "").Body.String())
+	me := c.do("GET", "/me", "", "").Body.String()
+	require.JSONEq(t, `{"name":"alice","expires_at":1893456060000,"fresh":true}`, me)
 	require.Equal(t, 403, c.do("POST", "/notes", "", "x").Code)
 	require.Equal(t, 400, c.do("POST", "/notes", "access", "").Code)
 	require.JSONEq(t, `["<b>x</b>"]`, c.do("POST", "/notes", "access", "<b>x</b>").Body.String())

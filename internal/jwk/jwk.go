@@ -27,7 +27,8 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 			return "", err
 		}
 		half := len(point) / 2
-		members = `{"crv":"` + k.Curve.Params().Name + `","kty":"EC","x":"` + encode(point[1:half+1]) + `","y":"` + encode(point[half+1:]) + `"}`
+		x, y := encode(point[1:half+1]), encode(point[half+1:])
+		members = `{"crv":"` + k.Curve.Params().Name + `","kty":"EC","x":"` + x + `","y":"` + y + `"}`
 	case ed25519.PublicKey:
 		members = `{"crv":"Ed25519","kty":"OKP","x":"` + encode(k) + `"}`
 	default:

@@ -94,7 +94,8 @@ func (s store) wantEnded(sessions ...session.Record) {
 		for _, record := range []bool{false, true} {
 			got := s.of(r.Subject).check(session.Query{Session: r.Session, Record: record})
 			if !got.Ended || got.Revoked || got.Record != (session.Record{}) {
-				s.Fatalf("Check, at %s, of a token whose session has ended: %s, want Ended alone", instant(s.now), verdict(got))
+				s.Fatalf("Check, at %s, of a token whose session has ended: %s, want Ended alone",
+					instant(s.now), verdict(got))
 			}
 		}
 	}
@@ -160,8 +161,8 @@ func (s store) wantResult(r session.Rotation, known session.Record, want session
 	}
 	if want.Current != "" && got != want {
 		s.Fatalf("Rotate, at %s: %s with Current %s and Scope %s, want %s and %s, for %s",
-			instant(r.Now), outcomes[got.Outcome], short(got.Current), short(got.Scope), short(want.Current), short(want.Scope),
-			describe(r, known))
+			instant(r.Now), outcomes[got.Outcome], short(got.Current), short(got.Scope),
+			short(want.Current), short(want.Scope), describe(r, known))
 	}
 }
 
@@ -187,12 +188,17 @@ func (s store) wantRefused(r session.Record) {
 // end wants to hear whether a call ends a session.
 func (s store) end(r session.Record, call string, want bool) {
 	s.Helper()
-	got, err := s.End(s.Context(), session.Ending{Subject: r.Subject, Session: r.Session, Call: call, Now: s.now})
+	got, err := s.End(s.Context(), s.ending(r, call))
 	if err != nil || got != want {
 		s.Fatalf("End, at %s, of the session %s by the call %s: %v, %v; want %v",
 			instant(s.now), short(r.Session), short(call), got, err, want)
 	}
 	s.wantEnded(r)
+}
+
+// ending ends a session now.
+func (s store) ending(r session.Record, call string) session.Ending {
+	return session.Ending{Subject: r.Subject, Session: r.Session, Call: call, Now: s.now}
 }
 
 // revocation revokes a token of the subject for some time.

@@ -27,7 +27,8 @@ func (s store) cancelled() {
 	}
 	known := s.check(session.Query{Session: r.Session, Record: true}).Record
 	if known.Current != rotation.Next && (err == nil || known.Current != r.Current) {
-		s.Fatalf("Check, after Rotate with a cancelled context and the error %v: Current is %s", err, short(known.Current))
+		s.Fatalf("Check, after Rotate with a cancelled context and the error %v: Current is %s",
+			err, short(known.Current))
 	}
 	r = s.rotate(known, rotation, session.Rotated)
 
@@ -40,7 +41,7 @@ func (s store) cancelled() {
 	s.revoke(revocation, true)
 
 	call := key()
-	ended, err := s.End(ctx, session.Ending{Subject: r.Subject, Session: r.Session, Call: call, Now: s.now})
+	ended, err := s.End(ctx, s.ending(r, call))
 	if err == nil {
 		s.wantAnswer("End", ended)
 		s.wantEnded(r)
@@ -111,7 +112,7 @@ func (s store) cancelledMidway() {
 		ends := make([]session.Ending, some)
 		for i := range some {
 			rotations[i] = o.rotation(r)
-			ends[i] = session.Ending{Subject: over.Subject, Session: over.Session, Call: key(), Now: o.now}
+			ends[i] = o.ending(over, key())
 		}
 		ctx, cancel := context.WithCancel(o.Context())
 		if round == 0 { // all of them
@@ -125,7 +126,9 @@ func (s store) cancelledMidway() {
 			_, _ = o.End(ctx, ends[racer])
 		})
 		cancel()
-		results := race(o, some, func(racer int) (session.Result, error) { return o.Rotate(o.Context(), rotations[racer]) })
+		results := race(o, some, func(racer int) (session.Result, error) {
+			return o.Rotate(o.Context(), rotations[racer])
+		})
 		o.wantOutcomes(results, map[session.Outcome]int{session.Rotated: 1}, session.Replayed)
 		ended := race(o, some, func(racer int) (bool, error) { return o.End(o.Context(), ends[racer]) })
 		if n := count(ended, true); n != 1 {

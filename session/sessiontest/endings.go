@@ -82,9 +82,7 @@ func (s store) endRace() {
 	for range s.rounds(50) {
 		r := s.begin(0)
 		ended := race(s, many, func(racer int) (bool, error) {
-			return s.End(s.Context(), session.Ending{
-				Subject: r.Subject, Session: r.Session, Call: key(), Now: s.at(skew(racer, time.Millisecond)).now,
-			})
+			return s.End(s.Context(), s.at(skew(racer, time.Millisecond)).ending(r, key()))
 		})
 		if n := count(ended, true); n != 1 {
 			s.Fatalf("End, %d at once of one session: %d did it, want 1", many, n)
@@ -95,7 +93,7 @@ func (s store) endRace() {
 
 func (s store) rotationBesideEnd() {
 	s.wantNoReturn(func(o store, r session.Record) error {
-		ended, err := o.End(o.Context(), session.Ending{Subject: r.Subject, Session: r.Session, Call: key(), Now: o.now})
+		ended, err := o.End(o.Context(), o.ending(r, key()))
 		if err == nil && !ended {
 			o.Errorf("End, while others rotate the session: false, want true")
 		}

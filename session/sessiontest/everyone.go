@@ -60,7 +60,7 @@ func (s store) marksAll() {
 	}
 	r := s.at(-apart).begin(0) // marks do not judge it
 	if got := s.check(session.Query{Session: r.Session, Issued: r.Start}); got.Revoked || got.Ended {
-		s.Fatalf("Check of a token issued at %s, whose session began after the logout of everyone at %s: %s, want neither",
+		s.Fatalf("Check of a token issued at %s, of a session begun after everyone's logout at %s: %s, want neither",
 			instant(r.Start), instant(s.now), verdict(got))
 	}
 	late := s.at(apart)

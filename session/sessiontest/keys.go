@@ -144,7 +144,8 @@ func (s store) namesCalls() {
 
 func (s store) ownSessions() {
 	r := s.rotated(s.begin(1))
-	for _, o := range []store{s.another(), s.of(strings.ToLower(s.subject)), s.of(s.subject + " "), s.of(s.subject[:12])} {
+	lower, longer, shorter := strings.ToLower(s.subject), s.subject+" ", s.subject[:12]
+	for _, o := range []store{s.another(), s.of(lower), s.of(longer), s.of(shorter)} {
 		theirs := r
 		theirs.Subject = o.subject
 		o.wantRefused(theirs)

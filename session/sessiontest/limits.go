@@ -165,7 +165,8 @@ func (s store) loginsAtOnce() {
 			close(most)
 			for n := range most {
 				if n > limit {
-					s.Fatalf("round %d: List during %d logins at once: %d sessions, want at most %d", round, many, n, limit)
+					s.Fatalf("round %d: List during %d logins at once: %d sessions, want at most %d",
+						round, many, n, limit)
 				}
 			}
 			left := o.list()
@@ -180,8 +181,8 @@ func (s store) loginsAtOnce() {
 					}
 				}
 				if later >= limit && listed(left, r) {
-					s.Fatalf("round %d: of %d logins at once with a limit of %d one goes on after which %d others were called",
-						round, many, limit, later)
+					s.Fatalf("round %d: of %d logins at once one goes on, and %d came after it; the limit is %d",
+						round, many, later, limit)
 				}
 			}
 			o.wantEnded(before)

@@ -14,7 +14,7 @@ var markCases = []testCase{
 	{"a mark is kept for as long as a token of no session may live", store.keepsMarksLong},
 	{"sessions are not judged by marks", store.marksNoSession},
 	{"of many logouts at once the latest mark counts, and the latest instant", store.markRace},
-	{"a rotation does not bring back a session whose subject is logged out at the same time", store.rotationBesideLogout},
+	{"a rotation does not bring back a session whose subject is logged out at the same time", store.rotationAtLogout},
 	{"a login at the same time as a logout is before it or after it", store.loginBesideLogout},
 }
 
@@ -118,7 +118,8 @@ func (s store) markRace() {
 		r := o.begin(0)
 		race(o, some, func(racer int) (struct{}, error) {
 			now, minutes := o.at(skew(racer, time.Millisecond)).now, 1+(racer*7)%some
-			return struct{}{}, o.RevokeSubject(o.Context(), o.subject, now, o.now.Add(time.Duration(minutes)*time.Minute))
+			until := o.now.Add(time.Duration(minutes) * time.Minute)
+			return struct{}{}, o.RevokeSubject(o.Context(), o.subject, now, until)
 		})
 		o.wantRefused(r)
 		last := o.now.Add(skew(some-2, time.Millisecond))
@@ -129,7 +130,7 @@ func (s store) markRace() {
 	}
 }
 
-func (s store) rotationBesideLogout() {
+func (s store) rotationAtLogout() {
 	s.wantNoReturn(func(o store, _ session.Record) error {
 		return o.RevokeSubject(o.Context(), o.subject, o.now, o.now.Add(time.Hour))
 	})

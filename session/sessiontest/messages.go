@@ -101,5 +101,6 @@ func describe(r session.Rotation, known session.Record) string {
 	if !known.RotatedAt.IsZero() {
 		text += fmt.Sprintf(", Now − RotatedAt is %v", r.Now.Sub(known.RotatedAt))
 	}
-	return text + fmt.Sprintf(", Grace is %v; it asks for the scope %s of %s", r.Grace, short(r.Scope), short(known.Scope))
+	text += fmt.Sprintf(", Grace is %v", r.Grace)
+	return text + fmt.Sprintf("; it asks for the scope %s of %s", short(r.Scope), short(known.Scope))
 }

@@ -88,11 +88,12 @@ func (s store) raceGraceful() {
 		o.wantOutcomes(results, map[session.Outcome]int{session.Rotated: 1}, session.Replayed)
 		for racer, result := range results {
 			if result.Current != results[0].Current || result.Scope != r.Scope {
-				s.Fatalf("Rotate, %d at once: two of them got %+v and %+v, want one successor for all, with the scope %q",
+				s.Fatalf("Rotate, %d at once: two got %+v and %+v, want one successor for all, with the scope %q",
 					many, results[0], result, r.Scope)
 			}
 			if result.Outcome == session.Rotated {
-				r.Previous, r.Current, r.RotatedAt = r.Current, result.Current, o.at(skew(racer, 100*time.Millisecond)).now
+				r.Previous, r.Current = r.Current, result.Current
+				r.RotatedAt = o.at(skew(racer, 100*time.Millisecond)).now
 			}
 		}
 		o.wantLive(r)
@@ -149,7 +150,7 @@ func (s store) allAtOnce() {
 			case 1:
 				_, err = o.Rotate(o.Context(), o.rotation(r))
 			case 2:
-				_, err = o.End(o.Context(), session.Ending{Subject: r.Subject, Session: r.Session, Call: key(), Now: o.now})
+				_, err = o.End(o.Context(), o.ending(r, key()))
 			case 3:
 				_, err = o.RevokeToken(o.Context(), o.revocation("token", time.Hour))
 			case 4:

@@ -156,7 +156,7 @@ func (s store) twinEnds(r session.Record) {
 		calls[i] = key()
 	}
 	got := race(s, some, func(racer int) (bool, error) {
-		return s.End(s.Context(), session.Ending{Subject: r.Subject, Session: r.Session, Call: calls[racer/2], Now: s.now})
+		return s.End(s.Context(), s.ending(r, calls[racer/2]))
 	})
 	s.wantTwins("End", got)
 	s.wantRefused(r)

@@ -84,7 +84,12 @@ func (s store) reuses() {
 func (s store) boundary() {
 	const ms = time.Millisecond
 	for _, d := range []struct{ within, outside time.Duration }{
-		{0, ms}, {0, -ms}, {999 * ms, time.Second}, {-999 * ms, -time.Second}, {grace - ms, grace}, {ms - grace, -grace},
+		{0, ms},
+		{0, -ms},
+		{999 * ms, time.Second},
+		{-999 * ms, -time.Second},
+		{grace - ms, grace},
+		{ms - grace, -grace},
 	} {
 		r := s.rotated(s.begin(0))
 		within, outside := s.at(d.within), s.at(d.outside)

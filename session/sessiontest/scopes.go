@@ -127,7 +127,8 @@ func (s store) narrowAtOnce() {
 		}
 		status := o.check(session.Query{Session: r.Session, Record: true})
 		if want := strings.Join(left, " "); status.Record.Scope != want {
-			s.Fatalf("Check, after %d scopes were given up at once: the scope %q, want %q", some/2, status.Record.Scope, want)
+			s.Fatalf("Check, after %d scopes were given up at once: the scope %q, want %q",
+				some/2, status.Record.Scope, want)
 		}
 	}
 }

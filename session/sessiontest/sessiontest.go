@@ -68,7 +68,8 @@ type store struct {
 func newStore(t *testing.T, opened session.Store, repeated bool) store {
 	t.Helper()
 	s := store{
-		T: t, Store: opened, opened: opened, subject: key(), now: time.UnixMilli(time.Now().UnixMilli()), repeated: repeated,
+		T: t, Store: opened, opened: opened, repeated: repeated,
+		subject: key(), now: time.UnixMilli(time.Now().UnixMilli()),
 	}
 	s.begun = s.now
 	if starter, ok := opened.(session.Starter); ok {

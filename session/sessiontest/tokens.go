@@ -43,7 +43,7 @@ func (s store) revokesAlone() {
 	for _, record := range []bool{true, false} {
 		got := s.check(session.Query{Session: r.Session, Token: token, Record: record})
 		if !got.Revoked || got.Ended || record && !same(got.Record, r) {
-			s.Fatalf("Check of a revoked token whose session goes on: %s, want Revoked alone, and the record, asked for: %v",
+			s.Fatalf("Check of a revoked token whose session goes on: %s, want Revoked alone (record asked for: %v)",
 				verdict(got), record)
 		}
 	}
@@ -68,8 +68,9 @@ func (s store) nameless() {
 	ofNone, ofSession := session.Query{Issued: s.now}, session.Query{Session: r.Session}
 	ofNobody := session.Query{Session: key()}
 	s.revoke(s.revocation(key(), time.Hour), true)
-	if a, b, c := ask(ofNone), ask(ofSession), ask(ofNobody); a.Revoked || b.Revoked || b.Ended || c.Revoked || !c.Ended {
-		s.Fatalf("Check of tokens without an id, of no session: %s; of one that goes on: %s; of one that nobody began: %s",
+	a, b, c := ask(ofNone), ask(ofSession), ask(ofNobody)
+	if a.Revoked || b.Revoked || b.Ended || c.Revoked || !c.Ended {
+		s.Fatalf("Check of tokens without an id: of no session %s, of one that goes on %s, of one that nobody began %s",
 			verdict(a), verdict(b), verdict(c))
 	}
 	s.logOut(time.Hour)

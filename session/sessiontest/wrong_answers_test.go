@@ -269,7 +269,9 @@ var wrongAtOnce = map[string]stores{
 			}
 			return changed{
 				Store: newReference(),
-				rotate: func(ctx context.Context, s session.Store, r session.Rotation) (result session.Result, err error) {
+				rotate: func(ctx context.Context, s session.Store, r session.Rotation) (session.Result, error) {
+					var result session.Result
+					var err error
 					failed := alone(func() { result, err = s.Rotate(ctx, r) })
 					return result, errors.Join(failed, err)
 				},

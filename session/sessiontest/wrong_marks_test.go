@@ -39,7 +39,9 @@ var wrongMarks = map[string]stores{
 			}
 		}),
 		"takes a token that does not say when it was issued": with(func(r *rules) {
-			r.judged = func(q session.Query, mark time.Time) bool { return !q.Issued.IsZero() && honest().judged(q, mark) }
+			r.judged = func(q session.Query, mark time.Time) bool {
+				return !q.Issued.IsZero() && honest().judged(q, mark)
+			}
 		}),
 	},
 	"a mark moves only forward": {

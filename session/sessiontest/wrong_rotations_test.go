@@ -9,11 +9,9 @@ import (
 
 // asked is a store that rotates by the rule, after it has made another rotation of the one that came.
 func asked(change func(r *session.Rotation, known session.Record)) func() session.Store {
-	return with(func(rules *rules) {
-		rules.rotate = func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
-			change(&r, known)
-			return r.Apply(known, revoked)
-		}
+	return rotating(func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+		change(&r, known)
+		return r.Apply(known, revoked)
 	})
 }
 
@@ -22,15 +20,20 @@ func answered(
 	outcome session.Outcome,
 	change func(r session.Rotation, known session.Record, result *session.Result, next *session.Record),
 ) func() session.Store {
-	return with(func(rules *rules) {
-		rules.rotate = func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
-			result, next := r.Apply(known, revoked)
-			if result.Outcome == outcome {
-				change(r, known, &result, &next)
-			}
-			return result, next
+	return rotating(func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+		result, next := r.Apply(known, revoked)
+		if result.Outcome == outcome {
+			change(r, known, &result, &next)
 		}
+		return result, next
 	})
+}
+
+// rotating is a store that rotates by another rule.
+func rotating(
+	rule func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record),
+) func() session.Store {
+	return with(func(rules *rules) { rules.rotate = rule })
 }
 
 var wrongRotations = map[string]stores{
@@ -117,51 +120,51 @@ var wrongRotations = map[string]stores{
 		),
 	},
 	"a session that is over does not rotate": {
-		"rotates what has expired": with(func(rules *rules) {
-			rules.rotate = func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+		"rotates what has expired": rotating(
+			func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
 				if known.Current != "" {
 					known.Expires = r.Now.Add(time.Hour)
 				}
 				return r.Apply(known, revoked)
-			}
-		}),
-		"asks for the token first": with(func(rules *rules) {
-			rules.rotate = func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+			},
+		),
+		"asks for the token first": rotating(
+			func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
 				if revoked {
 					return session.Result{Outcome: session.Revoked}, known
 				}
 				return r.Apply(known, false)
-			}
-		}),
+			},
+		),
 	},
 	"a token that was revoked does not rotate, and nothing changes": {
-		"rotates a revoked token": with(func(rules *rules) {
-			rules.rotate = func(r session.Rotation, known session.Record, _ bool) (session.Result, session.Record) {
+		"rotates a revoked token": rotating(
+			func(r session.Rotation, known session.Record, _ bool) (session.Result, session.Record) {
 				return r.Apply(known, false)
-			}
-		}),
-		"asks for the token last": with(func(rules *rules) {
-			rules.rotate = func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+			},
+		),
+		"asks for the token last": rotating(
+			func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
 				result, next := r.Apply(known, false)
 				if revoked && result.Outcome == session.Rotated {
 					return r.Apply(known, true)
 				}
 				return result, next
-			}
-		}),
+			},
+		),
 		"ends the session of a revoked token": answered(session.Revoked,
 			func(_ session.Rotation, _ session.Record, _ *session.Result, next *session.Record) { next.Current = "" },
 		),
 	},
 	"reuse is told once": {
-		"tells of reuse again and again": with(func(rules *rules) {
-			rules.rotate = func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
+		"tells of reuse again and again": rotating(
+			func(r session.Rotation, known session.Record, revoked bool) (session.Result, session.Record) {
 				if known.Current == "" && known.Previous != "" {
 					return session.Result{Outcome: session.Reused}, known
 				}
 				return r.Apply(known, revoked)
-			}
-		}),
+			},
+		),
 	},
 	"a rotation makes a record last longer, and never shorter": {
 		"prolongs no record": answered(session.Rotated,

@@ -14,7 +14,9 @@ import (
 var wrongSessions = map[string]stores{
 	"a session that nobody began has ended": {
 		"takes any session for one that goes on": with(func(r *rules) {
-			r.status = func(_ session.Query, s session.Status) session.Status { return session.Status{Revoked: s.Revoked} }
+			r.status = func(_ session.Query, s session.Status) session.Status {
+				return session.Status{Revoked: s.Revoked}
+			}
 		}),
 	},
 	"a new store refuses tokens of no session that are older": {
@@ -94,8 +96,9 @@ var wrongSessions = map[string]stores{
 		}),
 		"forgets the place of an instant": with(func(r *rules) {
 			r.keep = func(r session.Record) session.Record {
-				y, m, d := r.Start.Date()
-				r.Start = time.Date(y, m, d, r.Start.Hour(), r.Start.Minute(), r.Start.Second(), r.Start.Nanosecond(), time.UTC)
+				y, month, d := r.Start.Date()
+				h, minute, s := r.Start.Clock()
+				r.Start = time.Date(y, month, d, h, minute, s, r.Start.Nanosecond(), time.UTC)
 				return r
 			}
 		}),
@@ -230,7 +233,8 @@ var wrongKeys = map[string]stores{
 	},
 	"keys do not run into each other": {
 		"joins subject and session": with(func(r *rules) {
-			r.mixed, r.is = true, func(e *entry, subject, id string) bool { return e.Subject+":"+e.Session == subject+":"+id }
+			r.mixed = true
+			r.is = func(e *entry, subject, id string) bool { return e.Subject+":"+e.Session == subject+":"+id }
 		}),
 		"joins subject and token": with(func(r *rules) {
 			r.token = func(subject, token string) string { return subject + token }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +70,8 @@ type tab struct {
 
 func open(t *testing.T) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.WindowSize(900, 800))
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium(t)), chromedp.WindowSize(900, 800))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // a sandbox wants another user than root
 	}
@@ -104,8 +104,8 @@ func (b *tab) eval(expression string) string {
 	return v
 }
 
-// wait waits until an expression holds, on this page or the one that the browser is on its way to. Each look has a time of its own, since one
-// at a page that has just gone may hang.
+// wait waits until an expression holds, on this page or the one that the browser is on its way to. Each look has a time
+// of its own, since one at a page that has just gone may hang.
 func (b *tab) wait(expression string) {
 	b.Helper()
 	var err error
@@ -120,7 +120,8 @@ func (b *tab) wait(expression string) {
 	}
 }
 
-// back presses the Back button. A page that comes from the browser's memory is never loaded, so there is nothing else to wait for.
+// back presses the Back button. A page that comes from the browser's memory is never loaded, so there is nothing else
+// to wait for.
 func (b *tab) back() {
 	b.Helper()
 	b.eval(`setTimeout(() => history.back()); ""`)
@@ -135,8 +136,12 @@ func (b *tab) fetch(method, path, csrf string) string {
 
 func (b *tab) start(method, path, csrf string) {
 	b.Helper()
-	b.eval(fmt.Sprintf(`window.answer = ""; fetch(%q, {method: %q, headers: {"X-CSRF-Token": %q}, body: %q === "POST" ? "x" : undefined})
-		.then(async (r) => { window.answer = r.status + " " + await r.text(); }).catch((e) => { window.answer = "failed " + e; }); ""`, path, method, csrf, method))
+	b.eval(fmt.Sprintf(`
+		window.answer = "";
+		fetch(%q, {method: %q, headers: {"X-CSRF-Token": %q}, body: %q === "POST" ? "x" : undefined})
+			.then(async (r) => { window.answer = r.status + " " + await r.text(); })
+			.catch((e) => { window.answer = "failed " + e; });
+		""`, path, method, csrf, method))
 }
 
 func (b *tab) fetched() string {
@@ -148,7 +153,8 @@ func (b *tab) fetched() string {
 // cookie reads one that script can see.
 func (b *tab) cookie(name string) string {
 	b.Helper()
-	return b.eval(`document.cookie.split("; ").find((c) => c.startsWith("` + name + `="))?.slice(` + strconv.Itoa(len(name)+1) + `) ?? ""`)
+	return b.eval(fmt.Sprintf(`document.cookie.split("; ").find((c) => c.startsWith(%q))?.slice(%d) ?? ""`,
+		name+"=", len(name)+1))
 }
 
 // jar returns all cookies that the browser keeps, by name.
@@ -182,7 +188,10 @@ func (b *tab) login(url string) {
 	b.Helper()
 	b.do(chromedp.Navigate(url))
 	b.wait(`!document.getElementById("login").hidden`)
-	b.do(chromedp.SendKeys(chromedp.CSS("[name=password]"), "wonderland"), chromedp.Click(chromedp.CSS("#login button")))
+	b.do(
+		chromedp.SendKeys(chromedp.CSS("[name=password]"), "wonderland"),
+		chromedp.Click(chromedp.CSS("#login button")),
+	)
 	b.wait(`!document.getElementById("session").hidden && document.getElementById("name").textContent === "alice"`)
 }
 
@@ -199,7 +208,8 @@ func TestSession(t *testing.T) {
 
 	b.login(url)
 	require.Equal(t, map[string]bool{
-		"__Host-access_token": true, "__Host-refresh_token": true, "__Host-csrf_access_token": false, "__Host-csrf_refresh_token": false,
+		"__Host-access_token": true, "__Host-refresh_token": true,
+		"__Host-csrf_access_token": false, "__Host-csrf_refresh_token": false,
 	}, b.jar(), "the browser keeps them all")
 	require.NotContains(t, b.eval("document.cookie"), "eyJ", "script sees no token")
 	require.NotContains(t, b.eval("document.cookie"), "__Host-access_token")
@@ -211,7 +221,7 @@ func TestSession(t *testing.T) {
 	require.Contains(t, b.fetch("POST", "/notes", ""), "403")
 	require.Contains(t, b.fetch("POST", "/notes", b.cookie("__Host-csrf_refresh_token")), "csrf_failed")
 
-	// A protected page of its own, then the log-out, then the Back button.
+	// A protected page of its own, then the logout, then the Back button.
 	b.do(chromedp.Click(chromedp.CSS("#print")))
 	b.wait(`document.title === "Notes of alice"`)
 	b.picture("3-print")
@@ -220,7 +230,7 @@ func TestSession(t *testing.T) {
 	access := b.cookie("__Host-csrf_access_token")
 	b.do(chromedp.Click(chromedp.CSS("#logout")))
 	b.wait(`document.getElementById("message").textContent === "Logged out."`)
-	require.Empty(t, b.jar(), "the log-out clears everything")
+	require.Empty(t, b.jar(), "the logout clears everything")
 	b.picture("4-logged-out")
 	require.Contains(t, b.fetch("POST", "/notes", access), "401")
 	b.back()
@@ -229,7 +239,8 @@ func TestSession(t *testing.T) {
 	require.Contains(t, b.eval("document.documentElement.textContent"), "token_missing")
 	b.picture("5-back")
 	b.back()
-	b.wait(`location.pathname === "/" && !document.getElementById("login").hidden && document.getElementById("session").hidden`)
+	b.wait(`location.pathname === "/"`)
+	b.wait(`!document.getElementById("login").hidden && document.getElementById("session").hidden`)
 	require.NotContains(t, b.eval("document.documentElement.textContent"), "watch")
 }
 
@@ -279,14 +290,16 @@ func TestTwoTabs(t *testing.T) {
 	require.Contains(t, first.fetch("POST", "/refresh", csrf), "401")
 }
 
-// Pages of others: one on another port, to which the browser sends the cookies, and one on another host, to which it does not.
+// Pages of others: one on another port, to which the browser sends the cookies, and one on another host, to which it
+// does not.
 func TestForgery(t *testing.T) {
 	b := open(t)
 	url := serve(t, time.Minute)
 	b.login(url)
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprintf(w, `<title>evil</title><form method="post" enctype="text/plain" action="%s%s"><input name="x" value="y"></form>`, url, r.URL.Path)
+		_, _ = fmt.Fprintf(w, `<title>evil</title>
+			<form method="post" enctype="text/plain" action="%s%s"><input name="x" value="y"></form>`, url, r.URL.Path)
 	}))
 	defer evil.Close()
 	otherHost := strings.Replace(evil.URL, "127.0.0.1", "localhost", 1)
@@ -298,7 +311,8 @@ func TestForgery(t *testing.T) {
 		return b.eval("document.documentElement.textContent")
 	}
 	for _, path := range []string{"/notes", "/logout", "/logout-everywhere", "/refresh", "/login"} {
-		require.Contains(t, forge(evil.URL, path), "csrf_failed", "%s from another port: the cookie came, and was refused", path)
+		got := forge(evil.URL, path)
+		require.Contains(t, got, "csrf_failed", "%s from another port: the cookie came, and was refused", path)
 	}
 	for _, path := range []string{"/notes", "/logout", "/logout-everywhere", "/refresh"} {
 		require.Contains(t, forge(otherHost, path), "token_missing", "%s from another host: no cookie came", path)
