@@ -14,7 +14,8 @@
 //   - Users and their rights: [WithUserLookup], [WithAdditionalClaims], [Scopes].
 //   - A password asked for again before something that matters: [Fresh], [MaxAge], [InSession].
 //   - A mailed link, a token for a machine: [Manager.CreateToken] with a [Type], and [SingleUse].
-//   - A list of devices, each to be logged out: [Manager.Sessions], [Manager.RevokeSessionByID], [Manager.RevokeSubject].
+//   - A list of devices, and logging them out: [Manager.Sessions], [Manager.RevokeSessionByID],
+//     [Manager.RevokeSubject].
 //   - Other services that only verify: [PrivateKey] where tokens are issued, [PublicKey] elsewhere. [KeySet] and
 //     [WithVerificationKeys] accept what older keys signed.
 //   - Another framework, or a connection that is no request: [Guard.Admit], [Manager.Verify].

@@ -81,7 +81,8 @@ func forgeWith(t testing.TB, method jwt.SigningMethod, key any, header, payload 
 const (
 	ourHeader = `{"alg":"HS256","typ":"JWT"}`
 	// sound is the members of an access token that holds at now.
-	sound = `"sub":"alice","jti":"4f1c0f7e-0000-4000-8000-000000000001","type":"access","iat":1893456000,"exp":1893456900`
+	sound = `"sub":"alice","jti":"4f1c0f7e-0000-4000-8000-000000000001","type":"access",` +
+		`"iat":1893456000,"exp":1893456900`
 )
 
 // with is a payload of sound and more members.

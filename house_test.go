@@ -26,7 +26,8 @@ type house struct {
 
 func readHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{set: token.NewFileSet(), files: map[string]*ast.File{}, info: &types.Info{Uses: map[*ast.Ident]types.Object{}}}
+	uses := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	h := &house{set: token.NewFileSet(), files: map[string]*ast.File{}, info: uses}
 	names, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	var files []*ast.File
