@@ -250,6 +250,37 @@ func ExampleManager_Revoke() {
 	// true
 }
 
+// A page that answers by itself: logging out leads to the front page.
+func ExampleManager_Logout() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	logout := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := auth.Logout(w, r); err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
+	pair, err := auth.CreatePair(context.Background(), "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "https://app.example/logout", nil)
+	r.Header.Set("Sec-Fetch-Site", "same-origin") // as browsers do
+	r.Header.Set("X-CSRF-Token", pair.CSRFToken)
+	r.AddCookie(&http.Cookie{Name: "__Host-access_token", Value: pair.AccessToken})
+	w := httptest.NewRecorder()
+	logout.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Header().Get("Location"), len(w.Result().Cookies()), "cookies cleared")
+	_, err = auth.Verify(context.Background(), pair.AccessToken)
+	fmt.Println(errors.Is(err, jot.ErrRevoked))
+	// Output:
+	// 303 / 4 cookies cleared
+	// true
+}
+
 func ExampleWithTokenInBlocklist() {
 	revoked := map[string]bool{} // your database
 	isRevoked := func(_ context.Context, t *jot.Token) (bool, error) { return revoked[t.ID], nil }

@@ -2,6 +2,7 @@ package jot_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -271,4 +272,78 @@ func TestLogoutWhenTheStoreFails(t *testing.T) {
 			require.Equal(t, tc.ended, l.ended(t))
 		})
 	}
+}
+
+// The verbs do all that the handlers do but answer: a page answers by a redirect.
+func TestVerbsOfTheHandlers(t *testing.T) {
+	m := newManager(t, jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}),
+		jot.WithLocations(jot.InCookie, jot.InHeader))
+	var next *jot.Pair
+	redirecting := func(err error) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if err != nil {
+				m.WriteError(w, r, err)
+				return
+			}
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+		}
+	}
+	refresh := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pair, err := m.Refresh(w, r)
+		if err == nil {
+			next = pair
+		}
+		redirecting(err)(w, r)
+	})
+	logout := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { redirecting(m.Logout(w, r))(w, r) })
+	byCookie := func(p *jot.Pair, value string) *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "https://app.example/", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("X-CSRF-Token", value)
+		r.AddCookie(&http.Cookie{Name: "__Host-access_token", Value: p.AccessToken})
+		r.AddCookie(&http.Cookie{Name: "__Host-refresh_token", Value: p.RefreshToken})
+		return r
+	}
+	byHeader := func(raw string) *http.Request {
+		r := bearer(raw)
+		r.Method = http.MethodPost
+		return r
+	}
+	p := pair(t, m)
+	const seeOther = http.StatusSeeOther
+	for _, tc := range []struct {
+		name    string
+		handler http.HandlerFunc
+		request func() *http.Request
+		status  int
+		cookies int
+	}{
+		{"refresh by cookies, of another page", refresh, func() *http.Request { return byCookie(p, "x") }, 403, 0},
+		{"refresh by cookies", refresh, func() *http.Request { return byCookie(p, p.RefreshCSRFToken) }, seeOther, 4},
+		{"refresh by a header", refresh, func() *http.Request { return byHeader(next.RefreshToken) }, seeOther, 0},
+		{"refresh by an access token", refresh, func() *http.Request { return byHeader(next.AccessToken) }, 401, 0},
+		{"log out by cookies, of another page", logout, func() *http.Request { return byCookie(next, "x") }, 403, 0},
+		{"log out by cookies", logout, func() *http.Request { return byCookie(next, next.CSRFToken) }, seeOther, 4},
+		{"log out again", logout, func() *http.Request { return byCookie(next, next.CSRFToken) }, seeOther, 4},
+		{"refresh afterwards", refresh, func() *http.Request { return byHeader(next.RefreshToken) }, 401, 0},
+	} {
+		got := answerOf(tc.handler, tc.request())
+		require.Equal(t, tc.status, got.Code, "%s: %s", tc.name, got.Body)
+		require.Len(t, got.Result().Cookies(), tc.cookies, tc.name)
+		if tc.status != seeOther {
+			continue
+		}
+		require.Empty(t, got.Body.String(), "no token, no word")
+		if tc.cookies > 0 {
+			require.Equal(t, "no-store", got.Header().Get("Cache-Control"))
+		}
+	}
+
+	// What they need is an error, and no panic: the handlers are made at start-up, the verbs called later.
+	w, without := httptest.NewRecorder(), newManager(t)
+	_, err := without.Refresh(w, bearer("x"))
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorContains(t, err, "Refresh needs WithStore")
+	require.ErrorIs(t, without.Logout(w, bearer("x")), errors.ErrUnsupported)
+	require.Empty(t, w.Header())
 }
