@@ -49,7 +49,7 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		return nil, verdict(true, nil, err)
 	case err != nil:
 		return nil, invalid(err)
-	case k.Verify(f.Signed, []byte(f.Signature)) != nil:
+	case k.Verify(f.Signed, f.Signature) != nil:
 		return nil, errSignature
 	}
 	claims, err := v.profile.ReadClaims(f.Payload)
