@@ -195,38 +195,47 @@ type problem struct {
 //	ErrUnavailable                             503  unavailable, with Retry-After
 //	ErrMethodNotAllowed                        405  method_not_allowed, with Allow
 //
-// Any other error is a mistake of the application's, and is answered with 500 and no detail. Those, and
-// ErrUnavailable, are logged by [slog.Default]. [Manager.WriteError] calls it unless [WithErrorHandler] says
+// The answer is no-store and nosniff. Any other error is a mistake of the application's, and is answered with 500 and no
+// detail. Those, and ErrUnavailable, are logged by [slog.Default]. [Manager.WriteError] calls it unless [WithErrorHandler] says
 // otherwise; a handler of your own may call it for what it does not handle.
 func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
-	e, ok := asError(err)
-	if !ok {
-		e = &Error{Err: err}
-	}
+	e := factsOf(err)
+	e.setHeaders(w.Header())
 	a := answerTo(e.Err)
-	h := w.Header()
-	if challenge := e.Challenge(); challenge != "" {
-		h.Set("WWW-Authenticate", challenge)
-	}
-	switch a.status {
-	case http.StatusMethodNotAllowed:
-		h.Set("Allow", "POST, PUT, PATCH, DELETE")
-	case http.StatusInternalServerError:
+	switch {
+	case a.status == http.StatusInternalServerError:
 		slog.ErrorContext(r.Context(), "jot: request failed", "error", err)
-	case http.StatusServiceUnavailable:
-		// Spread, so that those who wait do not all come back at once.
-		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3))) //nolint:gosec // nothing secret about it
-		if r.Context().Err() == nil {
-			slog.WarnContext(r.Context(), "jot: cannot tell whether a token holds", "error", err)
-		}
+	case a.status == http.StatusServiceUnavailable && r.Context().Err() == nil:
+		slog.WarnContext(r.Context(), "jot: cannot tell whether a token is good", "error", err)
 	}
-	h.Del("Content-Length") // of an answer that was begun before it failed
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", "application/problem+json")
 	body, _ := json.Marshal(problem{"about:blank", http.StatusText(a.status), a.status, a.detail, a.code})
 	w.WriteHeader(a.status)
 	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
+}
+
+// factsOf returns err with its facts; without any, if it is no refusal.
+func factsOf(err error) *Error {
+	if e, ok := asError(err); ok {
+		return e
+	}
+	return &Error{Err: err}
+}
+
+// setHeaders sets the headers that the answer has, whoever writes it.
+func (e *Error) setHeaders(h http.Header) {
+	if challenge := e.Challenge(); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	switch e.Status() {
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", "POST, PUT, PATCH, DELETE")
+	case http.StatusServiceUnavailable: // spread, so that those who wait do not all come back at once
+		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3))) //nolint:gosec // nothing secret about it
+	}
+	h.Del("Content-Length") // of an answer that was begun before it failed
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 }
 
 // asRefusal returns err as an [*Error] that says all it can, if it is a refusal.

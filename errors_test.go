@@ -116,8 +116,18 @@ func TestWithErrorHandler(t *testing.T) {
 		}
 		w.WriteHeader(e.Status())
 	}))
-	require.Equal(t, 401, send(m.Required(), bearer("x")).Code)
+	refused := send(m.Required(), bearer("x"))
+	require.Equal(t, 401, refused.Code)
 	require.ErrorIs(t, got[0], jot.ErrInvalid)
+	// It need not know what belongs to each answer, and may change it.
+	require.Equal(t, `Bearer realm="api", error="invalid_token"`, refused.Header().Get("WWW-Authenticate"))
+	require.Equal(t, "no-store", refused.Header().Get("Cache-Control"))
+	require.Equal(t, "nosniff", refused.Header().Get("X-Content-Type-Options"))
+	for err, header := range map[error]string{jot.ErrUnavailable: "Retry-After", jot.ErrMethodNotAllowed: "Allow"} {
+		w := httptest.NewRecorder()
+		m.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), err)
+		require.NotEmpty(t, w.Header().Get(header))
+	}
 	for _, err := range []error{jot.ErrForbidden, errDown} {
 		m.WriteError(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), err)
 		require.ErrorIs(t, got[len(got)-1], err)

@@ -196,7 +196,9 @@ func (m *Manager) CrossOriginGuard(next http.Handler) http.Handler {
 // WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is
 // the other half of [Guard.Admit] for adapters, and the way to answer when Create… fails.
 func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	m.errorHandler(w, r, asRefusal(err, m.realm))
+	err = asRefusal(err, m.realm)
+	factsOf(err).setHeaders(w.Header())
+	m.errorHandler(w, r, err)
 }
 
 // refuse makes the refusal of a reason. Every verb that refuses ends here. First comes what has to follow (react), which

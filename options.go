@@ -354,8 +354,8 @@ func WithRealm(realm string) Option {
 }
 
 // WithErrorHandler lets f answer every refused request, instead of [DefaultErrorHandler]. err is an [*Error], unless
-// it is a mistake of the application's; [Error.Status], [Error.Code] and [Error.Challenge] are what a client should
-// see of it.
+// it is a mistake of the application's; [Error.Status] and [Error.Code] are what a client should see of it. The headers
+// of the answer are set already, and f may change them: the challenge, Allow, Retry-After, no-store and nosniff.
 func WithErrorHandler(f func(w http.ResponseWriter, r *http.Request, err error)) Option {
 	return set("WithErrorHandler", nilFunc(f == nil), func(s *setup) { s.errorHandler = f })
 }

@@ -258,7 +258,16 @@ func Options(c Config) jot.Option {
 	if handler == nil {
 		handler = func(w http.ResponseWriter, r *http.Request, err error) { WriteError(w, r, err, c.ErrorMessageKey) }
 	}
-	return jot.Options(append(opts, jot.WithErrorHandler(handler), profile)...)
+	return jot.Options(append(opts, jot.WithErrorHandler(unannounced(handler)), profile)...)
+}
+
+// unannounced takes away the headers that jot sets and Flask-JWT-Extended does not.
+func unannounced(handler func(http.ResponseWriter, *http.Request, error)) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		w.Header().Del("WWW-Authenticate")
+		w.Header().Del("X-Content-Type-Options")
+		handler(w, r, err)
+	}
 }
 
 func (c Config) order() []jot.Location {
