@@ -111,3 +111,25 @@ func TestFormerCookieOfAnotherPath(t *testing.T) {
 		})
 	}
 }
+
+// What may be meant, but is mostly a mistake, is a line in the log at start-up.
+func TestCookieWarnings(t *testing.T) {
+	none := jot.CookieConfig{SameSite: http.SameSiteNoneMode}
+	embedded := none
+	embedded.Partitioned = true
+	for _, tc := range []struct {
+		config jot.CookieConfig
+		warns  string
+	}{
+		{jot.CookieConfig{}, ""},
+		{jot.CookieConfig{Insecure: true}, "cookies are Insecure"},
+		{none, "SameSite=None and without Partitioned"},
+		{embedded, ""},
+	} {
+		out := logged(t)
+		_, err := jot.New(jot.HS256(secret), jot.WithCookies(tc.config))
+		require.NoError(t, err)
+		require.Contains(t, out.String(), tc.warns)
+		require.Equal(t, tc.warns == "", out.Len() == 0, out.String())
+	}
+}

@@ -84,3 +84,15 @@ func ExampleWithEventHandler() {
 		jot.WithEventHandler(watch), jot.WithRotationGrace(5*time.Second))
 	_, _ = auth, err
 }
+
+// A refusal's code is a label for metrics.
+func TestEventCode(t *testing.T) {
+	var codes []string
+	m := newManager(t, jot.WithEventHandler(func(_ context.Context, e jot.Event) { codes = append(codes, e.Code()) }))
+	for _, raw := range []string{"x", access(t, newManagerAt(t, now.Add(-time.Hour)))} {
+		_, err := m.Verify(ctx, raw)
+		require.Error(t, err)
+	}
+	require.Equal(t, []string{"token_invalid", "token_expired"}, codes)
+	require.Empty(t, jot.Event{Kind: jot.EventRevoked}.Code())
+}

@@ -859,3 +859,17 @@ func rotated(t testing.TB, m *jot.Manager) string {
 	require.NoError(t, err)
 	return raw
 }
+
+// A look-up that finds nobody and forgets to say so lets nobody in.
+func TestNilUser(t *testing.T) {
+	type user struct{}
+	for name, lookup := range map[string]jot.Option{
+		"a pointer": jot.WithUserLookup(func(context.Context, *jot.Token) (*user, error) { return nil, nil }),
+		"anything":  jot.WithUserLookup(func(context.Context, *jot.Token) (any, error) { return nil, nil }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t, lookup)
+			require.Equal(t, "user_not_found", send(m.Required(), bearer(access(t, m))).code(t))
+		})
+	}
+}

@@ -237,12 +237,18 @@ func WithTokenVerification(f func(ctx context.Context, t *Token) (ok bool, err e
 	return set("WithTokenVerification", nilFunc(f == nil), func(s *setup) { s.verification = f })
 }
 
-// WithUserLookup loads the user of every accepted token, for [CurrentUser]. It runs last, on every guarded route. An
-// error that wraps [ErrUserNotFound] refuses the token with 401. Any other error is 503, so return ErrUserNotFound for
-// [database/sql.ErrNoRows] and its like.
+// WithUserLookup loads the user of every accepted token, for [CurrentUser]. It runs last, on every guarded route. A nil
+// user, or an error that wraps [ErrUserNotFound], refuses the token with 401. Any other error is 503, so return
+// ErrUserNotFound for [database/sql.ErrNoRows] and its like.
 func WithUserLookup[T any](f func(ctx context.Context, t *Token) (T, error)) Option {
 	return set("WithUserLookup", nilFunc(f == nil), func(s *setup) {
-		s.lookup = func(ctx context.Context, t *Token) (any, error) { return f(ctx, t) }
+		s.lookup = func(ctx context.Context, t *Token) (any, error) {
+			user, err := f(ctx, t)
+			if err == nil && keyring.IsNil(user) {
+				err = ErrUserNotFound
+			}
+			return user, err
+		}
 	})
 }
 

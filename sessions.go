@@ -11,19 +11,27 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// Session is a login of a user: what [Manager.CreatePair] begins and refreshing prolongs.
+// Session is a login of a user: what [Manager.CreatePair] begins and refreshing prolongs. It has a JSON form, for a list
+// of devices. The one whose ID equals [Token.SessionID] is the request's own.
 type Session struct {
 	// ID is the sid claim of its tokens.
-	ID string
+	ID string `json:"id"`
 	// Label is what [Label] gave at login.
-	Label string
-	// StartedAt is when it began, RefreshedAt when it was last refreshed, zero if never.
-	StartedAt, RefreshedAt time.Time
+	Label string `json:"label,omitempty"`
+	// StartedAt is when it began.
+	StartedAt time.Time `json:"started_at"`
+	// RefreshedAt is when it was last refreshed, zero if never.
+	RefreshedAt time.Time `json:"refreshed_at,omitzero"`
 	// ExpiresAt is when it ends if it is not refreshed, give or take some minutes.
-	ExpiresAt time.Time
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
-var errNoSession = errors.New("the token belongs to no session: use Revoke")
+var (
+	errNoSession = errors.New("the token belongs to no session: use Revoke")
+	errNoSubject = errors.New("the subject is empty")
+	// The id may come from a client, so this is a refusal (400), not a mistake of the caller's.
+	errNoSessionID = errors.New("not the id of a session: Sessions returns those")
+)
 
 // eventOf are the events for each outcome of a good refresh token.
 var eventOf = map[session.Outcome]EventKind{
@@ -144,12 +152,19 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 }
 
 // RevokeSessionByID ends a session of subject by the id that [Manager.Sessions] gives. One that has ended already, or
-// belongs to another subject, is no error.
+// belongs to another subject, is no error. The id may come from a client: what is not the id of a session is
+// [ErrBadRequest].
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) error {
 	if m.ledger.store == nil {
 		return unsupported("RevokeSessionByID", "WithStore")
+	}
+	if subject == "" {
+		return mistake("RevokeSessionByID", errNoSubject)
+	}
+	if _, ok := uuid7.Time(id); !ok {
+		return m.refuse(ctx, &reason{sentinel: ErrBadRequest, cause: errNoSessionID}, nil, "")
 	}
 	return m.endSession(ctx, nil, subject, id)
 }
@@ -174,6 +189,9 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 	if m.ledger.store == nil {
 		return unsupported("RevokeSubject", "WithStore")
 	}
+	if subject == "" {
+		return mistake("RevokeSubject", errNoSubject)
+	}
 	m.takeBack(ctx)
 	why := m.ledger.revokeSubject(ctx, subject, m.origin.now())
 	return m.revoked(ctx, why, nil, Event{Subject: subject})
@@ -197,6 +215,9 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, error) {
 	if m.ledger.store == nil {
 		return nil, unsupported("Sessions", "WithStore")
+	}
+	if subject == "" {
+		return nil, mistake("Sessions", errNoSubject)
 	}
 	records, why := m.ledger.list(ctx, subject, m.origin.now())
 	if why != nil {

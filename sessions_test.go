@@ -950,10 +950,15 @@ func TestSessions(t *testing.T) {
 		{ID: first.SessionID, StartedAt: started, RefreshedAt: minute2, ExpiresAt: minute2.Add(life)},
 	}, sessions)
 
-	for _, other := range []string{"bob", ""} {
-		require.NoError(t, w.RevokeSessionByID(ctx, other, first.SessionID))
+	require.NoError(t, w.RevokeSessionByID(ctx, "bob", first.SessionID), "which is another's")
+	for _, id := range []string{"nonsense", "", "alice", "4f1c0f7e-0000-4000-8000-000000000001"} {
+		require.ErrorIs(t, w.RevokeSessionByID(ctx, "alice", id), jot.ErrBadRequest, id)
 	}
-	require.NoError(t, w.RevokeSessionByID(ctx, "alice", "nonsense"))
+	require.ErrorIs(t, w.RevokeSessionByID(ctx, first.SessionID, "alice"), jot.ErrBadRequest, "swapped")
+	_, err = w.Sessions(ctx, "")
+	for _, err := range []error{err, w.RevokeSessionByID(ctx, "", first.SessionID), w.RevokeSubject(ctx, "")} {
+		require.ErrorContains(t, err, "the subject is empty", "a variable that nobody has set")
+	}
 	w.accepted(t, second)
 	sessions, err = w.Sessions(ctx, "alice")
 	require.NoError(t, err)

@@ -325,3 +325,11 @@ func TestContextAccess(t *testing.T) {
 	_, err = jot.ClaimsAs[claims](byHand)
 	require.Error(t, err)
 }
+
+// A list of devices is a JSON answer as it stands.
+func TestSessionJSON(t *testing.T) {
+	text, err := json.Marshal(jot.Session{ID: "1", StartedAt: now.UTC(), ExpiresAt: now.UTC()})
+	require.NoError(t, err)
+	at := `"2030-01-01T00:00:00Z"`
+	require.JSONEq(t, `{"id":"1","started_at":`+at+`,"expires_at":`+at+`}`, string(text))
+}
