@@ -2,6 +2,7 @@ package jot_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func TestAuthTime(t *testing.T) {
 		require.NoError(t, err)
 		return token
 	}
-	fresh, forAWhile := []jot.TokenOption{jot.Fresh()}, []jot.TokenOption{jot.FreshFor(time.Minute)}
+	fresh, forAWhile := list(jot.Fresh()), list(jot.FreshFor(time.Minute))
 	const none = ""
 	for _, tc := range []struct {
 		name        string
@@ -52,7 +53,7 @@ func TestAuthTime(t *testing.T) {
 
 			instant = now.Add(2 * time.Minute)
 			for _, of := range []*jot.Token{verified(next.AccessToken), verified(next.RefreshToken, jot.Refresh())} {
-				step := append([]jot.TokenOption{jot.InSession(of)}, tc.step...)
+				step := append(list(jot.InSession(of)), tc.step...)
 				require.Equal(t, tc.then, authTime(t, access(t, m, step...)))
 				typed, err := m.CreateToken(ctx, "alice", append(step, jot.Type("export"))...)
 				require.NoError(t, err)
@@ -92,8 +93,8 @@ func TestMaxAgeWantsAPassword(t *testing.T) {
 		code  string // "" passes
 	}{
 		{"remembered", nil, "fresh_token_required"},
-		{"by a password", []jot.TokenOption{jot.Fresh()}, ""},
-		{"fresh for a while", []jot.TokenOption{jot.FreshFor(time.Minute)}, ""},
+		{"by a password", list(jot.Fresh()), ""},
+		{"fresh for a while", list(jot.FreshFor(time.Minute)), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := pair(t, m, tc.login...)
@@ -110,6 +111,38 @@ func TestMaxAgeWantsAPassword(t *testing.T) {
 					}
 				}
 			}
+		})
+	}
+}
+
+// Somebody who says that they will have given a password has given none.
+func TestAuthTimeInTheFuture(t *testing.T) {
+	silence(t)
+	const lastDate, century = 253402300799, 100 * 365 * 24 * time.Hour
+	const passes, refused = true, false
+	for _, tc := range []struct {
+		name     string
+		authTime int64
+		age      time.Duration
+		ends     bool
+	}{
+		{"now", now.Unix(), time.Minute, passes},
+		{"just young enough", now.Unix() - 60, time.Minute, passes},
+		{"too old", now.Unix() - 61, time.Minute, refused},
+		{"in an hour", now.Unix() + 3600, time.Minute, refused},
+		{"in an hour, where a day is allowed", now.Unix() + 3600, 24 * time.Hour, refused},
+		{"on the last date", lastDate, time.Minute, refused},
+		{"on the last date, where a century is allowed", lastDate, century, refused},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			raw := forge(t, ourHeader, with(fmt.Sprintf(`"auth_time":%d`, tc.authTime)))
+			got := send(newManager(t).Required(jot.MaxAge(tc.age)), bearer(raw))
+			require.Equal(t, tc.ends, got.called, got.Body.String())
+			if tc.ends == refused {
+				require.Equal(t, "fresh_token_required", got.code(t))
+			}
+			_, err := newManager(t).Verify(ctx, raw, jot.MaxAge(tc.age))
+			require.Equal(t, tc.ends, err == nil)
 		})
 	}
 }

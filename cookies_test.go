@@ -538,14 +538,6 @@ func answerOf(h http.Handler, r *http.Request) *answer {
 	return a
 }
 
-// The three that follow serve sockets_test.go and refusals_test.go alone.
-
-func list1[T any](v ...T) []T { return v }
-
-func without2(name string) func(*http.Request) { return func(r *http.Request) { r.Header.Del(name) } }
-
-func post2(h http.Handler, r *http.Request) *answer { return answerOf(h, r) }
-
 // A step-up keeps the page's CSRF value; a session that was begun without cookies gets one.
 func TestCSRFValuesOfASession(t *testing.T) {
 	plain := newManager(t)

@@ -37,7 +37,8 @@ func sized(t testing.TB, bytes int) string {
 
 // 8 KiB are read, and not a byte more, wherever the token is.
 func TestLimitOfATokenThatComes(t *testing.T) {
-	m := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InQuery, jot.InBody, jot.InCookie))
+	everywhere := jot.WithLocations(jot.InHeader, jot.InQuery, jot.InBody, jot.InCookie)
+	m := newManager(t, jot.WithCookies(jot.CookieConfig{}), everywhere)
 	for bytes, good := range map[int]bool{8191: true, 8192: true, 8193: false, 8194: false} {
 		raw := sized(t, bytes)
 		_, err := m.Verify(ctx, raw)
@@ -46,15 +47,16 @@ func TestLimitOfATokenThatComes(t *testing.T) {
 			require.ErrorIs(t, err, jot.ErrInvalid)
 			require.ErrorContains(t, err, "longer than 8 KiB")
 		}
-		inCookie := httptest.NewRequest(http.MethodGet, "/", nil)
-		inCookie.AddCookie(&http.Cookie{Name: "__Host-access_token", Value: raw})
-		inBody := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"access_token":"`+raw+`"}`))
-		inBody.Header.Set("Content-Type", "application/json")
-		for _, r := range []*http.Request{bearer(raw), inCookie, inBody, httptest.NewRequest(http.MethodGet, "/?access_token="+raw, nil)} {
+		for place, r := range map[string]*http.Request{
+			"header": bearer(raw),
+			"cookie": newBrowser(t).request("GET", "/", addCookie("__Host-access_token", raw)),
+			"body":   posted("/", setBody("application/json", `{"access_token":"`+raw+`"}`)),
+			"URL":    httptest.NewRequest("GET", "/?access_token="+raw, nil),
+		} {
 			got := send(m.Required(), r)
-			require.Equal(t, good, got.called, "%d: %s", bytes, got.Body)
+			require.Equal(t, good, got.called, "%d in the %s: %s", bytes, place, got.Body)
 			if !good {
-				require.Equal(t, "token_invalid", got.code(t))
+				require.Equal(t, "token_invalid", got.code(t), place)
 			}
 		}
 	}
@@ -65,7 +67,9 @@ func TestLimitOfATokenThatIsMade(t *testing.T) {
 	m := newManager(t)
 	made, refused := map[int]bool{}, map[string]bool{}
 	for size := range 400 {
-		raw, err := m.CreateAccessToken(ctx, "alice", jot.Claim("x", strings.Repeat("x", 5850+size/4)), jot.HeaderParam("y", strings.Repeat("y", size%4)))
+		claim := jot.Claim("x", strings.Repeat("x", 5850+size/4))
+		param := jot.HeaderParam("y", strings.Repeat("y", size%4))
+		raw, err := m.CreateAccessToken(ctx, "alice", claim, param)
 		if err == nil {
 			made[len(raw)] = true
 		} else {
@@ -80,36 +84,34 @@ func TestLimitOfATokenThatIsMade(t *testing.T) {
 
 // 64 KiB of a body are looked at, and not a byte more, be it for a token or for the value against CSRF.
 func TestLimitOfABody(t *testing.T) {
-	m := newManager(t, jot.WithLocations(jot.InBody))
+	inBody := newManager(t, jot.WithLocations(jot.InBody))
+	raw := access(t, inBody)
 	cookies := newManager(t, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}))
-	p := pair(t, cookies)
-	raw := access(t, m)
-	padded := func(before, after string, bytes int) string {
-		return before + strings.Repeat("x", bytes-len(before)-len(after)) + after
-	}
+	b, p := newBrowser(t), pair(t, cookies)
+	b.receive(cookies, p)
+	const kindOfJSON = "application/vnd.x+json"
 	for bytes, good := range map[int]bool{65535: true, 65536: true, 65537: false, 65538: false} {
-		for kind, text := range map[string]string{
-			"application/json":                  padded(`{"access_token":"`+raw+`","x":"`, `"}`, bytes),
-			"application/vnd.x+json":            padded(`{"x":"`, `","access_token":"`+raw+`"}`, bytes),
-			"application/x-www-form-urlencoded": padded("x=", "&access_token="+raw, bytes),
+		padded := func(before, after string) string {
+			return before + strings.Repeat("x", bytes-len(before)-len(after)) + after
+		}
+		tokenFirst := padded(`{"access_token":"`+raw+`","x":"`, `"}`)
+		tokenLast := padded(`{"x":"`, `","access_token":"`+raw+`"}`)
+		tokenInForm, csrfInForm := padded("x=", "&access_token="+raw), padded("x=", "&csrf="+p.CSRFToken)
+		for name, tc := range map[string]struct {
+			m *jot.Manager
+			r *http.Request
+		}{
+			"a token in JSON":           {inBody, posted("/", setBody("application/json", tokenFirst))},
+			"a token in a kind of JSON": {inBody, posted("/", setBody(kindOfJSON, tokenLast))},
+			"a token in a form":         {inBody, posted("/", setBody(urlencoded, tokenInForm))},
+			"a CSRF value in a form":    {cookies, b.request("POST", "/", setBody(urlencoded, csrfInForm))},
 		} {
-			require.Len(t, text, bytes)
-			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(text))
-			r.Header.Set("Content-Type", kind)
-			got := send(m.Required(), r)
-			require.Equal(t, good, got.called, "%s of %d: %s", kind, bytes, got.Body)
+			require.EqualValues(t, bytes, tc.r.ContentLength)
+			got := send(tc.m.Required(), tc.r)
+			require.Equal(t, good, got.called, "%s of %d: %s", name, bytes, got.Body)
 			if !good {
 				require.Equal(t, "invalid_request", got.code(t))
 			}
-		}
-		r := httptest.NewRequest(http.MethodPost, "https://app.example/", strings.NewReader(padded("x=", "&csrf="+p.CSRFToken, bytes)))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		r.AddCookie(&http.Cookie{Name: "__Host-access_token", Value: p.AccessToken})
-		got := send(cookies.Required(), r)
-		require.Equal(t, good, got.called, "a form of %d: %s", bytes, got.Body)
-		if !good {
-			require.Equal(t, "invalid_request", got.code(t))
 		}
 	}
 }
@@ -117,15 +119,11 @@ func TestLimitOfABody(t *testing.T) {
 // 32 objects and arrays may be open at once, in what comes and in what is made, payload and header.
 func TestLimitOfDepth(t *testing.T) {
 	m := newManager(t)
-	nested := func(n int) json.RawMessage {
-		return json.RawMessage(strings.Repeat(`[`, n) + strings.Repeat(`]`, n))
-	}
-	objects := func(n int) json.RawMessage {
-		return json.RawMessage(strings.Repeat(`{"a":`, n) + `0` + strings.Repeat(`}`, n))
-	}
+	objects := func(depth int) string { return strings.Repeat(`{"a":`, depth) + `0` + strings.Repeat(`}`, depth) }
 	for depth, good := range map[int]bool{31: true, 32: true, 33: false} {
-		for _, v := range []json.RawMessage{nested(depth - 1), objects(depth - 1)} {
-			for _, opt := range []jot.TokenOption{jot.Claim("x", v), jot.Claims(map[string]any{"x": v}), jot.HeaderParam("x", v)} {
+		for _, text := range []string{nested(depth - 1), objects(depth - 1)} { // in an object, which is open as well
+			v := json.RawMessage(text)
+			for _, opt := range list(jot.Claim("x", v), jot.Claims(map[string]any{"x": v}), jot.HeaderParam("x", v)) {
 				raw, err := m.CreateAccessToken(ctx, "alice", opt)
 				require.Equal(t, good, err == nil, "made, %d: %v", depth, err)
 				if good {
@@ -133,8 +131,8 @@ func TestLimitOfDepth(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			for _, raw := range []string{forge(t, ourHeader, with(`"x":`+string(v))), forge(t, `{"alg":"HS256","x":`+string(v)+`}`, `{`+sound+`}`)} {
-				_, err := m.Verify(ctx, raw)
+			for _, token := range []maker{claiming(`"x":` + text), heading(`"x":` + text)} {
+				_, err := m.Verify(ctx, token(t, m))
 				require.Equal(t, good, err == nil, "read, %d: %v", depth, err)
 			}
 		}
@@ -144,22 +142,26 @@ func TestLimitOfDepth(t *testing.T) {
 // Bytes count, not characters.
 func TestLimitOfNames(t *testing.T) {
 	m := newManager(t, jot.WithStore(memstore.New(memstore.Since(time.Time{}))))
+	many := func(character string) func(n int) string {
+		return func(n int) string { return strings.Repeat(character, n) }
+	}
+	one, two, four := many("x"), many("é"), many("😀") // of so many bytes each
+
 	for name, good := range map[string]bool{
-		"": false, "x": true, strings.Repeat("x", 255): true, strings.Repeat("x", 256): false,
-		strings.Repeat("é", 127) + "x": true, strings.Repeat("é", 128): false, strings.Repeat("😀", 63) + "éx": true, strings.Repeat("😀", 64): false,
+		"": false, one(1): true, one(255): true, one(256): false,
+		two(127) + one(1): true, two(128): false, four(63) + two(1) + one(1): true, four(64): false,
 	} {
 		raw, err := m.CreateAccessToken(ctx, name)
 		require.Equal(t, good, err == nil, "a subject of %d bytes", len(name))
 		_, pairErr := m.CreatePair(ctx, name)
 		require.Equal(t, good, pairErr == nil)
 		if good {
-			token, err := m.Verify(ctx, raw)
-			require.NoError(t, err)
-			require.Equal(t, name, token.Subject)
+			require.Equal(t, name, accepted(t, m, raw).Subject)
 		}
 	}
+
 	for name, good := range map[string]bool{
-		"": false, "x": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, strings.Repeat("é", 32): true, strings.Repeat("é", 32) + "x": false,
+		"": false, one(1): true, one(64): true, one(65): false, two(32): true, two(32) + one(1): false,
 	} {
 		raw, err := m.CreateToken(ctx, "alice", jot.Type(name))
 		require.Equal(t, good, err == nil, "a type of %d bytes", len(name))
@@ -171,15 +173,16 @@ func TestLimitOfNames(t *testing.T) {
 			require.Panics(t, func() { m.Required(jot.Type(name)) })
 		}
 	}
-	for id, good := range map[string]bool{
-		strings.Repeat("x", 256): true, strings.Repeat("x", 257): false, strings.Repeat("é", 128): true, strings.Repeat("é", 128) + "x": false,
-	} {
+
+	for id, good := range map[string]bool{one(256): true, one(257): false, two(128): true, two(128) + one(1): false} {
 		_, err := jot.New(jot.HS256(secret).WithID(id))
 		require.Equal(t, good, err == nil, "a kid of %d bytes", len(id))
 	}
+
+	// A label is cut, but not within a character.
 	for label, want := range map[string]string{
-		strings.Repeat("x", 255): strings.Repeat("x", 255), strings.Repeat("x", 256): strings.Repeat("x", 256), strings.Repeat("x", 257): strings.Repeat("x", 256),
-		strings.Repeat("é", 128): strings.Repeat("é", 128), strings.Repeat("é", 127) + "xé": strings.Repeat("é", 127) + "x",
+		one(255): one(255), one(256): one(256), one(257): one(256),
+		two(128): two(128), two(127) + one(1) + two(1): two(127) + one(1),
 	} {
 		p, err := m.CreatePair(ctx, "labelled", jot.Label(label))
 		require.NoError(t, err)
@@ -221,7 +224,7 @@ func TestLimitOfACookie(t *testing.T) {
 
 // The least and the most that a setting takes, and what lies just beyond.
 func TestLimitsOfSettings(t *testing.T) {
-	const century, year400 = 100 * 365 * 24 * time.Hour, 400 * 24 * time.Hour
+	const century, memory = 100 * 365 * 24 * time.Hour, 400 * 24 * time.Hour // a store's memory
 	store := func(opt jot.Option) jot.Option { return jot.Options(jot.WithStore(memstore.New()), opt) }
 	for _, tc := range []struct {
 		name string
@@ -249,8 +252,8 @@ func TestLimitsOfSettings(t *testing.T) {
 		{"more than a century of refreshing", jot.WithRefreshTTL(century + time.Second), false},
 		{"a session as long as its refresh token", jot.WithSessionTTL(30 * 24 * time.Hour), true},
 		{"a session shorter than that", jot.WithSessionTTL(30*24*time.Hour - time.Second), false},
-		{"as long as a store remembers", store(jot.WithAccessTTL(year400)), true},
-		{"longer than that", store(jot.WithAccessTTL(year400 + time.Second)), false},
+		{"as long as a store remembers", store(jot.WithAccessTTL(memory)), true},
+		{"longer than that", store(jot.WithAccessTTL(memory + time.Second)), false},
 	} {
 		_, err := jot.New(jot.HS256(secret), tc.opt)
 		require.Equal(t, tc.good, err == nil, "%s: %v", tc.name, err)
@@ -274,9 +277,11 @@ func TestLimitsOfSettings(t *testing.T) {
 		_, err := m.Verify(ctx, "x", jot.MaxAge(age))
 		require.Equal(t, good, codeOf(err) == "token_invalid")
 	}
-	for _, f := range []func(time.Duration) jot.TokenOption{jot.ExpiresIn, jot.FreshFor} {
-		for life, good := range map[time.Duration]bool{time.Second: true, time.Second - 1: false, time.Second + 1: false, 0: false} {
-			_, err := m.CreateAccessToken(ctx, "alice", f(life))
+	for life, good := range map[time.Duration]bool{
+		0: false, time.Second - 1: false, time.Second: true, time.Second + 1: false,
+	} {
+		for _, opt := range list(jot.ExpiresIn(life), jot.FreshFor(life)) {
+			_, err := m.CreateAccessToken(ctx, "alice", opt)
 			require.Equal(t, good, err == nil, life)
 		}
 	}
@@ -297,5 +302,51 @@ func TestLimitsOfSettings(t *testing.T) {
 		for _, p := range pairs[1:] {
 			w.accepted(t, p)
 		}
+	}
+}
+
+// A header that our own guard refuses for its size is not written either.
+func TestHeadersThatNobodyReadsAreNotMade(t *testing.T) {
+	m := newManager(t)
+	params := func(n int) jot.TokenOption {
+		var all []jot.TokenOption
+		for i := range n {
+			all = append(all, jot.HeaderParam(fmt.Sprintf("x%d", i), i))
+		}
+		return jot.TokenOptions(all...)
+	}
+	accepted(t, m, access(t, m, params(62))) // with alg and typ 64
+	for _, opt := range list(params(63), jot.HeaderParam("list", make([]int, 62)), params(300)) {
+		raw, err := m.CreateAccessToken(ctx, "alice", opt)
+		require.Error(t, err)
+		require.Empty(t, raw)
+	}
+}
+
+// Before anything is authentic, what a stranger writes costs next to nothing: neither names that nobody asks for nor
+// long values.
+func TestStrangersCostNothing(t *testing.T) {
+	m := newManager(t)
+	many := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"name-number-%d":0`, i)
+		}
+		return b.String()
+	}
+	allocations := func(header string) float64 {
+		raw := encode(header) + "." + encode(`{}`) + "." + encode("x")
+		require.Less(t, len(raw), 8192)
+		return testing.AllocsPerRun(100, func() { _, _ = m.Verify(ctx, raw) })
+	}
+	least := allocations(`{"alg":"HS256","x":0}`)
+	for name, header := range map[string]string{
+		"63 names":         `{"alg":"HS256"` + many(63) + `}`,
+		"200 names":        `{"alg":"HS256"` + many(200) + `}`,
+		"63 escaped names": `{"alg":"HS256"` + strings.ReplaceAll(many(63), "name", `\u006eame`) + `}`,
+		"a long value":     `{"alg":"HS256","x":"` + strings.Repeat(`\u0041`, 900) + `"}`,
+		"objects":          `{"alg":"HS256","x":[` + strings.Repeat(`{"a":{}},`, 500) + `0]}`,
+	} {
+		require.LessOrEqual(t, allocations(header), least+2, name)
 	}
 }

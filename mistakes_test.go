@@ -15,7 +15,8 @@ import (
 	"github.com/go-jot/jot/memstore"
 )
 
-// saysOnce asks of a text of ours that each of its lines says whose it is at most once, and the first does at its beginning.
+// saysOnce asserts of a text of ours that each of its lines says whose it is at most once, and the first does at its
+// beginning.
 func saysOnce(t *testing.T, text any) {
 	t.Helper()
 	lines := strings.Split(fmt.Sprint(text), "\n")
@@ -26,9 +27,32 @@ func saysOnce(t *testing.T, text any) {
 	}
 }
 
+// contradicts asserts that Required panics with a text that says it once, and that Verify answers so, where it can be
+// asked the same.
+func contradicts(t *testing.T, m *jot.Manager, opts []jot.RouteOption) {
+	t.Helper()
+	reason := panicOf(func() { m.Required(opts...) })
+	require.Contains(t, reason, "jot: Required: ")
+	saysOnce(t, reason)
+
+	var same []jot.Demand
+	for _, o := range opts {
+		if d, ok := o.(jot.Demand); ok || o == nil {
+			same = append(same, d)
+		}
+	}
+	if len(same) == len(opts) {
+		_, err := m.Verify(ctx, "a.b.c", same...)
+		require.Error(t, err)
+		saysOnce(t, err)
+	}
+}
+
 // No contradiction says "jot: Required: jot: …", however it is found.
 func TestContradictionsSayItOnce(t *testing.T) {
-	bare, withStore := newManager(t), newManager(t, jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
+	bare := newManager(t)
+	rich := newManager(t, jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
+	several := demands(nil, jot.Scopes(), jot.Refresh(), jot.Fresh(), jot.Except("GET x"), jot.MaxAge(0))
 	for name, opts := range map[string][]jot.RouteOption{
 		"refresh and type":       demands(jot.Refresh(), jot.Type("x")),
 		"refresh and fresh":      demands(jot.Refresh(), jot.Fresh()),
@@ -37,7 +61,6 @@ func TestContradictionsSayItOnce(t *testing.T) {
 		"two types":              demands(jot.Type("x"), jot.Type("y")),
 		"used up and refresh":    demands(jot.SingleUse(), jot.Refresh()),
 		"used up and optional":   demands(jot.SingleUse(), jot.Optional()),
-		"used up, but nowhere":   demands(jot.SingleUse()),
 		"no scopes":              demands(jot.Scopes()),
 		"no scope":               demands(jot.Scopes("a b")),
 		"no audience":            demands(jot.Audience()),
@@ -52,35 +75,20 @@ func TestContradictionsSayItOnce(t *testing.T) {
 		"no places":              demands(jot.Locations()),
 		"no place":               demands(jot.Locations("moon")),
 		"a place twice":          demands(jot.Locations(jot.InBody, jot.InBody)),
-		"cookies without any":    demands(jot.Locations(jot.InCookie)),
 		"nil":                    demands(nil),
 		"nil in a group":         demands(jot.RouteOptions(nil)),
-		"several":                demands(nil, jot.Scopes(), jot.Refresh(), jot.Fresh(), jot.Except("GET x"), jot.MaxAge(0)),
+		"several":                several,
 		"several, in one option": demands(jot.Except("GET x", "", "/{a}/x", "/x/{b}")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, m := range []*jot.Manager{bare, withStore} {
-				if m == withStore && (name == "used up, but nowhere" || name == "cookies without any") {
-					continue
-				}
-				reason := panicOf(func() { m.Required(opts...) })
-				require.Contains(t, reason, "jot: Required: ")
-				saysOnce(t, reason)
-
-				var same []jot.Demand
-				for _, o := range opts {
-					if d, ok := o.(jot.Demand); ok || o == nil {
-						same = append(same, d)
-					}
-				}
-				if len(same) == len(opts) {
-					_, err := m.Verify(ctx, "a.b.c", same...)
-					require.Error(t, err)
-					saysOnce(t, err)
-				}
-			}
+			contradicts(t, bare, opts)
+			contradicts(t, rich, opts)
 		})
 	}
+
+	// What contradicts only the manager's own options.
+	contradicts(t, bare, demands(jot.SingleUse()))
+	contradicts(t, bare, demands(jot.Locations(jot.InCookie)))
 	saysOnce(t, panicOf(func() { bare.Required()(nil) }))
 	saysOnce(t, panicOf(func() { new(jot.Manager).Required() }))
 	saysOnce(t, panicOf(func() { bare.RefreshHandler() }))
@@ -94,8 +102,28 @@ func TestContradictionsSayItOnce(t *testing.T) {
 // No mistake in the options of New says it twice, nor one in a key.
 func TestMistakesOfNewSayItOnce(t *testing.T) {
 	good := jot.HS256(secret)
+	a, alsoA := good.WithID("a"), jot.HS256(secret).WithID("a")
 	set, err := jot.NewKeySet(good)
 	require.NoError(t, err)
+	textOfAKey := []byte("-----BEGIN PUBLIC KEY-----" + strings.Repeat("x", 64))
+	verifying := jot.WithVerificationKeys
+	bounds := options(
+		jot.WithLeeway(-1), jot.WithAccessTTL(0), jot.WithRefreshTTL(1), jot.WithSessionTTL(-1),
+		jot.WithRotationGrace(-1), jot.WithMaxSessions(0),
+		jot.WithRealm(`"`), jot.WithIssuer(""), jot.WithAudience(), jot.WithAudience(""),
+	)
+	noFunctions := options(
+		jot.WithClock(nil), jot.WithErrorHandler(nil), jot.WithEventHandler(nil), jot.WithAdditionalClaims(nil),
+		jot.WithAdditionalHeaders(nil), jot.WithTokenInBlocklist(nil), jot.WithTokenVerification(nil),
+		jot.WithUserLookup[any](nil),
+	)
+	noPlaces := options(
+		jot.WithLocations(), jot.WithHeader("", ""), jot.WithQueryParam("", ""), jot.WithBodyKeys("", ""),
+	)
+	noStore := options(jot.WithRotationGrace(0), jot.WithMaxSessions(1), jot.WithSlidingSessions())
+	badCookies := jot.CookieConfig{
+		AccessName: "a b", RefreshName: "a b", CSRFHeader: "a b", Domain: "a b", RefreshPath: "a",
+	}
 	for name, tc := range map[string]struct {
 		keys jot.KeySource
 		opts []jot.Option
@@ -104,29 +132,27 @@ func TestMistakesOfNewSayItOnce(t *testing.T) {
 		"the zero key":     {jot.Key{}, nil},
 		"the zero key set": {new(jot.KeySet), nil},
 		"a short secret":   {jot.HS256(nil), nil},
-		"a PEM secret":     {jot.HS512([]byte("-----BEGIN PUBLIC KEY-----" + strings.Repeat("x", 64))), nil},
+		"a PEM secret":     {jot.HS512(textOfAKey), nil},
 		"no such alg":      {jot.PrivateKey("RS1", rsaKey), nil},
 		"another alg":      {jot.PrivateKey("ES256", rsaKey), nil},
 		"a nil key":        {jot.PrivateKey("RS256", nil), nil},
 		"a public key":     {jot.PublicKey("HS256", nil), nil},
 		"a bad id":         {good.WithID("\xff"), nil},
 		"no key function":  {jot.Keyfunc(nil, "none", "HS256", "RS256"), nil},
-		"the same twice":   {good, options(jot.WithVerificationKeys(good))},
-		"an id twice":      {good.WithID("a"), options(jot.WithVerificationKeys(jot.HS256(secret).WithID("a")))},
-		"verifying keys":   {set, options(jot.WithVerificationKeys(jot.Key{}, jot.HS384(nil), nil), jot.WithVerificationKeys())},
+		"the same twice":   {good, options(verifying(good))},
+		"an id twice":      {a, options(verifying(alsoA))},
+		"verifying keys":   {set, options(verifying(jot.Key{}, jot.HS384(nil), nil), verifying())},
 		"nil":              {good, options(nil, jot.Options(nil))},
 		"twice":            {good, options(jot.WithRealm("a"), jot.WithRealm("a"))},
-		"bounds": {good, options(jot.WithLeeway(-1), jot.WithAccessTTL(0), jot.WithRefreshTTL(1), jot.WithSessionTTL(-1), jot.WithRotationGrace(-1),
-			jot.WithMaxSessions(0), jot.WithRealm(`"`), jot.WithIssuer(""), jot.WithAudience(), jot.WithAudience(""))},
-		"functions": {good, options(jot.WithClock(nil), jot.WithErrorHandler(nil), jot.WithEventHandler(nil), jot.WithAdditionalClaims(nil),
-			jot.WithAdditionalHeaders(nil), jot.WithTokenInBlocklist(nil), jot.WithTokenVerification(nil), jot.WithUserLookup[any](nil))},
-		"stores":    {good, options(jot.WithStore(nil), jot.WithBlocklist(nil))},
-		"both":      {good, options(jot.WithStore(memstore.New()), jot.WithBlocklist(newBlocklist()))},
-		"no store":  {good, options(jot.WithRotationGrace(0), jot.WithMaxSessions(1), jot.WithSlidingSessions())},
-		"places":    {good, options(jot.WithLocations(), jot.WithHeader("", ""), jot.WithQueryParam("", ""), jot.WithBodyKeys("", ""))},
-		"cookies":   {good, options(jot.WithCookies(jot.CookieConfig{AccessName: "a b", RefreshName: "a b", CSRFHeader: "a b", Domain: "a b", RefreshPath: "a"}))},
-		"origin":    {good, options(jot.WithCrossOriginProtection(nil))},
-		"lifetimes": {good, options(jot.WithSessionTTL(time.Second), jot.WithRefreshTTL(time.Hour))},
+		"bounds":           {good, bounds},
+		"functions":        {good, noFunctions},
+		"stores":           {good, options(jot.WithStore(nil), jot.WithBlocklist(nil))},
+		"both":             {good, options(jot.WithStore(memstore.New()), jot.WithBlocklist(newBlocklist()))},
+		"no store":         {good, noStore},
+		"places":           {good, noPlaces},
+		"cookies":          {good, options(jot.WithCookies(badCookies))},
+		"origin":           {good, options(jot.WithCrossOriginProtection(nil))},
+		"lifetimes":        {good, options(jot.WithSessionTTL(time.Second), jot.WithRefreshTTL(time.Hour))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := jot.New(tc.keys, tc.opts...)
@@ -134,13 +160,17 @@ func TestMistakesOfNewSayItOnce(t *testing.T) {
 			saysOnce(t, err)
 		})
 	}
-	for _, keys := range [][]jot.Key{{{}}, {jot.HS256(nil)}, {good}, {good.WithID("a"), jot.HS256(secret).WithID("a")}, {jot.Key{}, good, good, jot.HS384(nil)}} {
+	for _, keys := range [][]jot.Key{{{}}, {jot.HS256(nil)}, {good}, {a, alsoA}, {{}, good, good, jot.HS384(nil)}} {
 		_, err := jot.NewKeySet(good, keys...)
 		require.Error(t, err)
 		saysOnce(t, err)
 		require.Contains(t, err.Error(), "jot: key ")
 	}
-	for _, text := range []string{"", "-----BEGIN X-----\n-----END X-----\n", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {
+	for _, text := range []string{
+		"",
+		"-----BEGIN X-----\n-----END X-----\n",
+		"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+	} {
 		_, err := jot.ParsePEM("RS256", []byte(text))
 		require.Error(t, err)
 		saysOnce(t, err)
@@ -151,12 +181,9 @@ func TestMistakesOfNewSayItOnce(t *testing.T) {
 func TestMistakesOfCreateSayItOnce(t *testing.T) {
 	w := newWorld(t)
 	p := w.login(t)
-	mine, err := w.Verify(ctx, p.AccessToken)
-	require.NoError(t, err)
-	lone, err := w.Verify(ctx, forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"access","iat":1893456001,"exp":1893456900}`))
-	require.NoError(t, err)
-	foreign, err := newManager(t).Verify(ctx, p.AccessToken)
-	require.NoError(t, err)
+	mine := accepted(t, w.Manager, p.AccessToken)
+	foreign := accepted(t, newManager(t), p.AccessToken)
+	lone := accepted(t, w.Manager, dated(`"iat":1893456001,"exp":1893456900`)(t, w.Manager)) // of no session
 	refresh := w.refreshable(t, p.RefreshToken)
 	type create func(context.Context, string, ...jot.TokenOption) (string, error)
 	all := map[string]create{
@@ -170,14 +197,39 @@ func TestMistakesOfCreateSayItOnce(t *testing.T) {
 			return "", err
 		},
 	}
+	group := jot.TokenOptions
+	several := group(nil, jot.Scopes(), jot.Claim("", 1), jot.InSession(foreign), jot.ExpiresIn(0), jot.Type(""))
 	for name, opt := range map[string]jot.TokenOption{
-		"nil": nil, "nil in a group": jot.TokenOptions(nil), "no time": jot.ExpiresIn(0), "parts of a second": jot.ExpiresIn(1), "no refresh time": jot.RefreshExpiresIn(0),
-		"no fresh time": jot.FreshFor(0), "fresh twice": jot.TokenOptions(jot.Fresh(), jot.FreshFor(time.Hour)), "a type": jot.Type("x"), "two types": jot.TokenOptions(jot.Type("x"), jot.Type("y")),
-		"a type of ours": jot.Type("refresh"), "no type": jot.Type(""), "no scopes": jot.Scopes(), "no scope": jot.Scopes(" "), "no audience": jot.Audience(), "no name": jot.Audience(""),
-		"an empty claim": jot.Claim("", 1), "a reserved claim": jot.Claim("sub", 1), "no JSON": jot.Claim("a", func() {}), "no claims": jot.Claims(1), "a reserved parameter": jot.HeaderParam("alg", 1),
-		"no session": jot.InSession(nil), "a session": jot.InSession(mine), "of no session": jot.InSession(lone), "of another manager": jot.InSession(foreign), "of nobody": jot.InSession(&jot.Token{SessionID: "x"}),
-		"too long": jot.ExpiresIn(50 * 365 * 24 * time.Hour), "a label": jot.Label("x"), "fresh": jot.Fresh(), "a claim too large": jot.Claim("x", strings.Repeat("x", 9000)),
-		"all at once": jot.TokenOptions(nil, jot.Scopes(), jot.Claim("", 1), jot.InSession(foreign), jot.ExpiresIn(0), jot.Type("")),
+		"nil":                  nil,
+		"nil in a group":       group(nil),
+		"no time":              jot.ExpiresIn(0),
+		"parts of a second":    jot.ExpiresIn(1),
+		"too long":             jot.ExpiresIn(50 * 365 * 24 * time.Hour),
+		"no refresh time":      jot.RefreshExpiresIn(0),
+		"fresh":                jot.Fresh(),
+		"no fresh time":        jot.FreshFor(0),
+		"fresh twice":          group(jot.Fresh(), jot.FreshFor(time.Hour)),
+		"a type":               jot.Type("x"),
+		"two types":            group(jot.Type("x"), jot.Type("y")),
+		"a type of ours":       jot.Type("refresh"),
+		"no type":              jot.Type(""),
+		"no scopes":            jot.Scopes(),
+		"no scope":             jot.Scopes(" "),
+		"no audience":          jot.Audience(),
+		"no name":              jot.Audience(""),
+		"an empty claim":       jot.Claim("", 1),
+		"a reserved claim":     jot.Claim("sub", 1),
+		"no JSON":              jot.Claim("a", func() {}),
+		"a claim too large":    jot.Claim("x", strings.Repeat("x", 9000)),
+		"no claims":            jot.Claims(1),
+		"a reserved parameter": jot.HeaderParam("alg", 1),
+		"a label":              jot.Label("x"),
+		"no session":           jot.InSession(nil),
+		"a session":            jot.InSession(mine),
+		"of no session":        jot.InSession(lone),
+		"of another manager":   jot.InSession(foreign),
+		"of nobody":            jot.InSession(&jot.Token{SessionID: "x"}),
+		"all at once":          several,
 	} {
 		for by, f := range all {
 			t.Run(name+", "+by, func(t *testing.T) {
@@ -189,16 +241,18 @@ func TestMistakesOfCreateSayItOnce(t *testing.T) {
 			})
 		}
 	}
-	verifier := manager(t, jot.PublicKey("ES256", &ecKey.PublicKey))
-	_, err = verifier.CreateAccessToken(ctx, "alice")
+
+	_, err := manager(t, jot.PublicKey("ES256", &ecKey.PublicKey)).CreateAccessToken(ctx, "alice")
 	saysOnce(t, err)
 	_, err = new(jot.Manager).CreateAccessToken(ctx, "alice")
 	saysOnce(t, err)
-	for _, bad := range []jot.Option{
-		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"sub": 1}, nil }),
-		jot.WithAdditionalHeaders(func(context.Context, *jot.Token) (map[string]any, error) { return map[string]any{"": 1}, nil }),
-		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) { return nil, errDown }),
-	} {
+
+	down := func(context.Context, *jot.Token) (map[string]any, error) { return nil, errDown }
+	for _, bad := range options(
+		jot.WithAdditionalClaims(adds(map[string]any{"sub": 1})),
+		jot.WithAdditionalHeaders(adds(map[string]any{"": 1})),
+		jot.WithAdditionalClaims(down),
+	) {
 		_, err := newManager(t, bad).CreateAccessToken(ctx, "alice")
 		require.Error(t, err)
 		saysOnce(t, err)
@@ -208,16 +262,16 @@ func TestMistakesOfCreateSayItOnce(t *testing.T) {
 // Nor does a method that lacks an option, or gets what it cannot take.
 func TestMethodsSayItOnce(t *testing.T) {
 	m := newManager(t)
-	token, err := m.Verify(ctx, access(t, m))
-	require.NoError(t, err)
+	token := accepted(t, m, access(t, m))
 	stored := newManager(t, jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
+	bad := &jot.Pair{AccessToken: "a.b.c"}
 	for name, call := range map[string]func(m *jot.Manager) error{
 		"rotate":          func(m *jot.Manager) error { _, err := m.Rotate(ctx, token); return err },
 		"rotate nothing":  func(m *jot.Manager) error { _, err := m.Rotate(ctx, nil); return err },
 		"revoke":          func(m *jot.Manager) error { return m.Revoke(ctx, token) },
 		"end":             func(m *jot.Manager) error { return m.RevokeSession(ctx, token) },
 		"set cookies":     func(m *jot.Manager) error { return m.SetCookies(unread{}, nil) },
-		"set bad cookies": func(m *jot.Manager) error { return m.SetCookies(unread{}, &jot.Pair{AccessToken: "a.b.c"}) },
+		"set bad cookies": func(m *jot.Manager) error { return m.SetCookies(unread{}, bad) },
 		"write nothing":   func(m *jot.Manager) error { return m.WritePair(unread{}, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,7 +282,7 @@ func TestMethodsSayItOnce(t *testing.T) {
 			}
 		})
 	}
-	_, _, err = jot.InsecureDecode("x")
+	_, _, err := jot.InsecureDecode("x")
 	saysOnce(t, err)
 	saysOnce(t, token.Claims(nil))
 	saysOnce(t, token.Claim("x", nil))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +28,14 @@ func (w *world) refusals() (refusals []jot.Event) {
 	return refusals
 }
 
+// codeOf returns the code of a refusal, and the text of any other error.
+func codeOf(err error) string {
+	if refusal, ok := err.(*jot.Error); ok && refusal != nil { //nolint:errorlint // as it is returned
+		return refusal.Code()
+	}
+	return fmt.Sprint(err)
+}
+
 // decides is a store that has one answer to every rotation, as another process may have caused it.
 type decides struct {
 	session.Store
@@ -43,13 +50,9 @@ func (d decides) Rotate(context.Context, session.Rotation) (session.Result, erro
 // Whatever Rotate refuses is one event with its reason, and says whose token it was.
 func TestRotateRaisesItsRefusals(t *testing.T) {
 	silence(t)
-	noSession := func(w *world) *jot.Token { // minted elsewhere
-		raw := forge(t, ourHeader, `{"sub":"alice","jti":"lone","type":"refresh","iat":1893456001,"exp":1893456900}`)
-		token, err := w.Verify(ctx, raw, jot.Refresh())
-		require.NoError(t, err)
-		return token
-	}
-	fails := func(err error) jot.Option {
+	const month = 30 * 24 * time.Hour
+	strict, short := jot.WithRotationGrace(0), jot.WithSessionTTL(month)
+	fails := func(err error) jot.Option { // once a login is over
 		return jot.WithAdditionalClaims(func(_ context.Context, t *jot.Token) (map[string]any, error) {
 			if t.IssuedAt.After(now) {
 				return nil, err
@@ -57,70 +60,73 @@ func TestRotateRaisesItsRefusals(t *testing.T) {
 			return nil, nil
 		})
 	}
+	closed := fmt.Errorf("%w: closed", jot.ErrForbidden)
+	worldOf := func(opts ...jot.Option) *world { return newWorldOver(t, memstore.New(), opts...) }
+	brokenAt := func(method string) *world { return newWorldOver(t, &broken{Store: memstore.New(), at: method}) }
+
+	// What happens to a login's refresh token before Rotate gets it.
+	type story func(w *world, token *jot.Token) *jot.Token
+	nothing := func(_ *world, token *jot.Token) *jot.Token { return token }
+	isUsed := func(w *world, token *jot.Token) *jot.Token {
+		_, err := w.Rotate(ctx, token)
+		require.NoError(t, err)
+		return token
+	}
+	isRevoked := func(w *world, token *jot.Token) *jot.Token { require.NoError(t, w.Revoke(ctx, token)); return token }
+	isEnded := func(w *world, token *jot.Token) *jot.Token {
+		require.NoError(t, w.RevokeSession(ctx, token))
+		return token
+	}
+	waits := func(w *world, token *jot.Token) *jot.Token { w.now = w.now.Add(month); return token }
+	isLone := func(w *world, _ *jot.Token) *jot.Token { // another takes its place, minted elsewhere
+		return w.refreshable(t, forge(t, ourHeader, `{"sub":"alice","jti":"lone","type":"refresh",
+			"iat":1893456001,"exp":1893456900}`))
+	}
+
 	for _, tc := range []struct {
-		name    string
-		store   session.Store
-		options []jot.Option
-		token   func(w *world) *jot.Token // unless it is a log-in's
-		before  func(w *world, t *jot.Token)
-		opts    []jot.TokenOption
-		code    string
+		name     string
+		w        *world
+		before   story
+		asks     []jot.TokenOption
+		sentinel error
 	}{
-		{name: "used before", options: options(jot.WithRotationGrace(0)), before: func(w *world, token *jot.Token) {
-			_, err := w.Rotate(ctx, token)
-			require.NoError(t, err)
-		}, code: "token_reused"},
-		{name: "the token was revoked meanwhile", before: func(w *world, token *jot.Token) {
-			require.NoError(t, w.Revoke(ctx, token))
-		}, code: "token_revoked"},
-		{name: "the session has ended meanwhile", before: func(w *world, token *jot.Token) {
-			require.NoError(t, w.RevokeSession(ctx, token))
-		}, code: "token_revoked"},
-		{name: "the session may last no longer", options: options(jot.WithSessionTTL(30 * 24 * time.Hour)), before: func(w *world, _ *jot.Token) {
-			w.now = w.now.Add(30 * 24 * time.Hour)
-		}, code: "token_expired"},
-		{name: "a token of no session", token: noSession, code: "token_invalid"},
-		{name: "more scopes than it has", opts: tokenOptions(jot.Scopes("admin")), code: "insufficient_scope"},
-		{name: "a callback says no", options: options(fails(fmt.Errorf("%w: closed", jot.ErrForbidden))), code: "forbidden"},
-		{name: "a callback cannot tell", options: options(fails(errDown)), code: "unavailable"},
-		{name: "the store cannot tell", store: &broken{Store: memstore.New(), at: "rotate"}, code: "unavailable"},
-		{name: "the store gives no id", store: &broken{Store: memstore.New(), at: "no id"}, code: "unavailable"},
-		{name: "the store gives no outcome", store: &broken{Store: memstore.New(), at: "no outcome"}, code: "unavailable"},
+		{"used before", worldOf(strict), isUsed, nil, jot.ErrReused},
+		{"the token was revoked meanwhile", worldOf(), isRevoked, nil, jot.ErrRevoked},
+		{"the session has ended meanwhile", worldOf(), isEnded, nil, jot.ErrRevoked},
+		{"the session may last no longer", worldOf(short), waits, nil, jot.ErrExpired},
+		{"a token of no session", worldOf(), isLone, nil, jot.ErrInvalid},
+		{"more scopes than it has", worldOf(), nothing, list(jot.Scopes("admin")), jot.ErrInsufficientScope},
+		{"a callback says no", worldOf(fails(closed)), nothing, nil, jot.ErrForbidden},
+		{"a callback cannot tell", worldOf(fails(errDown)), nothing, nil, jot.ErrUnavailable},
+		{"the store cannot tell", brokenAt("rotate"), nothing, nil, jot.ErrUnavailable},
+		{"the store gives no id", brokenAt("no id"), nothing, nil, jot.ErrUnavailable},
+		{"the store gives no outcome", brokenAt("no outcome"), nothing, nil, jot.ErrUnavailable},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if tc.store == nil {
-				tc.store = memstore.New()
-			}
-			w := newWorldOver(t, tc.store, tc.options...)
+			w := tc.w
 			p := w.login(t, jot.Scopes("read"))
 			w.now = w.now.Add(2 * time.Second)
-			token := w.refreshable
-			present := token(t, p.RefreshToken)
-			if tc.token != nil {
-				present = tc.token(w)
-			}
-			if tc.before != nil {
-				tc.before(w, token(t, p.RefreshToken))
-			}
+			token := tc.before(w, w.refreshable(t, p.RefreshToken))
 			w.kinds()
-			next, err := w.Rotate(ctx, present, tc.opts...)
+			next, err := w.Rotate(ctx, token, tc.asks...)
 			require.Nil(t, next)
 			refusal, ok := errors.AsType[*jot.Error](err)
 			require.True(t, ok, err)
-			require.Equal(t, tc.code, refusal.Code())
+			require.Same(t, tc.sentinel, refusal.Err)
+			require.Equal(t, told[tc.sentinel].code, refusal.Code())
 			require.Equal(t, []jot.Event{{
-				Kind: jot.EventRefused, Subject: "alice", SessionID: present.SessionID, TokenID: present.ID, Err: refusal.Err,
+				Kind: jot.EventRefused, Err: tc.sentinel,
+				Subject: "alice", SessionID: token.SessionID, TokenID: token.ID,
 			}}, w.refusals(), "once")
 		})
 	}
 
 	// What is no refusal is no such event.
 	w := newWorld(t)
-	p := w.login(t)
-	token := w.refreshable(t, p.RefreshToken)
+	token := w.refreshable(t, w.login(t).RefreshToken)
 	w.kinds()
-	for _, mistake := range [][]jot.TokenOption{tokenOptions(jot.Fresh()), tokenOptions(jot.Type("x")), tokenOptions(nil)} {
-		_, err := w.Rotate(ctx, token, mistake...)
+	for _, mistake := range []jot.TokenOption{jot.Fresh(), jot.Type("x"), nil} {
+		_, err := w.Rotate(ctx, token, mistake)
 		require.Error(t, err)
 	}
 	_, err := w.Rotate(ctx, nil)
@@ -145,131 +151,172 @@ func TestReuseRaisesBoth(t *testing.T) {
 	require.Equal(t, []jot.EventKind{jot.EventRefused}, w.kinds(), "the alarm is given once")
 }
 
-// Whatever the two handlers refuse is one event, which says where the token was.
-func TestHandlersSayWhereTheTokenWas(t *testing.T) {
+// A refresh token two generations old is a stolen one, however soon it comes: the grace is for the one before.
+func TestTwoGenerationsOld(t *testing.T) {
 	silence(t)
-	everywhere := options(jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InCookie, jot.InHeader, jot.InQuery, jot.InBody))
-	type carrier func(raw string) *http.Request
-	inField := func(raw string) *http.Request {
-		r := bearer(raw)
-		r.Method = http.MethodPost
-		return r
-	}
-	inJSON := func(name string) carrier {
-		return func(raw string) *http.Request {
-			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"`+name+`":"`+raw+`"}`))
-			r.Header.Set("Content-Type", "application/json")
-			return r
-		}
-	}
-	inURL := func(raw string) *http.Request {
-		return httptest.NewRequest(http.MethodPost, "/?access_token="+raw, nil)
-	}
-	inCookie := func(name, csrf string) carrier {
-		return func(raw string) *http.Request {
-			r := httptest.NewRequest(http.MethodPost, "https://app.example/", nil)
-			r.Header.Set("Sec-Fetch-Site", "same-origin")
-			r.AddCookie(&http.Cookie{Name: name, Value: raw})
-			if csrf != "" {
-				r.Header.Set("X-Csrf-Token", csrf)
-			}
-			return r
-		}
-	}
-	const accessCookie, refreshCookie = "__Host-access_token", "__Host-refresh_token"
-	refresh, logout := (*jot.Manager).RefreshHandler, (*jot.Manager).LogoutHandler
-	for _, tc := range []struct {
-		name    string
-		handler func(*jot.Manager) http.Handler
-		outcome []session.Outcome // of every rotation
-		carry   carrier
-		raw     func(w *world, p *jot.Pair) string
-		at      jot.Location
-		code    string
-		known   bool // whose token it is
-	}{
-		{name: "refresh, invalid, in a header", handler: refresh, carry: inField, raw: text("a.b.c"), at: jot.InHeader, code: "token_invalid"},
-		{name: "refresh, malformed, in a header", handler: refresh, carry: inField, raw: text("a b"), at: jot.InHeader, code: "invalid_request"},
-		{name: "refresh, invalid, in a body", handler: refresh, carry: inJSON("refresh_token"), raw: text("a.b.c"), at: jot.InBody, code: "token_invalid"},
-		{name: "refresh, twice in a body", handler: refresh, carry: inJSON(`refresh_token":"a","refresh_token`), raw: text("a.b.c"), at: jot.InBody, code: "invalid_request"},
-		{name: "refresh, invalid, in a cookie", handler: refresh, carry: inCookie(refreshCookie, "x"), raw: text("a.b.c"), at: jot.InCookie, code: "token_invalid"},
-		{name: "refresh, without a CSRF value", handler: refresh, carry: inCookie(refreshCookie, ""), raw: refreshOf, at: jot.InCookie, code: "csrf_failed"},
-		{name: "refresh, with a wrong CSRF value", handler: refresh, carry: inCookie(refreshCookie, "x"), raw: refreshOf, at: jot.InCookie, code: "csrf_failed", known: true},
-		{name: "refresh, by an access token", handler: refresh, carry: inField, raw: accessOf, at: jot.InHeader, code: "token_wrong_type", known: true},
-		{name: "refresh, of a session that has ended", handler: refresh, carry: inField, raw: endedOf, at: jot.InHeader, code: "token_revoked", known: true},
-		{name: "refresh, reused as Rotate finds", handler: refresh, outcome: list1[session.Outcome](session.Reused), carry: inField, raw: refreshOf, at: jot.InHeader, code: "token_reused", known: true},
-		{name: "refresh, revoked as Rotate finds", handler: refresh, outcome: list1[session.Outcome](session.Revoked), carry: inJSON("refresh_token"), raw: refreshOf, at: jot.InBody, code: "token_revoked", known: true},
-		{name: "refresh, unknown as Rotate finds", handler: refresh, outcome: list1[session.Outcome](session.Unknown), carry: inField, raw: refreshOf, at: jot.InHeader, code: "token_revoked", known: true},
-		{name: "refresh, no outcome", handler: refresh, outcome: list1[session.Outcome](99), carry: inField, raw: refreshOf, at: jot.InHeader, code: "unavailable", known: true},
-		{name: "refresh, nothing", handler: refresh, carry: func(string) *http.Request { return httptest.NewRequest("POST", "/", nil) }, raw: text(""), code: "token_missing"},
-		{name: "logout, invalid, in a header", handler: logout, carry: inField, raw: text("a.b.c"), at: jot.InHeader, code: "token_invalid"},
-		{name: "logout, malformed, in a header", handler: logout, carry: inField, raw: text("a b"), at: jot.InHeader, code: "invalid_request"},
-		{name: "logout, invalid, in a query", handler: logout, carry: inURL, raw: text("a.b.c"), at: jot.InQuery, code: "token_invalid"},
-		{name: "logout, invalid, in a body", handler: logout, carry: inJSON("access_token"), raw: text("a.b.c"), at: jot.InBody, code: "token_invalid"},
-		{name: "logout, the refresh token in a body, invalid", handler: logout, carry: inJSON("refresh_token"), raw: text("a.b.c"), at: jot.InBody, code: "token_invalid"},
-		{name: "logout, twice in a body", handler: logout, carry: inJSON(`access_token":"a","access_token`), raw: text("a.b.c"), at: jot.InBody, code: "invalid_request"},
-		{name: "logout, without a CSRF value", handler: logout, carry: inCookie(accessCookie, ""), raw: accessOf, at: jot.InCookie, code: "csrf_failed"},
-		{name: "logout, with a wrong CSRF value", handler: logout, carry: inCookie(accessCookie, "x"), raw: accessOf, at: jot.InCookie, code: "csrf_failed", known: true},
-		{name: "logout, by a mailed link", handler: logout, carry: inField, raw: mailed, at: jot.InHeader, code: "token_wrong_type", known: true},
-		{name: "logout, nothing", handler: logout, carry: func(string) *http.Request { return httptest.NewRequest("POST", "/", nil) }, raw: text(""), code: "token_missing"},
+	type presents func(w *world, token *jot.Token, raw string) (code string)
+	for name, present := range map[string]presents{
+		"at the guard": func(w *world, _ *jot.Token, raw string) string {
+			return send(w.Required(jot.Refresh()), bearer(raw)).code(t)
+		},
+		"at the handler": func(w *world, _ *jot.Token, raw string) string {
+			return post(w.RefreshHandler(), "POST", raw).code(t)
+		},
+		"by Rotate": func(w *world, token *jot.Token, _ string) string { // it passed its guard in time
+			_, err := w.Rotate(ctx, token)
+			return codeOf(err)
+		},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var store session.Store = memstore.New(memstore.Since(time.Time{}))
-			if tc.outcome != nil {
-				store = decides{store, tc.outcome[0]}
-			}
-			w := newWorldOver(t, store, everywhere...)
-			p := w.login(t)
-			raw := tc.raw(w, p)
-			w.kinds()
-			got := post2(tc.handler(w.Manager), tc.carry(raw))
-			require.Equal(t, tc.code, got.code(t))
-			refusals := w.refusals()
-			require.Len(t, refusals, 1, "once")
-			e := refusals[0]
-			require.Equal(t, tc.at, e.Location)
-			require.Equal(t, tc.code, (&jot.Error{Err: e.Err}).Code())
-			if !tc.known {
-				require.Empty(t, e.Subject+e.SessionID+e.TokenID)
-				return
-			}
-			claims := claimsOf(t, raw)
-			sid, _ := claims["sid"].(string)
-			require.Equal(t, []string{"alice", sid, claims["jti"].(string)}, []string{e.Subject, e.SessionID, e.TokenID})
-		})
+		for _, between := range []time.Duration{0, time.Millisecond, 4 * time.Second} {
+			t.Run(fmt.Sprint(name, ", ", between), func(t *testing.T) {
+				w := newWorld(t, jot.WithRotationGrace(10*time.Second))
+				p := w.login(t)
+				old := w.refreshable(t, p.RefreshToken)
+				w.now = w.now.Add(between)
+				first := w.rotate(t, p.RefreshToken)
+				w.now = w.now.Add(between)
+				second := w.rotate(t, first.RefreshToken)
+				w.kinds()
+
+				require.Equal(t, "token_reused", present(w, old, p.RefreshToken))
+				require.Contains(t, w.kinds(), jot.EventReused)
+				w.refused(t, first, jot.ErrRevoked)
+				w.refused(t, second, jot.ErrRevoked)
+			})
+		}
 	}
 
-	// A store that fails when the session is to end: the log-out is refused as well.
-	store := &broken{Store: memstore.New(), at: "end"}
-	w := newWorldOver(t, store)
-	p := w.login(t)
-	w.kinds()
-	require.Equal(t, "unavailable", post(w.LogoutHandler(), "POST", p.AccessToken).code(t))
-	require.Equal(t, []jot.Event{{
-		Kind: jot.EventRefused, Subject: "alice", SessionID: p.SessionID, TokenID: claimsOf(t, p.AccessToken)["jti"].(string),
-		Location: jot.InHeader, Err: jot.ErrUnavailable,
-	}}, w.refusals())
+	// One generation old it is a second tab.
+	w := newWorld(t)
+	first := w.rotate(t, w.login(t).RefreshToken)
+	second := w.rotate(t, first.RefreshToken)
+	require.Equal(t, second.RefreshToken, w.rotate(t, first.RefreshToken).RefreshToken)
 }
 
-func text(raw string) func(*world, *jot.Pair) string {
-	return func(*world, *jot.Pair) string { return raw }
+// carrier puts a token into one place of a request.
+type carrier struct {
+	at      jot.Location
+	request func(raw string) *http.Request
 }
-func accessOf(_ *world, p *jot.Pair) string  { return p.AccessToken }
-func refreshOf(_ *world, p *jot.Pair) string { return p.RefreshToken }
 
-func endedOf(w *world, p *jot.Pair) string {
-	if err := w.RevokeSessionByID(ctx, "alice", p.SessionID); err != nil {
-		panic(err)
+var (
+	inField   = carrier{jot.InHeader, func(raw string) *http.Request { return by("POST", bearer(raw)) }}
+	inURL     = carrier{jot.InQuery, func(raw string) *http.Request { return posted("/?access_token=" + raw) }}
+	inNoPlace = carrier{"", func(string) *http.Request { return posted("/") }}
+)
+
+func inJSON(name string) carrier {
+	return carrier{jot.InBody, func(raw string) *http.Request {
+		return posted("/", setBody("application/json", `{"`+name+`":"`+raw+`"}`))
+	}}
+}
+
+func inCookie(name string, changes ...edit) carrier {
+	return carrier{jot.InCookie, func(raw string) *http.Request {
+		page := []edit{setHeader("Sec-Fetch-Site", "same-origin"), addCookie(name, raw)}
+		return posted("https://app.example/", append(page, changes...)...)
+	}}
+}
+
+func posted(target string, changes ...edit) *http.Request {
+	r := httptest.NewRequest("POST", target, nil)
+	for _, change := range changes {
+		change(r)
 	}
+	return r
+}
+
+// outOfSession is the refresh token of a session that has ended.
+func outOfSession(t testing.TB, m *jot.Manager) string {
+	p := pair(t, m)
+	require.NoError(t, m.RevokeSessionByID(ctx, "alice", p.SessionID))
 	return p.RefreshToken
 }
 
-func mailed(w *world, _ *jot.Pair) string {
-	raw, err := w.CreateToken(ctx, "alice", jot.Type("reset"))
-	if err != nil {
-		panic(err)
+// Whatever the two handlers refuse is one event, which says where the token was.
+func TestHandlersSayWhereTheTokenWas(t *testing.T) {
+	silence(t)
+	const accessCookie, refreshCookie, nobodys, alices = "__Host-access_token", "__Host-refresh_token", "", "alice"
+	everywhere := options(
+		jot.WithCookies(jot.CookieConfig{}),
+		jot.WithLocations(jot.InCookie, jot.InHeader, jot.InQuery, jot.InBody),
+	)
+	// refuses asserts that the handler answers so, and raises one event that says where the token was, and whose.
+	refuses := func(t *testing.T, w *world, h http.Handler, c carrier, token maker, sentinel error, whose string) {
+		t.Helper()
+		raw := token(t, w.Manager)
+		w.kinds()
+		refused(sentinel).answers(t, answerOf(h, c.request(raw)))
+		want := jot.Event{Kind: jot.EventRefused, Location: c.at, Err: sentinel}
+		if whose == alices {
+			claims := claimsOf(t, raw)
+			want.Subject, want.TokenID = alices, claims["jti"].(string)
+			want.SessionID, _ = claims["sid"].(string)
+		}
+		require.Equal(t, []jot.Event{want}, w.refusals(), "once")
 	}
-	return raw
+
+	refresh, logout := (*jot.Manager).RefreshHandler, (*jot.Manager).LogoutHandler
+	refreshTwice, accessTwice := inJSON(`refresh_token":"a","refresh_token`), inJSON(`access_token":"a","access_token`)
+	bad, malformed, wrong := given("a.b.c"), given("a b"), setHeader("X-Csrf-Token", "x")
+	for _, tc := range []struct {
+		name     string
+		handler  func(*jot.Manager) http.Handler
+		carrier  carrier
+		token    maker
+		sentinel error
+		whose    string // so far as it is known
+	}{
+		{"refresh, invalid, in a header", refresh, inField, bad, jot.ErrInvalid, nobodys},
+		{"refresh, malformed, in a header", refresh, inField, malformed, jot.ErrBadRequest, nobodys},
+		{"refresh, invalid, in a body", refresh, inJSON("refresh_token"), bad, jot.ErrInvalid, nobodys},
+		{"refresh, twice in a body", refresh, refreshTwice, bad, jot.ErrBadRequest, nobodys},
+		{"refresh, invalid, in a cookie", refresh, inCookie(refreshCookie, wrong), bad, jot.ErrInvalid, nobodys},
+		{"refresh, without a CSRF value", refresh, inCookie(refreshCookie), refreshToken, jot.ErrCSRF, nobodys},
+		{"refresh, a wrong CSRF value", refresh, inCookie(refreshCookie, wrong), refreshToken, jot.ErrCSRF, alices},
+		{"refresh, by an access token", refresh, inField, paired, jot.ErrWrongType, alices},
+		{"refresh, of a session that has ended", refresh, inField, outOfSession, jot.ErrRevoked, alices},
+		{"refresh, nothing", refresh, inNoPlace, given(""), jot.ErrNoToken, nobodys},
+
+		{"logout, invalid, in a header", logout, inField, bad, jot.ErrInvalid, nobodys},
+		{"logout, malformed, in a header", logout, inField, malformed, jot.ErrBadRequest, nobodys},
+		{"logout, invalid, in a query", logout, inURL, bad, jot.ErrInvalid, nobodys},
+		{"logout, invalid, in a body", logout, inJSON("access_token"), bad, jot.ErrInvalid, nobodys},
+		{"logout, invalid refresh token in a body", logout, inJSON("refresh_token"), bad, jot.ErrInvalid, nobodys},
+		{"logout, twice in a body", logout, accessTwice, bad, jot.ErrBadRequest, nobodys},
+		{"logout, without a CSRF value", logout, inCookie(accessCookie), paired, jot.ErrCSRF, nobodys},
+		{"logout, a wrong CSRF value", logout, inCookie(accessCookie, wrong), paired, jot.ErrCSRF, alices},
+		{"logout, by a mailed link", logout, inField, mailedLink("reset"), jot.ErrWrongType, alices},
+		{"logout, nothing", logout, inNoPlace, given(""), jot.ErrNoToken, nobodys},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorldOver(t, memstore.New(memstore.Since(time.Time{})), everywhere...)
+			refuses(t, w, tc.handler(w.Manager), tc.carrier, tc.token, tc.sentinel, tc.whose)
+		})
+	}
+
+	// What only Rotate finds, because another process has been there in between.
+	for _, tc := range []struct {
+		name     string
+		outcome  session.Outcome
+		carrier  carrier
+		sentinel error
+	}{
+		{"reused", session.Reused, inField, jot.ErrReused},
+		{"revoked", session.Revoked, inJSON("refresh_token"), jot.ErrRevoked},
+		{"unknown", session.Unknown, inField, jot.ErrRevoked},
+		{"no outcome", 99, inField, jot.ErrUnavailable},
+	} {
+		t.Run("refresh, as Rotate finds, "+tc.name, func(t *testing.T) {
+			store := decides{memstore.New(memstore.Since(time.Time{})), tc.outcome}
+			w := newWorldOver(t, store, everywhere...)
+			refuses(t, w, w.RefreshHandler(), tc.carrier, refreshToken, tc.sentinel, alices)
+		})
+	}
+
+	// A store that fails when the session is to end: the logout is refused as well.
+	w := newWorldOver(t, &broken{Store: memstore.New(), at: "end"})
+	refuses(t, w, w.LogoutHandler(), inField, paired, jot.ErrUnavailable, alices)
 }
 
 // What a caller does with a slice afterwards is nobody's business: an option has its own.
@@ -280,10 +327,9 @@ func TestOptionsDoNotKeepTheCallersSlices(t *testing.T) {
 	opt := jot.Locations(places...)
 	guard := m.Required(opt)
 	places[0] = jot.InQuery
-	inURL := httptest.NewRequest(http.MethodGet, "/?access_token="+raw, nil)
 	for _, guard := range []func(http.Handler) http.Handler{guard, m.Required(opt)} {
 		require.True(t, send(guard, bearer(raw)).called)
-		require.False(t, send(guard, inURL).called)
+		require.False(t, send(guard, inURL.request(raw)).called)
 	}
 
 	scopes, names := []string{"read"}, []string{"api"}
@@ -300,7 +346,7 @@ func TestOptionsDoNotKeepTheCallersSlices(t *testing.T) {
 
 	groups := []jot.RouteOption{jot.Fresh()}
 	group := jot.RouteOptions(groups...)
-	minted := []jot.TokenOption{jot.Claim("a", 1)}
+	minted := list(jot.Claim("a", 1))
 	all := jot.TokenOptions(minted...)
 	groups[0], minted[0] = jot.Scopes("x"), jot.Claim("b", 1)
 	require.Equal(t, "fresh_token_required", send(m.Required(group), bearer(raw)).code(t))

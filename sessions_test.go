@@ -156,10 +156,10 @@ func TestReplayKeepsScopesNarrow(t *testing.T) {
 		first, again []jot.TokenOption
 		want         string // after both
 	}{
-		"the first narrows":         {tokenOptions(jot.Scopes("a")), nil, "a"},
-		"the second narrows":        {nil, tokenOptions(jot.Scopes("a")), "a"},
-		"both narrow":               {tokenOptions(jot.Scopes("a", "b")), tokenOptions(jot.Scopes("b", "c")), "b"},
-		"both narrow to other ones": {tokenOptions(jot.Scopes("a")), tokenOptions(jot.Scopes("b")), ""},
+		"the first narrows":         {list(jot.Scopes("a")), nil, "a"},
+		"the second narrows":        {nil, list(jot.Scopes("a")), "a"},
+		"both narrow":               {list(jot.Scopes("a", "b")), list(jot.Scopes("b", "c")), "b"},
+		"both narrow to other ones": {list(jot.Scopes("a")), list(jot.Scopes("b")), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -203,8 +203,6 @@ func TestGuardKnowsWhatTheSessionHas(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "a", claimsOf(t, next.AccessToken)["scope"], "whoever asks for it")
 }
-
-func tokenOptions(opts ...jot.TokenOption) []jot.TokenOption { return opts }
 
 func TestRotateOptions(t *testing.T) {
 	w := newWorld(t)

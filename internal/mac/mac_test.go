@@ -14,6 +14,7 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func must[T any](v T, err error) T {
 }
 
 var (
+	asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
 	rsaKey = must(rsa.GenerateKey(rand.Reader, 2048))
 	curves = map[string]*ecdsa.PrivateKey{
 		"ES256": must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
@@ -79,7 +82,7 @@ func TestMethodsAgainstGolangJWT(t *testing.T) {
 		require.Equal(t, must(theirs.Sign(text, secret)), signature)
 		wantOnly(t, m.Verifier(secret), signature)
 	}
-	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
+	for _, alg := range asymmetric {
 		m, theirs, key := lookup(t, alg), jwt.GetSigningMethod(alg), pairOf(alg)
 		require.False(t, m.Symmetric())
 		require.NoError(t, m.CheckPublic(key.Public()))
@@ -118,7 +121,9 @@ func wantOnly(t *testing.T, verify func(string, []byte) error, signature []byte)
 
 // RFC 7518 section 3.5: the salt is as long as the hash, no other.
 func TestPSSSalt(t *testing.T) {
-	for alg, hash := range map[string]crypto.Hash{"PS256": crypto.SHA256, "PS384": crypto.SHA384, "PS512": crypto.SHA512} {
+	for alg, hash := range map[string]crypto.Hash{
+		"PS256": crypto.SHA256, "PS384": crypto.SHA384, "PS512": crypto.SHA512,
+	} {
 		verify := lookup(t, alg).Verifier(&rsaKey.PublicKey)
 		h := hash.New()
 		h.Write([]byte(text))
@@ -131,12 +136,13 @@ func TestPSSSalt(t *testing.T) {
 }
 
 func TestCheckSecret(t *testing.T) {
+	textOfAKey := []byte("\n-----BEGIN PUBLIC KEY-----\n" + strings.Repeat("A", 64))
 	for alg, size := range map[string]int{"HS256": 32, "HS384": 48, "HS512": 64} {
 		m := lookup(t, alg)
 		require.NoError(t, m.CheckSecret(make([]byte, size)))
 		require.ErrorContains(t, m.CheckSecret(make([]byte, size-1)), alg+" wants at least ")
 		require.ErrorContains(t, m.CheckSecret(nil), "the secret has 0 bytes")
-		require.ErrorContains(t, m.CheckSecret([]byte("\n-----BEGIN PUBLIC KEY-----\n"+strings.Repeat("A", 64))), "is a PEM text")
+		require.ErrorContains(t, m.CheckSecret(textOfAKey), "is a PEM text")
 	}
 	require.ErrorContains(t, lookup(t, "RS256").CheckSecret(secret), "RS256 does not sign with a secret")
 }
@@ -261,29 +267,28 @@ func TestSignersThatFail(t *testing.T) {
 		_, err := lookup(t, alg).Signer(answers{pairOf(alg), nil, errDown})(text)
 		require.ErrorIs(t, err, errDown, alg)
 	}
-	type pair struct{ R, S *big.Int }
 	order := elliptic.P256().Params().N
-	one, wide := big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 256)
+	zero, one, wide := new(big.Int), big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 256)
 	for name, der := range map[string][]byte{
 		"not ASN.1": []byte("nonsense"),
-		"trailing":  append(must(asn1.Marshal(pair{one, one})), 0),
-		"zero r":    must(asn1.Marshal(pair{new(big.Int), one})),
-		"zero s":    must(asn1.Marshal(pair{one, new(big.Int)})),
-		"negative":  must(asn1.Marshal(pair{big.NewInt(-1), one})),
-		"wide r":    must(asn1.Marshal(pair{wide, one})),
-		"wide s":    must(asn1.Marshal(pair{one, wide})),
+		"trailing":  append(asDER(one, one), 0),
+		"zero r":    asDER(zero, one),
+		"zero s":    asDER(one, zero),
+		"negative":  asDER(big.NewInt(-1), one),
+		"wide r":    asDER(wide, one),
+		"wide s":    asDER(one, wide),
 		"empty":     nil,
 		"r alone":   must(asn1.Marshal(struct{ R *big.Int }{one})),
 		"fixed":     bytes.Repeat([]byte{1}, 64), // as JWS wants it: a signer that is not Go's
-		"r = order": must(asn1.Marshal(pair{order, one})),
-		"s = order": must(asn1.Marshal(pair{one, order})),
+		"r = order": asDER(order, one),
+		"s = order": asDER(one, order),
 		"no minus":  {0x30, 0x06, 0x02, 0x01, 0x81, 0x02, 0x01, 0x01}, // a sign bit that somebody forgot about
 	} {
 		_, err := lookup(t, "ES256").Signer(answers{pairOf("ES256"), der, nil})(text)
 		require.ErrorContains(t, err, "the signer's answer is no ES256 signature", name)
 	}
 	for alg, size := range map[string]int{"ES256": 32, "ES384": 48, "ES512": 66} {
-		short, err := lookup(t, alg).Signer(answers{pairOf(alg), must(asn1.Marshal(pair{one, big.NewInt(2)})), nil})(text)
+		short, err := lookup(t, alg).Signer(answers{pairOf(alg), asDER(one, big.NewInt(2)), nil})(text)
 		require.NoError(t, err)
 		zeros := strings.Repeat("00", size-1)
 		require.Equal(t, zeros+"01"+zeros+"02", hex.EncodeToString(short), "small numbers have full width too")
@@ -298,8 +303,14 @@ func TestSignersThatAnswerNonsense(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, good, size)
 		for name, signature := range map[string][]byte{
-			"nothing": nil, "empty": {}, "short": good[:size-1], "its tail": good[1:], "long": append(bytes.Clone(good), 0),
-			"a zero before": append([]byte{0}, good...), "twice": append(bytes.Clone(good), good...), "half": good[:size/2],
+			"nothing":       nil,
+			"empty":         {},
+			"short":         good[:size-1],
+			"its tail":      good[1:],
+			"long":          slices.Concat(good, []byte{0}),
+			"a zero before": slices.Concat([]byte{0}, good),
+			"twice":         slices.Concat(good, good),
+			"half":          good[:size/2],
 		} {
 			signature, err := lookup(t, alg).Signer(answers{pairOf(alg), signature, nil})(text)
 			require.ErrorContains(t, err, "a "+alg+" signature by this key has ", name)
@@ -309,24 +320,28 @@ func TestSignersThatAnswerNonsense(t *testing.T) {
 		require.NoError(t, err, "its length is all that can be seen for nothing")
 		require.Len(t, exact, size)
 	}
-	type pair struct{ R, S *big.Int }
-	for alg, curve := range map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()} {
-		order, one := curve.Params().N, big.NewInt(1)
-		largest := new(big.Int).Sub(order, one)
+	for alg, key := range curves {
+		order, zero, one := key.Params().N, new(big.Int), big.NewInt(1)
+		largest, beyond := new(big.Int).Sub(order, one), new(big.Int).Add(order, one)
 		for _, tc := range []struct {
-			pair pair
+			r, s *big.Int
 			good bool
 		}{
-			{pair{one, one}, true},
-			{pair{largest, largest}, true},
-			{pair{order, one}, false},
-			{pair{one, order}, false},
-			{pair{new(big.Int).Add(order, one), one}, false},
-			{pair{one, new(big.Int)}, false},
+			{one, one, true},
+			{largest, largest, true},
+			{order, one, false},
+			{one, order, false},
+			{beyond, one, false},
+			{one, zero, false},
 		} {
-			signature, err := lookup(t, alg).Signer(answers{pairOf(alg), must(asn1.Marshal(tc.pair)), nil})(text)
-			require.Equal(t, tc.good, err == nil, "%s: %v", alg, tc.pair)
+			signature, err := lookup(t, alg).Signer(answers{pairOf(alg), asDER(tc.r, tc.s), nil})(text)
+			require.Equal(t, tc.good, err == nil, "%s: %v, %v", alg, tc.r, tc.s)
 			require.Equal(t, tc.good, signature != nil)
 		}
 	}
+}
+
+// asDER is the ECDSA signature of two numbers, as Go's signers write it.
+func asDER(r, s *big.Int) []byte {
+	return must(asn1.Marshal(struct{ R, S *big.Int }{r, s}))
 }

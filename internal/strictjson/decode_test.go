@@ -57,36 +57,48 @@ func (o *own) UnmarshalJSON(text []byte) error {
 func TestDecodeMatchesNamesExactly(t *testing.T) {
 	const folded = `{"Sub":"m","SUB":"m","ADMIN":true,"\u017fub":"m","sub":"a","Admin":true}`
 	want := user{Sub: "a"}
-	for name, tc := range map[string]struct {
-		text string
-		into any
-		want any
-	}{
+	type (
+		member struct{ Team user }
+		kept   struct{ O json.RawMessage }
+		dated  struct{ At time.Time }
+		itself struct{ A own }
+		slices map[string]map[string][][]user
+		object = map[string]any
+		row    struct {
+			text string
+			into any
+			want any
+		}
+	)
+	first, numbers := time.Unix(1893456000, 0).UTC(), object{"A": json.Number("1"), "a": json.Number("2")}
+	beside, twice := `{"sub":"a","team":`+folded+`,"TEAM":{"sub":"m"}}`, `{"x":`+folded+`,"X":`+folded+`}`
+	orNull, chain := `{"x":`+folded+`,"y":null}`, `{"name":"a","next":{"NAME":"m","next":{"name":"c","NEXT":{}}}}`
+	for name, tc := range map[string]row{
 		"a struct":             {folded, new(user), &want},
 		"behind pointers":      {folded, new(**user), new(new(&want))},
 		"in an any":            {folded, new(any(new(user))), new(any(&want))},
 		"embedded":             {folded, new(Embedded), &Embedded{user: want}},
 		"embedded by pointer":  {`{"SUB":"m","x":1}`, new(byPointer), &byPointer{}},
-		"beside an embedded":   {`{"sub":"a","team":` + folded + `,"TEAM":{"sub":"m"}}`, new(Embedded), &Embedded{user: want, Team: &want}},
-		"in a map":             {`{"x":` + folded + `,"X":` + folded + `}`, new(map[string]user), &map[string]user{"x": want, "X": want}},
-		"in a map, by pointer": {`{"x":` + folded + `,"y":null}`, new(map[string]*user), &map[string]*user{"x": &want, "y": nil}},
+		"beside an embedded":   {beside, new(Embedded), &Embedded{user: want, Team: &want}},
+		"in a map":             {twice, new(map[string]user), &map[string]user{"x": want, "X": want}},
+		"in a map, by pointer": {orNull, new(map[string]*user), &map[string]*user{"x": &want, "y": nil}},
 		"in a slice":           {`[` + folded + `, ` + folded + `]`, new([]user), &[]user{want, want}},
 		"in an array":          {`[` + folded + `]`, new([1]*user), &[1]*user{&want}},
 		"in an empty slice":    {`[]`, new([]user), &[]user{}},
-		"in maps of slices":    {`{"x":{"y":[[` + folded + `]]}}`, new(map[string]map[string][][]user), &map[string]map[string][][]user{"x": {"y": {{want}}}}},
-		"in a struct in a map": {`{"x":{"team":` + folded + `}}`, new(map[string]struct{ Team user }), &map[string]struct{ Team user }{"x": {}}},
-		"in itself":            {`{"name":"a","next":{"NAME":"m","next":{"name":"c","NEXT":{}}}}`, new(loop), &loop{"a", &loop{"", &loop{"c", nil}}}},
+		"in maps of slices":    {`{"x":{"y":[[` + folded + `]]}}`, new(slices), &slices{"x": {"y": {{want}}}}},
+		"in a struct in a map": {`{"x":{"team":` + folded + `}}`, new(map[string]member), &map[string]member{"x": {}}},
+		"in itself":            {chain, new(loop), &loop{"a", &loop{"", &loop{"c", nil}}}},
 		"of two embedded":      {`{"Sub":"a","sub":"b","SUB":"c"}`, new(ambiguous), &ambiguous{SUB: "c"}},
 		"of one unexported":    {`{"sub":"m","Not":"m","not":"m","-":"a"}`, new(unseen), &unseen{Odd: "a"}},
 		"of the embedded type": {`{"Sub":"m","Role":"a","ROLE":"m"}`, new(embedsSub), &embedsSub{Sub: Sub{"a"}}},
-		"where there are none": {`{"a":{"A":1,"a":2}}`, new(map[string]any), &map[string]any{"a": map[string]any{"A": json.Number("1"), "a": json.Number("2")}}},
+		"where there are none": {`{"a":{"A":1,"a":2}}`, new(object), &object{"a": numbers}},
 		"of numbers":           {`[1,2]`, new([]int), &[]int{1, 2}},
 		"null":                 {`{"team":null}`, new(Embedded), &Embedded{}},
 		"of one that does":     {folded, new(own), &own{folded}},
-		"of several that do":   {`{"a":` + folded + `,"A":1}`, new(struct{ A own }), &struct{ A own }{own{`1`}}},
+		"of several that do":   {`{"a":` + folded + `,"A":1}`, new(itself), &itself{own{`1`}}},
 		"of those in a map":    {`{"a":` + folded + `}`, new(map[string]own), &map[string]own{"a": {folded}}},
-		"kept as text":         {`{"o":{"A":1},"O":2}`, new(struct{ O json.RawMessage }), &struct{ O json.RawMessage }{json.RawMessage(`2`)}},
-		"of a time":            {`{"At":"2030-01-01T00:00:00Z","at":1}`, new(struct{ At time.Time }), &struct{ At time.Time }{time.Unix(1893456000, 0).UTC()}},
+		"kept as text":         {`{"o":{"A":1},"O":2}`, new(kept), &kept{json.RawMessage(`2`)}},
+		"of a time":            {`{"At":"2030-01-01T00:00:00Z","at":1}`, new(dated), &dated{first}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, strictjson.Decode(tc.text, tc.into))

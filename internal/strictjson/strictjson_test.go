@@ -26,6 +26,7 @@ func nested(n int) string {
 	return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + `}`
 }
 
+// manyNames returns an object of n members and one more of the name last.
 func manyNames(n int, last string) string {
 	var b strings.Builder
 	b.WriteByte('{')
@@ -34,6 +35,11 @@ func manyNames(n int, last string) string {
 	}
 	fmt.Fprintf(&b, `%q:0}`, last)
 	return b.String()
+}
+
+// escapedOnce writes the n of a name as an escape, where the name comes first.
+func escapedOnce(text, name string) string {
+	return strings.Replace(text, `"`+name+`"`, `"\u006e`+name[1:]+`"`, 1)
 }
 
 var accepted = map[string]string{
@@ -45,7 +51,7 @@ var accepted = map[string]string{
 	"same name elsewhere":  `{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}]}`,
 	"depth 32":             nested(32),
 	"depth 32 in objects":  strings.Repeat(`{"a":`, 32) + `1` + strings.Repeat(`}`, 32),
-	"siblings at depth 32": `{"a":[` + strings.Repeat(nested(30)+",", 32) + nested(30) + `]}`, // 33 of them: depth is no count
+	"siblings at depth 32": `{"a":[` + strings.Repeat(nested(30)+",", 32) + nested(30) + `]}`, // 33: depth is no count
 	"33 siblings":          `{"a":[` + strings.Repeat(`{},`, 32) + `{}],"b":[` + strings.Repeat(`[],`, 32) + `[]]}`,
 	"twenty names":         manyNames(20, "last"),
 	"17 names":             manyNames(16, "n16"),
@@ -121,7 +127,7 @@ var refused = map[string]struct {
 	"twice, the first escaped":      {`{"\u006a":1,"j":2}`, strictjson.ErrDuplicate},
 	"twice, a pair and its UTF-8":   {`{"\ud83d\ude00":1,"😀":2}`, strictjson.ErrDuplicate},
 	"twice, a slash escaped":        {`{"a\/b":1,"a/b":2}`, strictjson.ErrDuplicate},
-	"twice escaped, among many":     {strings.Replace(manyNames(70, "n3"), `"n3"`, `"\u006e3"`, 1), strictjson.ErrDuplicate},
+	"twice escaped, among many":     {escapedOnce(manyNames(70, "n3"), "n3"), strictjson.ErrDuplicate},
 	"twice behind an object":        {`{"a":{"b":1},"a":2}`, strictjson.ErrDuplicate},
 	"bad UTF-8 in a value":          {"{\"a\":\"\xff\"}", strictjson.ErrUTF8},
 	"bad UTF-8 in a name":           {"{\"\xc0\xaf\":1}", strictjson.ErrUTF8},
@@ -182,7 +188,11 @@ func TestObjectEndsWithTheErrorOfMember(t *testing.T) {
 
 func TestString(t *testing.T) {
 	for raw, want := range map[string]string{
-		`""`: "", `"abc"`: "abc", `"\ud83d\ude00!"`: "😀!", `"a\"\\\/\b\f\n\r\tz"`: "a\"\\/\b\f\n\r\tz", `"\u00e9\u0000"`: "é\x00",
+		`""`:                   "",
+		`"abc"`:                "abc",
+		`"\ud83d\ude00!"`:      "😀!",
+		`"a\"\\\/\b\f\n\r\tz"`: "a\"\\/\b\f\n\r\tz",
+		`"\u00e9\u0000"`:       "é\x00",
 	} {
 		got, ok := strictjson.String(raw)
 		require.True(t, ok, raw)
@@ -210,6 +220,7 @@ func TestStrings(t *testing.T) {
 
 // 64 members, and what stands in their arrays, may be in a text that nobody has vouched for yet.
 func TestPickHasALimit(t *testing.T) {
+	goesOn := func(string, string) error { return nil }
 	for text, err := range map[string]error{
 		manyNames(63, "a"):                                               nil, // 64 of them
 		manyNames(64, "a"):                                               strictjson.ErrMany,
@@ -223,7 +234,7 @@ func TestPickHasALimit(t *testing.T) {
 		`{"a":[` + strings.Repeat(`[],`, 30) + manyNames(32, "a") + `]}`: strictjson.ErrMany,
 		manyNames(63, "n7"):                                              strictjson.ErrDuplicate,
 	} {
-		require.ErrorIs(t, strictjson.Pick(text, 64, []string{"a"}, func(string, string) error { return nil }), err, text)
+		require.ErrorIs(t, strictjson.Pick(text, 64, []string{"a"}, goesOn), err, text)
 		_, unlimited := members(text)
 		if err != strictjson.ErrDuplicate { //nolint:errorlint // of this table
 			require.NoError(t, unlimited)
@@ -252,7 +263,8 @@ func TestPick(t *testing.T) {
 	require.NoError(t, pick(`{"a":1,"":5}`, ""))
 	require.Equal(t, [][2]string{{"", "5"}}, got)
 	stop := errors.New("stop")
-	require.Equal(t, stop, strictjson.Pick(`{"x":0,"a":1,"b":2}`, 64, []string{"a", "b"}, func(string, string) error { return stop }))
+	stops := func(string, string) error { return stop }
+	require.Equal(t, stop, strictjson.Pick(`{"x":0,"a":1,"b":2}`, 64, []string{"a", "b"}, stops))
 	require.ErrorIs(t, pick(`{"x":0,"a":1}}`, "a"), strictjson.ErrSyntax)
 }
 
@@ -276,7 +288,10 @@ func TestPickAllocatesNothing(t *testing.T) {
 
 func TestElements(t *testing.T) {
 	for raw, want := range map[string][]string{
-		`[]`: nil, ` [ ] `[1:]: nil, `[1]`: {`1`}, "[ 1 ,\n\"a,]\" , [2,[3]],{\"b\":[]} ]": {`1`, `"a,]"`, `[2,[3]]`, `{"b":[]}`},
+		`[]`:                                    nil,
+		`[ ] `:                                  nil,
+		`[1]`:                                   {`1`},
+		"[ 1 ,\n\"a,]\" , [2,[3]],{\"b\":[]} ]": {`1`, `"a,]"`, `[2,[3]]`, `{"b":[]}`},
 	} {
 		var got []string
 		require.NoError(t, strictjson.Elements(raw, func(raw string) error { got = append(got, raw); return nil }))
