@@ -289,11 +289,20 @@ func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (en
 
 // endForTheft ends the session of a refresh token that somebody else has used.
 func (l *ledger) endForTheft(ctx context.Context, t *Token, now time.Time) *reason {
+	ctx = context.WithoutCancel(ctx) // a thief who hangs up changes nothing
 	ended, why := l.end(ctx, t.Subject, t.SessionID, now)
 	if why != nil {
 		return why
 	}
 	return &reason{sentinel: ErrReused, endedNow: ended}
+}
+
+// endedBy reports whether a logout with another token has ended t as well.
+func (l *ledger) endedBy(t, other *Token) bool {
+	if t.SessionID == "" || l.store != nil && !l.owns(t) { // which were revoked one by one
+		return t.ID != "" && t.ID == other.ID
+	}
+	return t.SessionID == other.SessionID
 }
 
 // block ends the session of t, where there is a blocklist alone, for as long as a session lasts from now.

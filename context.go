@@ -4,13 +4,15 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 )
 
 type contextKey struct{}
 
 // contextValue is what a guard leaves for the handler.
 type contextValue struct {
-	token   *Token
+	token   *Token  // nil of an anonymous request
+	origin  *origin // the guard's manager
 	raw     string // the credential's text, by which a guard further in knows it again
 	asked   asked
 	outer   *contextValue // what a guard further out left
@@ -21,6 +23,7 @@ type contextValue struct {
 type renewal struct {
 	header  http.Header
 	cookies []*http.Cookie
+	over    atomic.Bool // the handler has returned: the header is not ours any more
 }
 
 // asked is what need not be asked again by a guard further in.
@@ -35,7 +38,11 @@ func NewContext(ctx context.Context, t *Token) context.Context {
 	if t == nil {
 		return ctx
 	}
-	return withValue(ctx, &contextValue{token: t})
+	v := &contextValue{token: t, origin: t.origin}
+	if outer := found(ctx, t.origin); outer != nil {
+		v.renewal = outer.renewal
+	}
+	return withValue(ctx, v)
 }
 
 // withValue returns a context that carries v, within what guards further out left.
@@ -47,7 +54,7 @@ func withValue(ctx context.Context, v *contextValue) context.Context {
 // FromContext returns the token that the innermost guard verified. ok is false on a route without a guard and for an
 // anonymous request to one with [Optional].
 func FromContext(ctx context.Context) (t *Token, ok bool) {
-	if v, ok := ctx.Value(contextKey{}).(*contextValue); ok {
+	if v, ok := ctx.Value(contextKey{}).(*contextValue); ok && v.token != nil {
 		return v.token, true
 	}
 	return nil, false
@@ -55,7 +62,7 @@ func FromContext(ctx context.Context) (t *Token, ok bool) {
 
 // FromContext returns the token that a guard of this manager verified, where a process has several managers.
 func (m *Manager) FromContext(ctx context.Context) (t *Token, ok bool) {
-	if v := found(ctx, m.origin); v != nil {
+	if v := found(ctx, m.origin); v != nil && v.token != nil {
 		return v.token, true
 	}
 	return nil, false
@@ -65,7 +72,7 @@ func (m *Manager) FromContext(ctx context.Context) (t *Token, ok bool) {
 func found(ctx context.Context, by *origin) *contextValue {
 	v, _ := ctx.Value(contextKey{}).(*contextValue)
 	for ; v != nil; v = v.outer {
-		if v.token.origin == by {
+		if v.origin == by {
 			return v
 		}
 	}
@@ -101,10 +108,17 @@ func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
 	return user, ok
 }
 
+// end says that the handler has returned, unless a guard further out has another one still.
+func (v *contextValue) end() {
+	if v.renewal != nil && (v.outer == nil || v.outer.renewal != v.renewal) {
+		v.renewal.over.Store(true)
+	}
+}
+
 // takeBack takes a renewed cookie out of the answer to the request of ctx: what revokes must not hand out a token.
 func (m *Manager) takeBack(ctx context.Context) {
 	v := found(ctx, m.origin)
-	if v == nil || v.renewal == nil {
+	if v == nil || v.renewal == nil || v.renewal.over.Load() {
 		return
 	}
 	h := v.renewal.header

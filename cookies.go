@@ -190,6 +190,9 @@ func (c *CookieConfig) set(tokens []minted, now time.Time) ([]*http.Cookie, erro
 			return nil, err
 		}
 		life := instant(t.expires).Sub(now.Truncate(time.Second))
+		if t.expires == wire.NoDate {
+			life = 400 * 24 * time.Hour // browsers keep none longer
+		}
 		cookies = append(cookies, c.cookie(t.which(), t.raw, life))
 		if t.csrf != "" {
 			cookies = append(cookies, c.cookie(t.which()+2, t.csrf, life))

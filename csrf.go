@@ -59,6 +59,9 @@ func (j *jar) crossOrigin(r *http.Request) *reason {
 		upgrade.Method = http.MethodPost
 		r = &upgrade
 	}
+	if j.protection == nil { // of a Manager that New has not made
+		return &reason{sentinel: ErrCSRF, cause: errNotNew}
+	}
 	if err := j.protection.Check(r); err != nil {
 		return &reason{sentinel: ErrCSRF, cause: err}
 	}

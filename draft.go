@@ -210,7 +210,7 @@ func InSession(t *Token) TokenOption {
 }
 
 // join takes over what the session hands on.
-func (d *draft) join(t *Token) {
+func (d *draft) join(t *Token, subject string) {
 	d.session = t
 	if len(d.scopes) == 0 {
 		d.scopes = t.Scopes
@@ -222,7 +222,7 @@ func (d *draft) join(t *Token) {
 		return // an access token's claims may be those of WithAdditionalClaims, which are asked for anew
 	}
 	_ = strictjson.Object(t.within().payload, func(name, raw string) error {
-		if !slices.Contains(reservedClaims, name) && !d.claims.Has(name) {
+		if !slices.Contains(reservedClaims, name) && !d.claims.Has(name) && name != subject {
 			d.claims = append(d.claims, wire.Member{Name: name, Raw: raw})
 		}
 		return nil

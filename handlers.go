@@ -15,12 +15,11 @@ func (m *Manager) RefreshHandler() http.Handler {
 		panic(unsupported("RefreshHandler", "WithStore").Error())
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, pair, err := m.refresh(r)
+		at, pair, err := m.refresh(w, r)
 		switch {
 		case err != nil:
 			m.WriteError(w, r, err)
-		case t.Location == InCookie: // an error now is the client's connection
-			_ = m.SetCookies(w, pair)
+		case at == InCookie: // an error now is the client's connection
 			_ = writeJSON(w, pair.withoutTokens())
 		default:
 			_ = writeJSON(w, pair)
@@ -36,10 +35,7 @@ func (m *Manager) Refresh(w http.ResponseWriter, r *http.Request) (*Pair, error)
 	if m.ledger.store == nil {
 		return nil, unsupported("Refresh", "WithStore")
 	}
-	t, pair, err := m.refresh(r)
-	if err == nil && t.Location == InCookie {
-		err = m.SetCookies(w, pair)
-	}
+	_, pair, err := m.refresh(w, r)
 	return pair, err
 }
 
@@ -56,14 +52,19 @@ func (m *Manager) leavingToo() *route {
 	return &route{refresh: true, unsafe: true, leaving: true, anyAudience: true, locations: places}
 }
 
-// refresh rotates the refresh token of a request.
-func (m *Manager) refresh(r *http.Request) (*Token, *Pair, error) {
+// refresh rotates the refresh token of a request, and sets the cookies of the next pair if it came in one.
+func (m *Manager) refresh(w http.ResponseWriter, r *http.Request) (at Location, pair *Pair, err error) {
 	p := m.enter(r, refreshing)
 	if !p.check() {
-		return nil, nil, p.refusal()
+		return "", nil, p.refusal()
 	}
-	pair, err := m.Rotate(p.ctx, p.token)
-	return p.token, pair, err
+	if pair, err = m.Rotate(p.ctx, p.token); err == nil && p.at == InCookie {
+		err = m.SetCookies(w, pair)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	return p.at, pair, nil
 }
 
 // LogoutHandler returns the endpoint for logging out: it calls [Manager.Logout] and answers with 204, or a refusal.
@@ -116,7 +117,7 @@ type departure [2]pass
 func (d *departure) leave() error {
 	ends, refused := d.look()
 	for i, t := range ends {
-		if i > 0 && t.SessionID != "" && t.SessionID == ends[0].SessionID {
+		if i > 0 && d[0].m.ledger.endedBy(t, ends[0]) {
 			continue
 		}
 		if err := d[0].m.logOut(d[0].ctx, t); err != nil {
@@ -178,5 +179,10 @@ func (p *pass) leaves() bool {
 		return false
 	}
 	p.ours = p.at == InCookie
-	return p.read() && p.claims() && p.route()
+	return p.read() && p.claims() && p.route() && p.endable()
+}
+
+// endable asks whether anything could remember that the token has ended.
+func (p *pass) endable() bool {
+	return p.token.SessionID != "" || p.token.ID != "" || p.holds(invalid(errNoID))
 }

@@ -116,7 +116,7 @@ func (m *Manager) begin(ctx context.Context, d *draft, g grant, access, refresh 
 // fits reports whether both tokens of a pair are small enough for their cookies, if they go there, before a session
 // begins, or a refresh token is used up, in vain.
 func (m *Manager) fits(pair *Pair, at Location) error {
-	if at != InCookie && !m.byCookie() {
+	if m.jar.cookies == nil || at != InCookie && !m.byCookie() {
 		return nil
 	}
 	return errors.Join(m.jar.cookies.fits(pair.made[0]), m.jar.cookies.fits(pair.made[1]))
@@ -200,6 +200,10 @@ func (m *Manager) CrossOriginGuard(next http.Handler) http.Handler {
 // the other half of [Guard.Admit] for adapters, and the way to answer when Create… fails.
 func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	err = asRefusal(err, m.realm)
+	if m.errorHandler == nil {
+		DefaultErrorHandler(w, r, err)
+		return
+	}
 	factsOf(err).setHeaders(w.Header())
 	m.errorHandler(w, r, err)
 }
@@ -234,7 +238,11 @@ func (m *Manager) react(ctx context.Context, why *reason, t *Token) *reason {
 // failed returns an error of the issuer's: the refusal, if it is a reason.
 func (m *Manager) failed(ctx context.Context, err error, t *Token) error {
 	if why, ok := errors.AsType[*reason](err); ok {
-		return m.refuse(ctx, why, t, "")
+		at := Location("")
+		if t != nil {
+			at = t.Location
+		}
+		return m.refuse(ctx, why, t, at)
 	}
 	return err
 }

@@ -45,7 +45,7 @@ func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Han
 // Handler returns next behind the guard. If next is an [http.ServeMux], [Except] asks it where a request would go.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	if next == nil {
-		panic("jot: Required: the handler is nil")
+		panic("jot: the handler behind a guard is nil")
 	}
 	g = g.around(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,9 +54,18 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			g.m.WriteError(w, r, err)
 			return
 		}
+		defer g.end(r, admitted)
 		next.ServeHTTP(w, admitted)
-		r.MultipartForm = admitted.MultipartForm // whose files net/http removes by the request that it knows
 	})
+}
+
+// end hands the server's request what the handler's copy of it has got: net/http removes the files of uploads by the one
+// that it knows, and a logger outside reads the mux's pattern there.
+func (g *Guard) end(r, admitted *http.Request) {
+	r.MultipartForm, r.Pattern = admitted.MultipartForm, admitted.Pattern
+	if v := found(admitted.Context(), g.m.origin); v != nil {
+		v.end()
+	}
 }
 
 // around returns the guard as it is before a handler.
@@ -78,6 +87,9 @@ func (g *Guard) around(next http.Handler) *Guard {
 // After its handler, an adapter sets the MultipartForm of r to that of the request that Admit returned, so that
 // net/http removes the files of uploads.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	if g.route == nil {
+		return nil, mistake("Guard", errNotNew)
+	}
 	if g.exempts(r) {
 		return r, nil
 	}
@@ -88,7 +100,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	case ok:
 		return r.WithContext(p.context(p.slide(w))), nil
 	case p.absent && g.route.optional:
-		return r, nil
+		return p.anonymous(), nil
 	}
 	return nil, p.refusal()
 }

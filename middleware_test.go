@@ -495,7 +495,7 @@ func TestRequiredPanicsOnContradictions(t *testing.T) {
 	}
 	_, err := m.Verify(ctx, access(t, m), jot.Refresh(), jot.Fresh())
 	require.ErrorContains(t, err, "Refresh and Fresh")
-	require.PanicsWithValue(t, "jot: Required: the handler is nil", func() { m.Required()(nil) })
+	require.PanicsWithValue(t, "jot: the handler behind a guard is nil", func() { m.Required()(nil) })
 	require.Panics(t, func() { new(jot.Manager).Required() })
 }
 

@@ -25,6 +25,7 @@ type issuer struct {
 	accessTTL, refreshTTL, sessionTTL time.Duration
 	longest                           time.Duration // a token of no session lives no longer; 0 is no bound
 	csrf                              bool          // tokens carry a CSRF value
+	reserved                          []string      // names of claims that no callback may set
 	claims, headers                   func(context.Context, *Token) (map[string]any, error)
 }
 
@@ -68,7 +69,7 @@ func (i *issuer) single(d *draft, subject string) grant {
 		d.refuse(i.longest > 0 && d.expiresIn > i.longest, "ExpiresIn",
 			"a store remembers for 400 days who was logged out, so no token of no session lives longer")
 	} else {
-		d.join(t)
+		d.join(t, i.profile.SubjectClaim())
 		g.session, g.authTime = t.SessionID, t.AuthTime
 		if start, ok := uuid7.Time(g.session); ok {
 			g.end = start.Add(i.sessionTTL)
@@ -82,7 +83,7 @@ func (i *issuer) single(d *draft, subject string) grant {
 
 // successor is the grant of the next pair of a session.
 func (i *issuer) successor(d *draft, refresh *Token) grant {
-	d.join(refresh)
+	d.join(refresh, i.profile.SubjectClaim())
 	d.scopes = both(d.scopes, refresh.Scopes)
 	if d.refreshExpiresIn == 0 && !refresh.IssuedAt.IsZero() && !refresh.ExpiresAt.IsZero() {
 		d.refreshExpiresIn = refresh.ExpiresAt.Sub(refresh.IssuedAt)
@@ -246,6 +247,9 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 	if p := i.profile.Minting; p != nil {
 		p.Apply(&c)
 	}
+	d.refuse(d.claims.Has(i.profile.SubjectClaim()), "Claim", "the name is that of the subject's claim")
+	d.refuse(d.noExpiry && !slices.Contains(i.profile.NoExpiry, t.typ), "NoExpiry",
+		"the manager takes no such token: its configuration says that tokens of this type expire")
 	if len(d.audience) > 0 {
 		c.Audience = d.audience
 	}
@@ -271,7 +275,7 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 		return "", err
 	}
 	if c.Type == typeAccess || i.profile.Minting != nil && i.profile.Minting.ClaimsEverywhere {
-		more, err := i.added(ctx, "WithAdditionalClaims", i.claims, d.claims, reservedClaims, c, payload)
+		more, err := i.added(ctx, "WithAdditionalClaims", i.claims, d.claims, i.reserved, c, payload)
 		if err != nil {
 			return "", err
 		}

@@ -42,7 +42,7 @@ type config struct {
 	sliding      bool
 	verification func(context.Context, *Token) (bool, error)
 	lookup       func(context.Context, *Token) (any, error)
-	errorHandler func(http.ResponseWriter, *http.Request, error)
+	errorHandler func(http.ResponseWriter, *http.Request, error) // nil is DefaultErrorHandler
 	eventHandler func(context.Context, Event)
 }
 
@@ -61,7 +61,7 @@ func newSetup(keys KeySource) *setup {
 	s.verifier.sources = []KeySource{keys}
 	s.issuer.accessTTL, s.issuer.refreshTTL = defaultAccessTTL, defaultRefreshTTL
 	s.ledger.grace, s.ledger.maxSessions = defaultGrace, defaultSessions
-	s.places, s.realm, s.errorHandler = defaultPlaces, defaultRealm, DefaultErrorHandler
+	s.places, s.realm = defaultPlaces, defaultRealm
 	s.jar.protection = http.NewCrossOriginProtection()
 	return s
 }
@@ -148,6 +148,7 @@ func (s *setup) settleTokens() {
 	s.issuer.origin, s.verifier.origin = s.origin, s.origin
 	s.issuer.signing = s.verifier.sources[0]
 	s.issuer.csrf = s.jar.cookies != nil
+	s.issuer.reserved = append(slices.Clone(reservedClaims), s.profile.SubjectClaim())
 	s.issuer.audience = s.verifier.audience
 	s.verifier.issuers = s.profile.Issuers
 	if len(s.verifier.issuers) == 0 && s.issuer.name != "" {

@@ -107,7 +107,7 @@ func (p *pass) origin() bool {
 
 // read makes the token of the text, or takes over what an outer guard has made of it.
 func (p *pass) read() bool {
-	if p.outer != nil && p.outer.raw == p.raw {
+	if p.outer != nil && p.outer.raw != "" && p.outer.raw == p.raw && p.outer.token != nil {
 		again := *p.outer.token // others may hold the outer one
 		again.verified = false
 		p.token, p.asked = &again, p.outer.asked
@@ -155,7 +155,7 @@ func (p *pass) revocation() bool {
 		p.token.Scopes = both(p.token.claimed, scopesOf(record.Scope))
 	}
 	p.token.checked = why == nil
-	return p.holds(why)
+	return p.holds(why) && p.holds(p.want.allows(p.token))
 }
 
 // callbacks asks the application: its rules, the route's, and who the user is. The manager's are asked once, however
@@ -205,7 +205,20 @@ func (p *pass) vouch() bool {
 // refusal is the error of a step that failed.
 func (p *pass) refusal() error { return p.m.refuse(p.ctx, p.why, p.token, p.at) }
 
+// anonymous is the request of nobody: the handler does not find the token of a guard further out either.
+func (p *pass) anonymous() *http.Request {
+	if _, ok := FromContext(p.ctx); !ok {
+		return p.r
+	}
+	v := &contextValue{origin: p.m.origin}
+	if p.outer != nil {
+		v.renewal = p.outer.renewal
+	}
+	return p.r.WithContext(withValue(p.ctx, v))
+}
+
 // context is that of the handler.
 func (p *pass) context(renewal *renewal) context.Context {
-	return withValue(p.ctx, &contextValue{token: p.token, raw: p.raw, asked: p.asked, renewal: renewal})
+	v := &contextValue{token: p.token, origin: p.m.origin, raw: p.raw, asked: p.asked, renewal: renewal}
+	return withValue(p.ctx, v)
 }

@@ -148,6 +148,11 @@ func (rt *route) judge(t *Token, now time.Time) *reason {
 	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && !t.provenSince(now, rt.maxAge) {
 		return &reason{sentinel: ErrNotFresh, maxAge: rt.maxAge}
 	}
+	return rt.allows(t)
+}
+
+// allows asks for the scopes.
+func (rt *route) allows(t *Token) *reason {
 	for _, scope := range rt.scopes {
 		if !t.HasScope(scope) {
 			return &reason{sentinel: ErrInsufficientScope, scopes: slices.Clone(rt.scopes)}

@@ -90,7 +90,13 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	g.refreshID, d.scopes = result.Current, scopesOf(result.Scope)
 	g.refreshAt, _ = uuid7.Time(result.Current)
 	pair, err = m.issuer.pair(ctx, d, g)
-	return pair, m.failed(ctx, err, refresh)
+	if err == nil {
+		err = m.fits(pair, refresh.Location)
+	}
+	if err != nil {
+		return nil, m.failed(ctx, err, refresh)
+	}
+	return pair, nil
 }
 
 // Revoke revokes one token: from now on every guard of every process that shares the store or [Blocklist] refuses it

@@ -36,7 +36,7 @@ func (p *pass) slide(w http.ResponseWriter) *renewal {
 	p.m.emit(p.ctx, EventRenewed, p.token)
 	put(w, cookies)
 	w.Header().Set("Vary", "*") // whatever the handler says of caches: this answer is for nobody else
-	return &renewal{w.Header(), cookies}
+	return &renewal{header: w.Header(), cookies: cookies}
 }
 
 // isWaning reports whether an access token of a session, whose revocation was looked up, is in the last third of its

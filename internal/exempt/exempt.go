@@ -31,6 +31,9 @@ func (e *Patterns) Add(pattern string) (err error) {
 	if method, ok := isRoot(pattern); ok {
 		return fmt.Errorf("%q is every path there is: write %q for the front page", pattern, method+"/{$}")
 	}
+	if strings.Contains(pattern, "//") {
+		return fmt.Errorf("%q has a doubled slash, which is no path that is clean", pattern)
+	}
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("%v", reason)

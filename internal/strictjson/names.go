@@ -10,12 +10,34 @@ import (
 const linearNames = 64
 
 // names are those of the objects that are open, outermost first, as they stand in the text. Few of them need no memory
-// of their own.
+// of their own, and no object costs more because of those around it.
 type names struct {
-	few     [linearNames]string
-	sums    [linearNames]uint64 // of what they decode to, once one of them is escaped
+	few     [linearNames]entry
+	more    []entry
 	n       int
 	escaped bool
+}
+
+// entry is a name, with the sum of what it decodes to, once one of the names is escaped.
+type entry struct {
+	name string
+	sum  uint64
+}
+
+func (n *names) at(i int) *entry {
+	if i < len(n.few) {
+		return &n.few[i]
+	}
+	return &n.more[i-len(n.few)]
+}
+
+func (n *names) push(e entry) {
+	if n.n < len(n.few) {
+		n.few[n.n] = e
+	} else {
+		n.more = append(n.more[:n.n-len(n.few)], e)
+	}
+	n.n++
 }
 
 // factor is not known to those who choose names: they could write many with one sum otherwise, each to be decoded again
@@ -32,8 +54,8 @@ func sum(name string) (h uint64) {
 	return h
 }
 
-// add enters a name of the object whose names begin at first, false if it is there. What few cannot hold goes into
-// many, decoded.
+// add enters a name of the object whose names begin at first, false if it is there. What is too many for comparing goes
+// into many, decoded.
 func (n *names) add(name string, first int, many *map[string]struct{}) bool {
 	if *many != nil {
 		name = unquote(name)
@@ -43,27 +65,26 @@ func (n *names) add(name string, first int, many *map[string]struct{}) bool {
 	}
 	if !n.escaped && strings.IndexByte(name, '\\') >= 0 {
 		n.escaped = true
-		for i, other := range n.few[:n.n] {
-			n.sums[i] = sum(other)
+		for i := range n.n {
+			n.at(i).sum = sum(n.at(i).name)
 		}
 	}
-	h := uint64(0)
+	e := entry{name: name}
 	if n.escaped {
-		h = sum(name)
+		e.sum = sum(name)
 	}
 	for i := first; i < n.n; i++ {
-		if n.few[i] == name || n.escaped && n.sums[i] == h && same(n.few[i], name) {
+		if other := n.at(i); other.name == name || n.escaped && other.sum == e.sum && same(other.name, name) {
 			return false
 		}
 	}
-	if n.n < len(n.few) {
-		n.few[n.n], n.sums[n.n] = name, h
-		n.n++
+	if n.n-first < linearNames {
+		n.push(e)
 		return true
 	}
-	*many = make(map[string]struct{}, 2*len(n.few))
-	for _, other := range n.few[first:n.n] {
-		(*many)[unquote(other)] = struct{}{}
+	*many = make(map[string]struct{}, 2*linearNames)
+	for i := first; i < n.n; i++ {
+		(*many)[unquote(n.at(i).name)] = struct{}{}
 	}
 	(*many)[unquote(name)] = struct{}{}
 	return true
