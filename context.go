@@ -13,7 +13,7 @@ type contextKey struct{}
 type contextValue struct {
 	token   *Token  // nil of an anonymous request
 	origin  *origin // the guard's manager
-	raw     string // the credential's text, by which a guard further in knows it again
+	raw     string  // the credential's text, by which a guard further in knows it again
 	asked   asked
 	outer   *contextValue // what a guard further out left
 	renewal *renewal      // nil unless it was tried

@@ -195,9 +195,9 @@ type problem struct {
 //	ErrUnavailable                             503  unavailable, with Retry-After
 //	ErrMethodNotAllowed                        405  method_not_allowed, with Allow
 //
-// The answer is no-store and nosniff. Any other error is a mistake of the application's, and is answered with 500 and no
-// detail. Those, and ErrUnavailable, are logged by [slog.Default]. [Manager.WriteError] calls it unless [WithErrorHandler] says
-// otherwise; a handler of your own may call it for what it does not handle.
+// The answer is no-store and nosniff. Any other error is a mistake of the application's, and is answered with 500 and
+// no detail. Those, and ErrUnavailable, are logged by [slog.Default]. [Manager.WriteError] calls it unless
+// [WithErrorHandler] says otherwise; a handler of your own may call it for what it does not handle.
 func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	e := factsOf(err)
 	e.setHeaders(w.Header())

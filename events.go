@@ -46,8 +46,8 @@ type Event struct {
 	Err error
 }
 
-// Code returns the stable word for the reason of an EventRefused, as [Error.Code] does: a label for metrics. It is empty
-// for other kinds, and never comes from a client.
+// Code returns the stable word for the reason of an EventRefused, as [Error.Code] does: a label for metrics. It is
+// empty for other kinds, and never comes from a client.
 func (e Event) Code() string { return answerTo(e.Err).code }
 
 // LogValue returns what is known, as a group.

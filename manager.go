@@ -208,8 +208,8 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 	m.errorHandler(w, r, err)
 }
 
-// refuse makes the refusal of a reason. Every verb that refuses ends here. First comes what has to follow (react), which
-// may turn the refusal into 503, then EventRefused.
+// refuse makes the refusal of a reason. Every verb that refuses ends here. First comes what has to follow (react),
+// which may turn the refusal into 503, then EventRefused.
 func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location) error {
 	why = m.react(ctx, why, t)
 	e := Event{Kind: EventRefused, Location: at, Err: why.sentinel}
@@ -220,8 +220,8 @@ func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location
 	return why.refusal(t, m.realm)
 }
 
-// react does what has to follow from a reason: a theft ends the session, and a failing store is an event, unless it was
-// the client who has gone. What it returns is the reason to answer with.
+// react does what has to follow from a reason: a theft ends the session, and a failing store is an event, unless it
+// was the client who has gone. What it returns is the reason to answer with.
 func (m *Manager) react(ctx context.Context, why *reason, t *Token) *reason {
 	if why.theft {
 		why = m.ledger.endForTheft(ctx, t, m.origin.now())

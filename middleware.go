@@ -59,8 +59,8 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// end hands the server's request what the handler's copy of it has got: net/http removes the files of uploads by the one
-// that it knows, and a logger outside reads the mux's pattern there.
+// end hands the server's request what the handler's copy of it has got: net/http removes the files of uploads by the
+// one that it knows, and a logger outside reads the mux's pattern there.
 func (g *Guard) end(r, admitted *http.Request) {
 	r.MultipartForm, r.Pattern = admitted.MultipartForm, admitted.Pattern
 	if v := found(admitted.Context(), g.m.origin); v != nil {

@@ -186,8 +186,8 @@ func (p *pass) agrees(check func(context.Context, *Token) (bool, error)) bool {
 	return p.holds(verdict(ok, ErrForbidden, err))
 }
 
-// use uses the token of a SingleUse route up: last of all, when nothing else can refuse it. A refresh token is used up by
-// Rotate.
+// use uses the token of a SingleUse route up: last of all, when nothing else can refuse it. A refresh token is used
+// up by Rotate.
 func (p *pass) use() bool {
 	if !p.want.singleUse || p.asked.used {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// Session is a login of a user: what [Manager.CreatePair] begins and refreshing prolongs. It has a JSON form, for a list
-// of devices. The one whose ID equals [Token.SessionID] is the request's own.
+// Session is a login of a user: what [Manager.CreatePair] begins and refreshing prolongs. It has a JSON form, for a
+// list of devices. The one whose ID equals [Token.SessionID] is the request's own.
 type Session struct {
 	// ID is the sid claim of its tokens.
 	ID string `json:"id"`

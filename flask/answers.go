@@ -30,7 +30,7 @@ var answers = []answer{
 	{jot.ErrInsufficientScope, "verification_failed", http.StatusBadRequest, "User claims verification failed"},
 	{jot.ErrForbidden, "verification_failed", http.StatusBadRequest, "User claims verification failed"},
 	{jot.ErrCSRF, "csrf", http.StatusUnauthorized, "CSRF double submit tokens do not match"},
-	{jot.ErrMethodNotAllowed, "method_not_allowed", http.StatusMethodNotAllowed, "The method is not allowed for the requested URL."},
+	{jot.ErrMethodNotAllowed, "method_not_allowed", http.StatusMethodNotAllowed, "Method Not Allowed"},
 	{jot.ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "Temporarily unavailable"},
 }
 

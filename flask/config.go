@@ -261,8 +261,10 @@ func Options(c Config) jot.Option {
 	return jot.Options(append(opts, jot.WithErrorHandler(unannounced(handler)), profile)...)
 }
 
+type errorHandler = func(w http.ResponseWriter, r *http.Request, err error)
+
 // unannounced takes away the headers that jot sets and Flask-JWT-Extended does not.
-func unannounced(handler func(http.ResponseWriter, *http.Request, error)) func(http.ResponseWriter, *http.Request, error) {
+func unannounced(handler errorHandler) errorHandler {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Del("WWW-Authenticate")
 		w.Header().Del("X-Content-Type-Options")
