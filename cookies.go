@@ -34,7 +34,7 @@ type CookieConfig struct {
 	// and logging out must lie under it. It rules out the prefix __Host-.
 	RefreshPath string
 	// SameSite is that of the access token's cookie, Lax unless set; RefreshSameSite that of the refresh token's,
-	// Strict unless set.
+	// Strict unless set, and Lax with [WithSlidingSessions].
 	SameSite, RefreshSameSite http.SameSite
 	// Partitioned gives an embedded page separate cookies for each site that embeds it (CHIPS).
 	Partitioned bool

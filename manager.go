@@ -253,6 +253,15 @@ func (m *Manager) event(ctx context.Context, e Event) {
 	}
 }
 
+// renewalFailed is the event of a cookie that could not be renewed, of a token if there is one.
+func (m *Manager) renewalFailed(ctx context.Context, err error, t *Token) {
+	e := Event{Kind: EventRenewalFailed, Location: InCookie, Err: err}
+	if t != nil {
+		e.Subject, e.SessionID, e.TokenID = t.Subject, t.SessionID, t.ID
+	}
+	m.event(ctx, e)
+}
+
 // emit is an event of a token's session.
 func (m *Manager) emit(ctx context.Context, kind EventKind, t *Token) {
 	m.event(ctx, Event{Kind: kind, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location})

@@ -94,12 +94,15 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 		return r, nil
 	}
 	p := g.m.enter(r, g.route)
-	ok := p.check()
+	ok := p.check() || p.revive()
 	keepPrivate(w.Header(), p.at, g.m.places.header)
 	switch {
 	case ok:
 		return r.WithContext(p.context(p.slide(w))), nil
 	case p.absent && g.route.optional:
+		if p.renewal != nil { // of a session that has ended
+			g.m.UnsetCookies(w)
+		}
 		return p.anonymous(), nil
 	}
 	return nil, p.refusal()

@@ -127,6 +127,9 @@ func (s *setup) settleCookies() {
 		"WithSlidingSessions needs WithCookies, without a RefreshPath")
 	s.wrong(s.given["WithCrossOriginProtection"] && s.jar.cookies == nil,
 		"WithCrossOriginProtection has no effect without WithCookies")
+	if s.sliding && s.jar.cookies != nil && !s.given["RefreshSameSite"] {
+		s.jar.cookies.RefreshSameSite = http.SameSiteLaxMode // a link from a mail finds its reader logged in
+	}
 	s.jar.profile = s.profile.CSRF
 	s.places.profile, s.places.access.param = &s.profile, s.places.param
 	if s.profile.RefreshInQuery {
@@ -427,7 +430,8 @@ func WithCookies(cookies CookieConfig) Option {
 		if err := settled.check(); err != nil {
 			s.errs = append(s.errs, err)
 		}
-		set("WithCookies", "", func(s *setup) { s.jar.cookies = settled }).(managerOption)(s)
+		s.given["RefreshSameSite"] = cookies.RefreshSameSite != 0
+		set("WithCookies", "", func(s *setup) { s.jar.cookies = new(*settled) }).(managerOption)(s)
 	})
 }
 
@@ -450,6 +454,11 @@ func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 // The refresh token is checked as by a guard, and not used up. One that was exchanged before means theft, and ends the
 // session. A session that only slides ends with its refresh token ([WithRefreshTTL]); refresh now and then if it
 // should last longer.
+//
+// If the access token's cookie is gone, because the reader was away for longer than it lives, the guard makes a new
+// token in the same way before it checks the request, so that nothing that was typed is lost. If the session has
+// ended, the request is as one without a token. So that a link in a mail finds its reader logged in, RefreshSameSite
+// is Lax, unless [CookieConfig] sets it. Pages put [Token.CSRFToken] into their forms.
 //
 // The cookie is set before the handler runs, and withdrawn if the handler sets or clears cookies, or revokes. A
 // renewal that fails is an event, and never fails the request. It needs [WithCookies] without a RefreshPath, and

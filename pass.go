@@ -16,14 +16,15 @@ type pass struct {
 	// outer is what a guard further out has found, nil if there is none.
 	outer *contextValue
 
-	raw    string   // the credential
-	at     Location // and where it was
-	absent bool     // there was none
-	proof  string   // the CSRF value that the request repeats, empty where none is asked
-	ours   bool     // it was a cookie, and no other origin's page sent it
-	token  *Token
-	asked  asked
-	why    *reason
+	raw     string   // the credential
+	at      Location // and where it was
+	absent  bool     // there was none
+	proof   string   // the CSRF value that the request repeats, empty where none is asked
+	ours    bool     // it was a cookie, and no other origin's page sent it
+	token   *Token
+	asked   asked
+	why     *reason
+	renewal *renewal // a cookie that was renewed, or could not be
 }
 
 // enter begins the way of a request.
@@ -207,11 +208,11 @@ func (p *pass) refusal() error { return p.m.refuse(p.ctx, p.why, p.token, p.at) 
 
 // anonymous is the request of nobody: the handler does not find the token of a guard further out either.
 func (p *pass) anonymous() *http.Request {
-	if _, ok := FromContext(p.ctx); !ok {
+	if _, ok := FromContext(p.ctx); !ok && p.renewal == nil {
 		return p.r
 	}
-	v := &contextValue{origin: p.m.origin}
-	if p.outer != nil {
+	v := &contextValue{origin: p.m.origin, renewal: p.renewal}
+	if p.outer != nil && p.outer.renewal != nil {
 		v.renewal = p.outer.renewal
 	}
 	return p.r.WithContext(withValue(p.ctx, v))

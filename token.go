@@ -160,6 +160,10 @@ func both(scopes, others []string) []string {
 // scopesOf reads what a store keeps.
 func scopesOf(scope string) []string { return strings.Fields(scope) }
 
+// CSRFToken returns the CSRF value that a page has to repeat, in a field of its forms say; empty without [WithCookies].
+// It is that of the request's own token, so that it fits also after [WithSlidingSessions] has renewed the cookie.
+func (t *Token) CSRFToken() string { return t.within().csrf }
+
 // HasScope reports whether the token has the scope.
 func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, scope) }
 

@@ -144,14 +144,22 @@ func (w *world) visit(h *holder, s *server) {
 		return nil
 	})
 	renewed := w.renewed(h, access, renewing, c, &a)
-	if access != nil && (!renewed || !access.expired(c.hi)) {
+	gone := access == nil || access.expired(c.hi)
+	switch {
+	case gone && (renewed || is(c.err, jot.ErrNoToken) || is(c.err, jot.ErrUnavailable) || w.endedMeanwhile(renewing, c)):
+	case access != nil:
 		w.judge(v, c)
-	} else if !renewed && !is(c.err, jot.ErrNoToken) && !is(c.err, jot.ErrUnavailable) {
+	default:
 		w.fail("a visit without a token", c, c.err)
 	}
 	if c.lost && c.err == nil && len(a.header["Set-Cookie"]) > 0 {
 		w.fail("a failing store was taken for an answer", c, "was renewed")
 	}
+}
+
+// endedMeanwhile reports whether a session may have ended between the making of its access token and the look at it.
+func (w *world) endedMeanwhile(v view, c *call) bool {
+	return is(c.err, jot.ErrRevoked) && v.sess != nil && !w.certain(v.sess)
 }
 
 // renewed judges what the guard did with the refresh token, and reports whether there is a new access token.
