@@ -11,7 +11,7 @@
 // Everything else is for a need of its own:
 //
 //   - A browser application wants its tokens in cookies: [WithCookies], and [WithSlidingSessions] if it has no scripts.
-//   - Users and their rights: [WithUserLookup], [WithAdditionalClaims], [Scopes].
+//   - Users and their rights: [WithUserLookup], [WithAdditionalClaims], [WithScopes], [Scopes].
 //   - A password asked for again before something that matters: [Fresh], [MaxAge], [InSession].
 //   - A mailed link, a token for a machine: [Manager.CreateToken] with a [Type], and [SingleUse].
 //   - A list of devices, and logging them out: [Manager.Sessions], [Manager.RevokeSessionByID],

@@ -91,6 +91,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{`WithRealm: "a\"b" is not`, jot.WithRealm(`a"b`)},
 		{`WithRealm: "a\r\nSet-Cookie: x" is not`, jot.WithRealm("a\r\nSet-Cookie: x")},
 		{"WithErrorHandler: the function is nil", jot.WithErrorHandler(nil)},
+		{"WithScopes: the function is nil", jot.WithScopes(nil)},
 		{"WithClock: the function is nil", jot.WithClock(nil)},
 		{"WithIssuer is given twice", jot.Options(jot.WithIssuer("a"), jot.WithIssuer("a"))},
 		{"WithBlocklist is given twice", jot.Options(blocking, jot.Options(blocking))},

@@ -27,6 +27,7 @@ type issuer struct {
 	csrf                              bool          // tokens carry a CSRF value
 	reserved                          []string      // names of claims that no callback may set
 	claims, headers                   func(context.Context, *Token) (map[string]any, error)
+	scopes                            func(context.Context, *Token) ([]string, error)
 }
 
 // grant is what a token needs beyond its options.
@@ -269,6 +270,9 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 // text returns what is signed: the token's header and payload, with what the callbacks add.
 func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix string) (string, error) {
 	builtin := c.Type == typeAccess || c.Type == typeRefresh
+	if err := i.narrow(ctx, d, c); err != nil {
+		return "", err
+	}
 	payload := d.claims.Append(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
 	params, err := i.added(ctx, "WithAdditionalHeaders", i.headers, d.headers, reservedHeaders, c, payload)
 	if err != nil {
@@ -291,6 +295,34 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 		base64.RawURLEncoding.EncodeToString(append(payload, '}')), nil
 }
 
+// narrow asks which scopes the user has now. An access token has no others, and of those no more than were asked for.
+func (i *issuer) narrow(ctx context.Context, d *draft, c *wire.Claims) error {
+	if i.scopes == nil || c.Type != typeAccess {
+		return nil
+	}
+	now, err := i.scopes(ctx, i.unfinished(c, d.claims.Append(i.profile.AppendClaims(nil, c, true))))
+	if err != nil {
+		return verdict(true, nil, fmt.Errorf("WithScopes: %w", err))
+	}
+	for _, scope := range now {
+		if !wire.IsScope(scope) {
+			return fmt.Errorf("jot: WithScopes: %q is not a scope of RFC 6749 section 3.3", scope)
+		}
+	}
+	if len(c.Scopes) > 0 {
+		now = both(c.Scopes, now)
+	}
+	c.Scopes = union(nil, now)
+	return nil
+}
+
+// unfinished is the token as far as it is made, for callbacks.
+func (i *issuer) unfinished(c *wire.Claims, payload []byte) *Token {
+	own := *c
+	own.Audience, own.Scopes = slices.Clone(c.Audience), slices.Clone(c.Scopes)
+	return newToken(&own, "", string(payload)+"}", i.origin)
+}
+
 // added asks f for more members of a token as far as it is made, and returns those that its options did not name.
 func (i *issuer) added(
 	ctx context.Context, name string, f func(context.Context, *Token) (map[string]any, error),
@@ -299,9 +331,7 @@ func (i *issuer) added(
 	if f == nil {
 		return nil, nil
 	}
-	own := *c
-	own.Audience, own.Scopes = slices.Clone(c.Audience), slices.Clone(c.Scopes)
-	values, err := f(ctx, newToken(&own, "", string(payload)+"}", i.origin))
+	values, err := f(ctx, i.unfinished(c, payload))
 	if err != nil {
 		return nil, verdict(true, nil, fmt.Errorf("%s: %w", name, err))
 	}

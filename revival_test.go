@@ -54,7 +54,9 @@ func TestSlidingAfterTheTokenIsGone(t *testing.T) {
 		events  []jot.EventKind
 	}
 	goesOn, nobody := ending{200, "alice", 2, []jot.EventKind{renewed}}, ending{200, "", 4, []jot.EventKind{failed}}
-	told := func(status int, events ...jot.EventKind) ending { return ending{status, "", 0, append(events, refused)} }
+	told := func(status int, events ...jot.EventKind) ending {
+		return ending{status, "", 0, append(events, refused)}
+	}
 	down := told(503, jot.EventStoreUnavailable, failed)
 	outerCleared := ending{401, "", 4, []jot.EventKind{failed, refused}}
 
