@@ -272,11 +272,12 @@ func WithAdditionalHeaders(f func(ctx context.Context, t *Token) (map[string]any
 	return set("WithAdditionalHeaders", nilFunc(f == nil), func(s *setup) { s.issuer.headers = f })
 }
 
-// WithScopes asks f for the scopes that the user has now, each time an access token is issued: at login, at each refresh
-// and renewal. The token gets these; if the login asked for some by [Scopes], only those of them. So a right that a user
-// loses is gone at the next refresh, and one that comes back is there again. Refresh tokens keep what the login asked for.
-// Without it, the scopes of a login last as long as its session: keep rights that may change out of [Scopes] then. If f
-// fails, so does the Create… method, with [ErrUnavailable] unless the error wraps another of this package's.
+// WithScopes asks f for the scopes that the user has now, each time an access token is issued: at login, at each
+// refresh and renewal. The token gets these; if the login asked for some by [Scopes], only those of them. So a right
+// that a user loses is gone at the next refresh, and one that comes back is there again. Refresh tokens keep what the
+// login asked for. Without it, the scopes of a login last as long as its session: keep rights that may change out of
+// [Scopes] then. If f fails, so does the Create… method, with [ErrUnavailable] unless the error wraps another of this
+// package's.
 func WithScopes(f func(ctx context.Context, t *Token) ([]string, error)) Option {
 	return set("WithScopes", nilFunc(f == nil), func(s *setup) { s.issuer.scopes = f })
 }

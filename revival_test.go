@@ -45,15 +45,16 @@ func TestSlidingAfterTheTokenIsGone(t *testing.T) {
 	exchanged := func(w *world, p *jot.Pair) { w.rotate(t, p.RefreshToken) }
 	broke := func(w *world, _ *jot.Pair) { w.store.(*broken).at = "check" }
 
-	// How it ends: the answer, whom the handler meets, how many cookies are set, or cleared if it meets nobody, and what
-	// the operator hears.
+	// How it ends: the answer, whom the handler meets, how many cookies are set, or cleared if it meets nobody, and
+	// what the operator hears.
 	type ending struct {
 		status  int
 		user    string
 		cookies int
 		events  []jot.EventKind
 	}
-	goesOn, nobody := ending{200, "alice", 2, []jot.EventKind{renewed}}, ending{200, "", 4, []jot.EventKind{failed}}
+	goesOn := ending{200, "alice", 2, []jot.EventKind{renewed}}
+	nobody := ending{200, "", 4, []jot.EventKind{failed}}
 	told := func(status int, events ...jot.EventKind) ending {
 		return ending{status, "", 0, append(events, refused)}
 	}

@@ -21,7 +21,7 @@ func TestWithScopes(t *testing.T) {
 		seen = append(seen, t.Type+" of "+t.Subject)
 		return has, fails
 	})
-	both := []string{"admin", "read"}
+	both, read := []string{"admin", "read"}, []string{"read"}
 	scopesOf := func(raw string) any { return claimsOf(t, raw)["scope"] }
 	for _, tc := range []struct {
 		name          string
@@ -29,13 +29,13 @@ func TestWithScopes(t *testing.T) {
 		login, later  []string // what the user has
 		atLogin, then any      // what the access token has
 	}{
-		{"a demotion", nil, both, []string{"read"}, "admin read", "read"},
-		{"a promotion", nil, []string{"read"}, both, "read", "admin read"},
-		{"none any more", nil, []string{"read"}, nil, "read", nil},
-		{"none yet", nil, nil, []string{"read"}, nil, "read"},
+		{"a demotion", nil, both, read, "admin read", "read"},
+		{"a promotion", nil, read, both, "read", "admin read"},
+		{"none any more", nil, read, nil, "read", nil},
+		{"none yet", nil, nil, read, nil, "read"},
 		{"twice the same", nil, []string{"a", "a"}, []string{"a", "b", "a"}, "a", "a b"},
 		{"a login that asked for less", list(jot.Scopes("read")), both, []string{"admin"}, "read", nil},
-		{"a login that asked for more", list(jot.Scopes("read", "admin")), []string{"read"}, both, "read", "read admin"},
+		{"a login that asked for more", list(jot.Scopes("read", "admin")), read, both, "read", "read admin"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, of)

@@ -93,9 +93,9 @@ func (p *pass) renew() (made minted) {
 
 // lapse says what becomes of a request whose access token is gone, and could not be replaced.
 func (p *pass) lapse(err error) {
-	switch unavailable := answerTo(err).sentinel == ErrUnavailable; {
+	switch {
 	case !p.absent && p.why != errPast: // it is only about to go
-	case unavailable:
+	case errors.Is(err, ErrUnavailable):
 		p.absent, p.why = false, &reason{sentinel: ErrUnavailable, cause: err}
 	default:
 		p.absent, p.token, p.why = true, nil, &reason{sentinel: ErrNoToken}

@@ -146,7 +146,8 @@ func (w *world) visit(h *holder, s *server) {
 	renewed := w.renewed(h, access, renewing, c, &a)
 	gone := access == nil || access.expired(c.hi)
 	switch {
-	case gone && (renewed || is(c.err, jot.ErrNoToken) || is(c.err, jot.ErrUnavailable) || w.endedMeanwhile(renewing, c)):
+	case gone && (renewed || is(c.err, jot.ErrNoToken) || is(c.err, jot.ErrUnavailable)):
+	case gone && w.endedMeanwhile(renewing, c):
 	case access != nil:
 		w.judge(v, c)
 	default:
