@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -39,6 +40,11 @@ func defects(sources []KeySource) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// padded reports whether white space surrounds one of the secrets.
+func padded(sources []KeySource) bool {
+	return slices.ContainsFunc(sources, func(s KeySource) bool { return s.keys().Padded() })
 }
 
 // Key is a key bound to one algorithm, the only one that it signs or verifies by (RFC 8725 section 3.1). Make one

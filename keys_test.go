@@ -81,7 +81,7 @@ func accepts(t testing.TB, verifier, issuer *jot.Manager) bool {
 }
 
 func TestEveryAlgorithm(t *testing.T) {
-	long := bytes.Repeat([]byte("k"), 64)
+	long := bytes.Repeat([]byte("k."), 32)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
 	p521, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
@@ -312,7 +312,7 @@ func TestCandidates(t *testing.T) {
 		require.NoError(t, err)
 		return s
 	}
-	other := bytes.Repeat([]byte("o"), 64)
+	other := bytes.Repeat([]byte("o."), 32)
 	bare, named, renamed := jot.HS256(secret), jot.HS256(secret).WithID("a"), jot.HS256(secret).WithID("b")
 	// One header as we write it, which is known by its bytes, and two as others do, which are parsed.
 	type headers []string
@@ -387,7 +387,7 @@ func TestNoCandidate(t *testing.T) {
 // A key that no longer signs still verifies, until it is removed.
 func TestRotatingKeys(t *testing.T) {
 	first, second := jot.HS256(secret), jot.PrivateKey("ES256", ecKey)
-	third := jot.HS256(bytes.Repeat([]byte("3"), 32)).WithID("3")
+	third := jot.HS256(bytes.Repeat([]byte("3."), 16)).WithID("3")
 	set := func(current jot.Key, others ...jot.Key) *jot.Manager {
 		s, err := jot.NewKeySet(current, others...)
 		require.NoError(t, err)
@@ -427,7 +427,7 @@ func TestKeySetSigns(t *testing.T) {
 }
 
 func TestVerificationKeys(t *testing.T) {
-	old, other := jot.HS256(bytes.Repeat([]byte("o"), 32)).WithID("old"), jot.PublicKey("ES256", &ecKey.PublicKey)
+	old, other := jot.HS256(bytes.Repeat([]byte("o."), 16)).WithID("old"), jot.PublicKey("ES256", &ecKey.PublicKey)
 	m := newManager(t, jot.WithVerificationKeys(old), jot.WithVerificationKeys(other))
 	for _, key := range []jot.Key{old, jot.PrivateKey("ES256", ecKey), jot.HS256(secret)} {
 		require.True(t, accepts(t, m, manager(t, key)))
@@ -749,7 +749,7 @@ func TestKeyString(t *testing.T) {
 
 // Which source a token leads to does not depend on how its header is spelled, nor on a source that knows nothing.
 func TestSeveralSources(t *testing.T) {
-	next := jot.HS256(bytes.Repeat([]byte("n"), 64)).WithID("2")
+	next := jot.HS256(bytes.Repeat([]byte("n."), 32)).WithID("2")
 	m := manager(t, next, jot.WithVerificationKeys(jot.HS256(secret)))
 	for _, header := range []string{ourHeader, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"HS256","x":1}`} {
 		_, err := m.Verify(ctx, forge(t, header, `{`+sound+`}`))
@@ -777,4 +777,27 @@ func TestSeveralSources(t *testing.T) {
 
 	_, err := jot.New(jot.HS256(secret).WithID("1"), jot.WithVerificationKeys(next.WithID("1")))
 	require.ErrorContains(t, err, `two HS256 keys have the id "1"`)
+}
+
+// A secret read from a file with its last line break works, until another service trims it: one line in the log.
+func TestPaddedSecret(t *testing.T) {
+	padded := jot.HS256(append(bytes.Clone(secret), '\n'))
+	set, err := jot.NewKeySet(jot.HS256(secret).WithID("1"), padded)
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		source jot.KeySource
+		opts   []jot.Option
+		warns  bool
+	}{
+		{jot.HS256(secret), nil, false},
+		{padded, nil, true},
+		{set, nil, true},
+		{jot.HS256(secret).WithID("1"), options(jot.WithVerificationKeys(padded)), true},
+	} {
+		out := logged(t)
+		_, err := jot.New(tc.source, tc.opts...)
+		require.NoError(t, err)
+		require.Equal(t, tc.warns, strings.Contains(out.String(), "white space surrounds a secret"), out.String())
+		require.NotContains(t, out.String(), string(secret[:8]))
+	}
 }

@@ -161,12 +161,14 @@ var judged = map[string]string{
 	"wp-jwk-21": noJWK, "wp-jws-353": noJWK, "wp-jws-354": noJWK, "wp-jws-355": noJWK, "wp-jws-356": noJWK,
 	"wp-jwk-1": mixedSet, "wp-crypto-47": mixedSet,
 	"wp-jwk-7": roca, "wp-crypto-46": roca,
+	"wp-jws-357": zeros, "wp-jws-377": zeros, "wp-jws-376": zeros, "wp-jws-359": zeros, "wp-jws-358": zeros,
 }
 
 const (
 	noClaims = "an empty payload, which is good for a JWS but is no JWT"
 	noJWK    = "use or key_ops of a JWK, which no code here reads: keys are Go values"
 	mixedSet = "a secret and a key pair in one set: a Key is bound to its algorithm, and never tried for another"
+	zeros    = "a secret of one repeated byte, which is a placeholder that somebody forgot"
 	roca     = "a key of a chip that chose its primes badly, which looks like any other: chips are not for us to judge"
 )
 

@@ -636,7 +636,7 @@ func TestNested(t *testing.T) {
 }
 
 func TestTwoManagers(t *testing.T) {
-	staff, err := jot.New(jot.HS256([]byte(strings.Repeat("s", 32))), at(now), jot.WithRealm("staff"))
+	staff, err := jot.New(jot.HS256([]byte(strings.Repeat("s.", 16))), at(now), jot.WithRealm("staff"))
 	require.NoError(t, err)
 	public := newManager(t, users)
 	// Each has keys of its own.

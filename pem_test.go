@@ -93,6 +93,8 @@ func TestParsePEM(t *testing.T) {
 	for _, tc := range []struct{ name, alg, text, want string }{
 		{"nothing", "RS256", "", "holds no PEM block"},
 		{"no PEM", "RS256", "secret", "holds no PEM block"},
+		{"the name of a file", "RS256", "keys/private.pem", "it looks like the name of a file"},
+		{"from an environment", "ES256", strings.ReplaceAll(sec1, "\n", `\n`), `it has \n where its lines end`},
 		{"only parameters", "ES256", parameters, "holds no PEM block"},
 		{"two keys", "ES256", sec1 + pkcs8(rsaKey), "more than one key"},
 		{"a key and a certificate", "ES256", sec1 + cert, "more than one key"},

@@ -205,7 +205,7 @@ func TestConfig(t *testing.T) {
 		wrong           string
 	}{
 		{want: 15 * time.Minute},
-		{secret: strings.Repeat("s", 32), expires: "90", want: 90 * time.Second},
+		{secret: strings.Repeat("s.", 16), expires: "90", want: 90 * time.Second},
 		{expires: "2h", want: 2 * time.Hour},
 		{expires: "soon", wrong: "JWT_ACCESS_TOKEN_EXPIRES: time: invalid duration"},
 	} {

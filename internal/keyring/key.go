@@ -30,6 +30,8 @@ type Key struct {
 	Verify func(text string, signature []byte) error
 	// Own is the ring of the key alone.
 	Own *Ring
+	// Padded says that white space surrounds the secret, as where a file was read with its last line break.
+	Padded bool
 }
 
 // Secret returns the key of an HMAC secret, which is copied.
@@ -39,7 +41,10 @@ func Secret(alg string, secret []byte) (*Key, error) {
 		return nil, err
 	}
 	secret = bytes.Clone(secret)
-	return newKey(Key{Alg: alg, Sign: local(method.HMAC(secret)), Verify: method.Verifier(secret)})
+	return newKey(Key{
+		Alg: alg, Sign: local(method.HMAC(secret)), Verify: method.Verifier(secret),
+		Padded: len(bytes.TrimSpace(secret)) < len(secret),
+	})
 }
 
 // Private returns the key of a signer, whose id is its RFC 7638 thumbprint.

@@ -56,6 +56,16 @@ func (r *Ring) Merge(other *Ring) error {
 	return errors.Join(errs...)
 }
 
+// Padded reports whether white space surrounds one of the secrets.
+func (r *Ring) Padded() bool {
+	for _, k := range r.byHeader {
+		if k.Padded {
+			return true
+		}
+	}
+	return false
+}
+
 // Find returns the one key of the sources' rings that may have signed a token with this header, nil when there is
 // none. Keys are never tried one after the other. One that we sign with is known by the segment as it stands, with
 // nothing to parse.

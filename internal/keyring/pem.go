@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
@@ -40,9 +41,20 @@ func keyBlock(text []byte) (*pem.Block, error) {
 		}
 	}
 	if found == nil {
-		return nil, errors.New("the text holds no PEM block")
+		return nil, errors.New("the text holds no PEM block" + hint(text))
 	}
 	return found, nil
+}
+
+// hint guesses why a text holds none.
+func hint(text []byte) string {
+	switch {
+	case bytes.Contains(text, []byte(`-----\n`)):
+		return `: it has \n where its lines end, as an environment variable may`
+	case len(text) > 0 && len(text) < 256 && !bytes.ContainsAny(text, "\n-"):
+		return ": it looks like the name of a file, whose text is meant"
+	}
+	return ""
 }
 
 func parseBlock(block *pem.Block) (any, error) {

@@ -87,6 +87,8 @@ func (m Method) CheckSecret(secret []byte) error {
 			len(secret), m.Alg(), m.hash.Size())
 	case bytes.Contains(secret, []byte("-----BEGIN ")):
 		return errors.New("the secret is a PEM text: a key pair belongs into PrivateKey, PublicKey or ParsePEM")
+	case bytes.Count(secret, secret[:1]) == len(secret):
+		return errors.New("the secret is one byte, repeated: GenerateSecret makes one that nobody can guess")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ var (
 		"ES512": must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)),
 	}
 	edwards = must2(ed25519.GenerateKey(rand.Reader))
-	secret  = []byte(strings.Repeat("s", 64))
+	secret  = []byte(strings.Repeat("s.", 32))
 )
 
 func must2(_ ed25519.PublicKey, key ed25519.PrivateKey, err error) ed25519.PrivateKey {
@@ -139,8 +139,9 @@ func TestCheckSecret(t *testing.T) {
 	textOfAKey := []byte("\n-----BEGIN PUBLIC KEY-----\n" + strings.Repeat("A", 64))
 	for alg, size := range map[string]int{"HS256": 32, "HS384": 48, "HS512": 64} {
 		m := lookup(t, alg)
-		require.NoError(t, m.CheckSecret(make([]byte, size)))
-		require.ErrorContains(t, m.CheckSecret(make([]byte, size-1)), alg+" wants at least ")
+		require.NoError(t, m.CheckSecret(secret[:size]))
+		require.ErrorContains(t, m.CheckSecret(secret[:size-1]), alg+" wants at least ")
+		require.ErrorContains(t, m.CheckSecret(make([]byte, size)), "is one byte, repeated")
 		require.ErrorContains(t, m.CheckSecret(nil), "the secret has 0 bytes")
 		require.ErrorContains(t, m.CheckSecret(textOfAKey), "is a PEM text")
 	}
