@@ -33,7 +33,7 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 		slog.Warn("jot: cookies are Insecure: only for development")
 	}
 	if padded(s.verifier.sources) {
-		slog.Warn("jot: white space surrounds a secret, perhaps the line break of its file: another service may trim it")
+		slog.Warn("jot: white space surrounds a secret, perhaps its file's line break: another service may trim it")
 	}
 	if c := s.jar.cookies; c != nil && c.SameSite == http.SameSiteNoneMode && !c.Partitioned {
 		slog.Warn("jot: cookies with SameSite=None and without Partitioned: browsers drop them on another site's pages")
