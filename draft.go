@@ -34,6 +34,7 @@ type draft struct {
 	freshFor                    time.Duration
 	expiresIn, refreshExpiresIn time.Duration
 	noExpiry                    bool
+	ago                         time.Duration // when it was issued
 	scopes, audience            []string
 	claims, headers             wire.Members
 	label                       string
@@ -59,6 +60,8 @@ func (d *draft) apply(opts []TokenOption) {
 			o.on(d)
 		case wire.NoExpiry:
 			d.noExpiry = true
+		case wire.Issued:
+			d.ago = o.Ago
 		default:
 			d.wrong("an option", "it is nil")
 		}

@@ -65,7 +65,7 @@ func (i *issuer) login(d *draft, subject string) grant {
 
 // single is the grant of a token that begins no session, but may join one.
 func (i *issuer) single(d *draft, subject string) grant {
-	g := grant{now: i.origin.now(), subject: subject}
+	g := grant{now: i.origin.now().Add(-d.ago), subject: subject}
 	if t := d.session; t == nil {
 		d.refuse(i.longest > 0 && d.expiresIn > i.longest, "ExpiresIn",
 			"a store remembers for 400 days who was logged out, so no token of no session lives longer")

@@ -1,5 +1,6 @@
 // Package jottest helps to test what is built on jot: [TestBlocklist] proves a blocklist of your own, [Request]
-// makes the requests that a handler's test sends. What proves a store is package sessiontest.
+// and its like make the requests that tests of handlers send: logged in, expired, revoked, or with cookies. What proves a
+// store is package sessiontest.
 package jottest
 
 import (

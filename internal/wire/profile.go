@@ -3,7 +3,10 @@
 // without a branch in the core.
 package wire
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Profile says how tokens are read and written. The zero value is jot's own rules, the strictest; each field relaxes
 // or renames one.
@@ -64,6 +67,12 @@ type Sealed struct{}
 
 // JotOption makes it a jot.Option.
 func (Profile) JotOption(Sealed) {}
+
+// Issued is a jot.TokenOption, for a token that was issued some time ago: tests want expired ones.
+type Issued struct{ Ago time.Duration }
+
+// JotTokenOption makes it a jot.TokenOption.
+func (Issued) JotTokenOption(Sealed) {}
 
 // NoExpiry is a jot.TokenOption, for a token that never expires.
 type NoExpiry struct{}

@@ -1,0 +1,66 @@
+package jottest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/jottest"
+	"github.com/go-jot/jot/memstore"
+)
+
+// Each request meets the guard as its name says, whatever the manager is like.
+func TestRequests(t *testing.T) {
+	key := jot.HS256(jot.GenerateSecret())
+	nobody := jot.WithUserLookup(func(context.Context, *jot.Token) (string, error) { return "", jot.ErrUserNotFound })
+	cookies := jot.WithCookies(jot.CookieConfig{Former: []jot.FormerCookie{{Name: "old"}}})
+	for name, opts := range map[string][]jot.Option{
+		"store":   {jot.WithStore(memstore.New())},
+		"cookies": {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader)},
+		"no user": {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader), nobody},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := jot.New(key, opts...)
+			require.NoError(t, err)
+			good := http.StatusNoContent
+			if name == "no user" {
+				good = http.StatusUnauthorized
+			}
+			code := func(r *http.Request) int {
+				w := httptest.NewRecorder()
+				m.Required(jot.Scopes("a"))(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(http.StatusNoContent)
+				})).ServeHTTP(w, r)
+				return w.Code
+			}
+			require.Equal(t, good, code(jottest.Request(t, m, "GET", "/", "alice", jot.Scopes("a"))))
+
+			var refusal *jot.Error
+			expired := jottest.Expired(t, m, "GET", "/", "alice", jot.Scopes("a"))
+			_, err = m.Verify(t.Context(), expired.Header.Get("Authorization")[len("Bearer "):])
+			require.ErrorIs(t, err, jot.ErrExpired)
+			require.ErrorAs(t, err, &refusal)
+			require.Equal(t, "alice", refusal.Token.Subject)
+			revoked := jottest.Revoked(t, m, "GET", "/", "alice", jot.Scopes("a"))
+			_, err = m.Verify(t.Context(), revoked.Header.Get("Authorization")[len("Bearer "):])
+			require.ErrorIs(t, err, jot.ErrRevoked)
+			require.Equal(t, http.StatusUnauthorized, code(expired))
+			require.Equal(t, http.StatusUnauthorized, code(revoked))
+
+			if name == "store" {
+				return
+			}
+			pair := jottest.Login(t, m, "alice", jot.Scopes("a"))
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			jottest.SetCookies(t, r, m, pair)
+			require.Equal(t, good, code(r))
+			require.Len(t, r.Cookies(), 4, "no former one")
+			r.Header.Del("X-CSRF-Token")
+			require.Equal(t, http.StatusForbidden, code(r))
+		})
+	}
+}
