@@ -1,6 +1,6 @@
-// Package jottest helps to test what is built on jot: [TestBlocklist] proves a blocklist of your own, [Request]
-// and its like make the requests that tests of handlers send: logged in, expired, revoked, or with cookies. What proves a
-// store is package sessiontest.
+// Package jottest helps to test what is built on jot: [TestBlocklist] proves a blocklist of your own, [Request] and its
+// like make the requests that tests of handlers send: logged in, expired, revoked, or with cookies. What proves a store
+// is package sessiontest.
 package jottest
 
 import (

@@ -68,7 +68,7 @@ func SetCookies(tb testing.TB, r *http.Request, m *jot.Manager, pair *jot.Pair) 
 	check(tb, m.SetCookies(w, pair))
 	for _, cookie := range w.Result().Cookies() {
 		if cookie.MaxAge >= 0 {
-			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value}) //nolint:gosec // of a request
 		}
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
