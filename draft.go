@@ -38,7 +38,7 @@ type draft struct {
 	scopes, audience            []string
 	claims, headers             wire.Members
 	label                       string
-	session                     *Token
+	session, issued             *Token
 	errs                        []error
 }
 
@@ -195,6 +195,15 @@ func Label(text string) TokenOption {
 
 // maxLabel is what stores take.
 const maxLabel = 256
+
+// Issued puts into t what is known of the token that is issued: its id, its dates, its claims, for a list of tokens that
+// are to be revoked one by one say. Nothing is put there if issuing fails. On a pair it means the access token.
+func Issued(t *Token) TokenOption {
+	return tokenOption(func(d *draft) {
+		d.refuse(t == nil, "Issued", "the token is nil")
+		d.issued = t
+	})
+}
 
 // InSession issues the token in the session of t: it takes over t's session id and auth_time and, unless options say
 // otherwise, its scopes and audience; from a refresh token also the claims that were given at login. It expires with

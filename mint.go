@@ -157,9 +157,7 @@ func (i *issuer) accessCSRF(d *draft, g grant) string {
 
 // refresh makes the refresh token that the grant names.
 func (i *issuer) refresh(ctx context.Context, d *draft, g grant) (minted, error) {
-	lasting := *d
-	lasting.fresh, lasting.freshFor, lasting.headers = false, 0, nil
-	return i.mint(ctx, &lasting, g, minted{
+	return i.mint(ctx, d, g, minted{
 		typ: typeRefresh, id: g.refreshID, csrf: g.csrf, at: g.refreshAt.Unix(),
 		expires: i.until(d.noExpiry, typeRefresh, g.refreshAt, g.end, d.refreshExpiresIn, i.refreshTTL),
 	})
@@ -186,7 +184,9 @@ func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := i.refresh(ctx, d, g)
+	lasting := *d
+	lasting.fresh, lasting.freshFor, lasting.headers, lasting.issued = false, 0, nil, nil
+	refresh, err := i.refresh(ctx, &lasting, g)
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +234,10 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	t.raw, t.csrf, t.origin = text+"."+base64.RawURLEncoding.EncodeToString(signature), c.CSRF, i.origin
 	if len(t.raw) > maxTokenSize {
 		return minted{}, fmt.Errorf("%w: %s token of %d bytes", ErrTokenTooLarge, t.typ, len(t.raw))
+	}
+	if d.issued != nil {
+		f, _ := wire.Cut(t.raw)
+		*d.issued = *newToken(&c, f.Header, f.Payload, i.origin)
 	}
 	return t, nil
 }

@@ -333,3 +333,49 @@ func TestSessionJSON(t *testing.T) {
 	at := `"2030-01-01T00:00:00Z"`
 	require.JSONEq(t, `{"id":"1","started_at":`+at+`,"expires_at":`+at+`}`, string(text))
 }
+
+// Issued is what a verifier would find in the token, for a list of those that are to be revoked one by one.
+func TestIssued(t *testing.T) {
+	m := newManager(t, jot.WithBlocklist(newBlocklist()))
+	for name, create := range map[string]func(jot.TokenOption) (string, error){
+		"access": func(o jot.TokenOption) (string, error) {
+			return m.CreateAccessToken(ctx, "alice", o, jot.Claim("plan", "pro"), jot.Scopes("a"))
+		},
+		"refresh": func(o jot.TokenOption) (string, error) { return m.CreateRefreshToken(ctx, "alice", o) },
+		"machine": func(o jot.TokenOption) (string, error) {
+			return m.CreateToken(ctx, "ci", o, jot.Type("machine"), jot.ExpiresIn(time.Hour))
+		},
+		"pair": func(o jot.TokenOption) (string, error) {
+			p, err := m.CreatePair(ctx, "alice", o, jot.Fresh())
+			return p.AccessToken, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var issued jot.Token
+			raw, err := create(jot.Issued(&issued))
+			require.NoError(t, err)
+			demand := jot.AccessOrRefresh()
+			if name == "machine" {
+				demand = jot.Type("machine")
+			}
+			verified, err := m.Verify(ctx, raw, demand)
+			require.NoError(t, err)
+			require.Equal(t, verified.ID, issued.ID)
+			require.Equal(t, verified.ExpiresAt, issued.ExpiresAt)
+			require.Equal(t, verified.Scopes, issued.Scopes)
+			require.Equal(t, verified.IsFresh(), issued.IsFresh())
+			var want, got map[string]any
+			require.NoError(t, verified.Claims(&want))
+			require.NoError(t, issued.Claims(&got))
+			require.Equal(t, want, got)
+
+			require.NoError(t, m.Revoke(ctx, &issued), "which needs no look at the text")
+			_, err = m.Verify(ctx, raw, demand)
+			require.ErrorIs(t, err, jot.ErrRevoked)
+			_, err = m.CreateAccessToken(ctx, "alice", jot.InSession(&issued))
+			require.ErrorContains(t, err, "not a token that this Manager has verified", "it is no evidence")
+		})
+	}
+	_, err := m.CreateAccessToken(ctx, "alice", jot.Issued(nil))
+	require.ErrorContains(t, err, "Issued: the token is nil")
+}
