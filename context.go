@@ -108,13 +108,6 @@ func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
 	return user, ok
 }
 
-// end says that the handler has returned, unless a guard further out has another one still.
-func (v *contextValue) end() {
-	if v.renewal != nil && (v.outer == nil || v.outer.renewal != v.renewal) {
-		v.renewal.over.Store(true)
-	}
-}
-
 // takeBack takes a renewed cookie out of the answer to the request of ctx: what revokes must not hand out a token.
 func (m *Manager) takeBack(ctx context.Context) {
 	v := found(ctx, m.origin)

@@ -464,6 +464,71 @@ func TestHeaderCredentialsKnowNoCSRF(t *testing.T) {
 	require.True(t, send(m.Required(), r).called)
 }
 
+// A token that a guard has verified as a header is asked for the page's proof as a cookie, the same text or not.
+func TestCookieWithinAHeadersGuard(t *testing.T) {
+	m := newManager(t, jot.WithCookies(jot.CookieConfig{}), jot.WithLocations(jot.InHeader, jot.InCookie))
+	p := pair(t, m)
+	b := newBrowser(t)
+	b.receive(m, p)
+	byHeader, byCookie := m.Required(), m.Required(jot.Locations(jot.InCookie))
+	const passes = ""
+	for _, tc := range []struct {
+		name   string
+		site   string
+		values []string
+		code   string
+	}{
+		{"without a value", "same-origin", nil, "csrf_failed"},
+		{"by a wrong value", "same-origin", []string{"x"}, "csrf_failed"},
+		{"by the value", "same-origin", []string{p.CSRFToken}, passes},
+		{"by the value, from another site", "cross-site", []string{p.CSRFToken}, "csrf_failed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			authorization := setHeader("Authorization", "Bearer "+p.AccessToken)
+			r := b.request("POST", "/", authorization, setHeader("X-Csrf-Token", tc.values...),
+				setHeader("Sec-Fetch-Site", tc.site))
+			require.True(t, send(byHeader, r).called)
+			got := send(func(next http.Handler) http.Handler { return byHeader(byCookie(next)) }, r)
+			require.Equal(t, tc.code == passes, got.called, got.Body.String())
+			if tc.code != passes {
+				require.Equal(t, tc.code, got.code(t))
+			}
+		})
+	}
+}
+
+// HTTP/2 may send each cookie in a field of its own (RFC 9113 section 8.2.3): they are one list all the same.
+func TestCookiesOverHTTP2(t *testing.T) {
+	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
+	server := httptest.NewUnstartedServer(m.Required()(http.HandlerFunc(noContent)))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	token := "__Host-access_token=" + access(t, m)
+	for _, tc := range []struct {
+		name   string
+		fields []string
+		status int
+	}{
+		{"one field", []string{"a=b; " + token + "; c=d"}, 204},
+		{"a field for each", []string{"a=b", token, "c=d"}, 204},
+		{"the same name in another field", []string{"__Host-access_token=x", token}, 400},
+		{"the same cookie twice", []string{token, token}, 400},
+		{"no token", []string{"a=b", "c=d"}, 401},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+			require.NoError(t, err)
+			r.Header["Cookie"] = tc.fields
+			response, err := server.Client().Do(r)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, 2, response.ProtoMajor)
+			require.Equal(t, tc.status, response.StatusCode)
+		})
+	}
+}
+
 func TestCookieGuard(t *testing.T) {
 	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
 	login := func(method string, changes ...edit) *answer {

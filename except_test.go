@@ -35,6 +35,28 @@ func TestExceptRefusesEverything(t *testing.T) {
 	}
 }
 
+// No clean path has two slashes in a row: for a mux, a pattern of such a path stands for the one above it, with
+// everything below.
+func TestExceptRefusesDoubledSlashes(t *testing.T) {
+	m := newManager(t)
+	for _, pattern := range []string{
+		"/files//", "GET /files//", "/files//x", "/files///x", "//files/", "//", "GET //", "/files//{id}", "/{id}//",
+		"files.example//", "files.example//x", "/files/{$}//", "//{$}", "//{rest...}",
+	} {
+		require.Contains(t, panicOf(func() { m.Guard(jot.Except(pattern)) }), "doubled slash", pattern)
+		require.Contains(t, panicOf(func() { m.Required(jot.Except("GET /one", pattern)) }), "doubled slash", pattern)
+	}
+	// Beside it, nothing is exempt that has two.
+	guard := m.Required(jot.Except("/files/"))
+	for target, open := range map[string]bool{
+		"/files/": true, "/files/x": true,
+		"/files//": false, "/files//x": false, "//files/x": false, "/files/x//": false,
+	} {
+		r := httptest.NewRequest(http.MethodDelete, "http://a.test"+target, nil)
+		require.Equal(t, open, send(guard, r).called, target)
+	}
+}
+
 func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
 // A mux may have more exact patterns than the one that was named, and a guard that stands around it asks: what the mux

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/flask"
 	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/session"
 )
 
 // leaver is a browser that logs out: two logins of its user, A and B, tokens of other kinds, and what becomes of them.
@@ -42,6 +44,10 @@ func newLeaver(t *testing.T, remembering jot.Option, opts ...jot.Option) *leaver
 	l.tokens["lone"] = access(t, m, jot.ExpiresIn(24*time.Hour))
 	l.tokens["reset"], err = m.CreateToken(ctx, "alice", jot.Type("reset"), jot.ExpiresIn(24*time.Hour))
 	require.NoError(t, err)
+	for kind, name := range map[string]string{"access": "elsewhere", "refresh": "elsewhere refresh"} {
+		l.tokens[name] = forge(t, ourHeader, `{"sub":"alice","jti":"`+kind+`","type":"`+kind+`","iat":1893456000,`+
+			`"exp":1893542400,"sid":"their-session","csrf":"value of `+name+`"}`)
+	}
 	for name, raw := range l.tokens {
 		if strings.HasPrefix(raw, "eyJ") {
 			l.values[name], _ = claimsOf(t, raw)["csrf"].(string)
@@ -81,7 +87,7 @@ func (l *leaver) request(site, access, refresh, value string) *http.Request {
 func (l *leaver) ended(t *testing.T) string {
 	t.Helper()
 	var names []string
-	for _, name := range []string{"A", "B", "C", "lone", "reset"} {
+	for _, name := range []string{"A", "B", "C", "lone", "reset", "elsewhere", "elsewhere refresh"} {
 		demand := jot.AccessOrRefresh()
 		if name == "reset" {
 			demand = jot.Type("reset")
@@ -107,7 +113,7 @@ func cleared(t *testing.T, a *answer) int {
 // and it repeats the value of either cookie; then all four are cleared, whatever was in them. One that is not ours ends
 // and clears nothing.
 func TestLogoutByCookies(t *testing.T) {
-	const ours, refused = http.StatusNoContent, 0
+	const ours, refused, theirs = http.StatusNoContent, 0, "elsewhere, elsewhere refresh"
 	for _, tc := range []struct {
 		name                   string
 		access, refresh, value string // the cookies, and whose CSRF value the page repeats
@@ -137,6 +143,9 @@ func TestLogoutByCookies(t *testing.T) {
 		{"an access cookie of no session, by the session's value", "lone", "A", "A", ours, "A, lone"},
 		{"cookies of two logins", "B", "A", "B", ours, "A, B"},
 		{"cookies of two logins, by the other value", "B", "A", "A", ours, "A, B"},
+
+		{"a session of another issuer", "elsewhere", "elsewhere", "elsewhere", ours, theirs},
+		{"a session of another issuer, the other value", "elsewhere", "elsewhere", "elsewhere refresh", ours, theirs},
 
 		{"nothing to end", "unreadable", "unreadable", "wrong", ours, ""},
 		{"nothing to end, the access cookie alone", "foreign", "", "foreign", ours, ""},
@@ -346,4 +355,165 @@ func TestVerbsOfTheHandlers(t *testing.T) {
 	require.ErrorContains(t, err, "Refresh needs WithStore")
 	require.ErrorIs(t, without.Logout(w, bearer("x")), errors.ErrUnsupported)
 	require.Empty(t, w.Header())
+}
+
+// Whoever logs out is whom the request says: what else its context carries goes on.
+func TestLogoutTakesNoTokenOfTheContext(t *testing.T) {
+	for _, tc := range []struct {
+		name, access string
+		status       int
+	}{
+		{"two access cookies", "A, unreadable", 204},
+		{"an unreadable access cookie", "unreadable", 204},
+		{"an access cookie that is none for net/http", "no cookie value", 204},
+		{"an empty access cookie", "a name of no token", 401},
+		{"nothing", "", 401},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLeaver(t, jot.WithBlocklist(newBlocklist()))
+			token, err := l.Verify(ctx, l.tokens["B"])
+			require.NoError(t, err)
+			r := l.request("same-origin", tc.access, "", "B")
+			got := answerOf(l.LogoutHandler(), r.WithContext(jot.NewContext(r.Context(), token)))
+			require.Equal(t, tc.status, got.Code, got.Body.String())
+			require.Empty(t, l.ended(t))
+		})
+	}
+}
+
+// One token under the names of both is ended once.
+func TestLogoutOfOneTokenTwice(t *testing.T) {
+	const dates = `"iat":1893456000,"exp":1893456900`
+	lone := forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh",`+dates+`}`)
+	elsewhere := forge(t, ourHeader, `{"sub":"alice","jti":"1","type":"refresh","sid":"their-session",`+dates+`}`)
+	for name, token := range map[string]maker{
+		"a refresh token of no session":               given(lone),
+		"a refresh token":                             refreshToken,
+		"a refresh token of another issuer's session": given(elsewhere),
+		"an access token":                             made(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldOver(t, memstore.New(memstore.Since(time.Time{})),
+				jot.WithLocations(jot.InBody), jot.WithBodyKeys("token", "token"))
+			raw := token(t, w.Manager)
+			w.kinds()
+			got := answerOf(w.LogoutHandler(), inJSON("token").request(raw))
+			require.Equal(t, 204, got.Code, got.Body.String())
+			require.Equal(t, []jot.EventKind{jot.EventRevoked}, w.kinds())
+			_, err := w.Verify(ctx, raw, jot.AccessOrRefresh())
+			require.ErrorIs(t, err, jot.ErrRevoked)
+		})
+	}
+}
+
+// Nothing remembers a token that has neither an id nor a session, which a profile may accept: it is refused, and in a
+// cookie it is cleared.
+func TestLogoutWithoutAnID(t *testing.T) {
+	const dates = `"iat":1893456000,"exp":1893456900`
+	places := flask.Options(flask.Config{TokenLocation: flask.List{"cookies", "headers"}})
+	nameless := forge(t, ourHeader, `{"sub":"alice",`+dates+`,"csrf":"value"}`)
+	ofSession := forge(t, ourHeader, `{"sub":"alice",`+dates+`,"csrf":"value","sid":"their-session"}`)
+	repeats := setHeader("X-Csrf-Token", "value")
+	for _, tc := range []struct {
+		name    string
+		carrier carrier
+		raw     string
+		status  int
+		cleared int
+	}{
+		{"in a header", inField, nameless, 422, 0},
+		{"in a cookie", inCookie("access_token_cookie", repeats), nameless, 204, 4},
+		{"in a cookie, by no value", inCookie("access_token_cookie"), nameless, 401, 0},
+		{"of a session, in a header", inField, ofSession, 204, 4},
+		{"of a session, in a cookie", inCookie("access_token_cookie", repeats), ofSession, 204, 4},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			silence(t)
+			m := newManager(t, places, jot.WithBlocklist(newBlocklist()))
+			_, err := m.Verify(ctx, tc.raw)
+			require.NoError(t, err, "it is good for everything else")
+			got := answerOf(m.LogoutHandler(), tc.carrier.request(tc.raw))
+			require.Equal(t, tc.status, got.Code, got.Body.String())
+			require.Equal(t, tc.cleared, cleared(t, got))
+		})
+	}
+}
+
+// unending is a store that cannot end the n-th session.
+type unending struct {
+	session.Store
+
+	n int
+}
+
+func (u *unending) End(c context.Context, e session.Ending) (bool, error) {
+	if u.n--; u.n == 0 {
+		return false, errDown
+	}
+	return u.Store.End(c, e)
+}
+
+// A logout of two sessions that ends one says that it has failed. The next try ends the other, and tells of that alone.
+func TestLogoutByHalves(t *testing.T) {
+	silence(t)
+	w := newWorldOver(t, &unending{memstore.New(), 2}, jot.WithCookies(jot.CookieConfig{}))
+	a, b := w.login(t), w.login(t)
+	both := inCookie("__Host-access_token", addCookie("__Host-refresh_token", b.RefreshToken),
+		setHeader("X-Csrf-Token", a.CSRFToken))
+	for _, tc := range []struct {
+		status  int
+		cleared int
+		events  []jot.EventKind
+	}{
+		{503, 0, []jot.EventKind{jot.EventRevoked, jot.EventStoreUnavailable, jot.EventRefused}},
+		{204, 4, []jot.EventKind{jot.EventRevoked}},
+		{204, 4, nil},
+	} {
+		w.kinds()
+		got := answerOf(w.LogoutHandler(), both.request(a.AccessToken))
+		require.Equal(t, tc.status, got.Code, got.Body.String())
+		require.Equal(t, tc.cleared, cleared(t, got))
+		require.Equal(t, tc.events, w.kinds())
+		w.refused(t, a, jot.ErrRevoked)
+	}
+	w.refused(t, b, jot.ErrRevoked)
+}
+
+// The successor that another tab has got is made once more, and may have become too large for a cookie: then there are
+// neither cookies nor a pair, and the answer says so. Nothing is lost: the next try may come in time.
+func TestReplayTooLargeForACookie(t *testing.T) {
+	silence(t)
+	calls, large := 0, func(int) bool { return false }
+	w := newWorld(t, jot.WithCookies(jot.CookieConfig{}),
+		jot.WithAdditionalClaims(func(context.Context, *jot.Token) (map[string]any, error) {
+			if calls++; large(calls) {
+				return map[string]any{"x": strings.Repeat("x", 4000)}, nil
+			}
+			return nil, nil
+		}))
+	p := w.login(t)
+	w.rotate(t, p.RefreshToken)
+	request := inCookie("__Host-refresh_token", setHeader("X-Csrf-Token", p.RefreshCSRFToken)).request
+
+	calls, large = 0, func(n int) bool { return n == 2 } // the first is for the pair that is thrown away
+	got := answerOf(w.RefreshHandler(), request(p.RefreshToken))
+	require.Equal(t, 500, got.Code, got.Body.String())
+	require.Empty(t, lines(got))
+	require.Equal(t, 2, calls)
+
+	calls = 0
+	rw := httptest.NewRecorder()
+	next, err := w.Refresh(rw, request(p.RefreshToken))
+	require.ErrorIs(t, err, jot.ErrTokenTooLarge)
+	require.Nil(t, next)
+	require.Empty(t, lines(rw))
+
+	calls = 0
+	_, err = w.Rotate(ctx, w.refreshable(t, p.RefreshToken))
+	require.ErrorIs(t, err, jot.ErrTokenTooLarge)
+
+	large = func(int) bool { return false }
+	got = answerOf(w.RefreshHandler(), request(p.RefreshToken))
+	require.Equal(t, 200, got.Code, got.Body.String())
+	require.Len(t, lines(got), 4)
 }

@@ -436,6 +436,43 @@ func TestVerificationKeys(t *testing.T) {
 	require.False(t, accepts(t, m, manager(t, jot.PrivateKey("EdDSA", edKey))))
 }
 
+// Whatever a key function does to what it is given, or says instead of a key, nobody passes but by the key: not even
+// as nobody, where that is enough.
+func TestKeyfuncLetsNobodyPass(t *testing.T) {
+	silence(t)
+	gives := func(key any, err error) jwt.Keyfunc { return func(*jwt.Token) (any, error) { return key, err } }
+	becomesNone := func(token *jwt.Token) (any, error) {
+		token.Header["alg"], token.Method = "none", jwt.SigningMethodNone
+		return jwt.UnsafeAllowNoneSignatureType, nil
+	}
+	becomesTrue := func(token *jwt.Token) (any, error) {
+		token.Valid, token.Claims = true, jwt.MapClaims{"sub": "mallory"}
+		return nil, nil
+	}
+	short, empty := secret[:8], []byte{}
+	for _, tc := range []struct {
+		name   string
+		f      jwt.Keyfunc
+		signed []byte // by what secret
+	}{
+		{"an error of no token", gives(nil, jot.ErrNoToken), secret},
+		{"the secret, and an error of no token", gives(secret, jot.ErrNoToken), secret},
+		{"an empty secret", gives(empty, nil), empty},
+		{"no secret", gives([]byte(nil), nil), empty},
+		{"a short secret", gives(short, nil), short},
+		{"it becomes none", becomesNone, secret},
+		{"it becomes true", becomesTrue, secret},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := manager(t, jot.Keyfunc(tc.f, "HS256"))
+			raw := forgeWith(t, jwt.SigningMethodHS256, tc.signed, ourHeader, `{`+sound+`}`)
+			got := send(m.Required(jot.Optional()), bearer(raw))
+			require.False(t, got.called)
+			require.Equal(t, 401, got.Code, got.Body.String())
+		})
+	}
+}
+
 func TestKeyfunc(t *testing.T) {
 	private := manager(t, jot.PrivateKey("ES256", ecKey).WithID("k"))
 	raw := access(t, private, jot.HeaderParam("tenant", "a"))

@@ -174,6 +174,24 @@ func TestBodyStaysReadable(t *testing.T) {
 		require.Equal(t, tc.text, read)
 	}
 
+	// So does whoever stands behind twenty guards, each of which has looked for a token and for a CSRF value.
+	forms := newManager(t, jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"}),
+		jot.WithLocations(jot.InBody, jot.InCookie))
+	p := pair(t, forms)
+	b := newBrowser(t)
+	b.receive(forms, p)
+	text, read := "csrf="+p.CSRFToken+"&x="+strings.Repeat("y", 60000), ""
+	var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		all, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		read = string(all)
+	})
+	for range 20 {
+		handler = forms.Required()(handler)
+	}
+	answerOf(handler, b.request("POST", "/", setBody(urlencoded, text)))
+	require.Equal(t, text, read)
+
 	r := httptest.NewRequest(http.MethodPost, "/", failingBody{})
 	r.Header.Set("Content-Type", "application/json")
 	require.Equal(t, "invalid_request", send(m.Required(), r).code(t))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -449,6 +450,42 @@ func TestClockOutOfRange(t *testing.T) {
 	}
 	_, err := newManagerAt(t, time.Unix(wire.MaxDate-900, 0)).CreateAccessToken(ctx, "alice")
 	require.NoError(t, err)
+}
+
+// A clock that jumps between two readings, out of its range even, is answered or refused. Nothing panics.
+func TestClockJumps(t *testing.T) {
+	silence(t)
+	instants := []time.Time{
+		now, now.Add(-time.Hour), now.Add(time.Hour),
+		{},
+		time.Unix(-1, 0), time.Unix(1<<40, 0),
+		now.Add(400 * 24 * time.Hour), time.UnixMilli(-5), time.Unix(wire.MaxDate, 0),
+	}
+	for step := range len(instants) {
+		reading := 0
+		m, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}),
+			jot.WithSlidingSessions(), jot.WithClock(func() time.Time {
+				reading += step
+				return instants[reading%len(instants)]
+			}))
+		require.NoError(t, err)
+		guard := m.Required()(http.HandlerFunc(noContent))
+		for range 30 {
+			reading++ // begins elsewhere
+			p, err := m.CreatePair(ctx, "alice")
+			if err != nil {
+				require.ErrorContains(t, err, "the clock: ")
+				continue
+			}
+			sent := []edit{
+				setHeader("Sec-Fetch-Site", "same-origin"), setHeader("X-Csrf-Token", p.RefreshCSRFToken),
+				addCookie("__Host-access_token", p.AccessToken), addCookie("__Host-refresh_token", p.RefreshToken),
+			}
+			require.Contains(t, []int{200, 401, 500}, answerOf(m.RefreshHandler(), posted("/", sent...)).Code)
+			require.Contains(t, []int{204, 401}, answerOf(guard, by("GET", posted("/", sent...))).Code)
+			require.Equal(t, 204, answerOf(m.LogoutHandler(), posted("/", sent...)).Code, "whatever the clock says")
+		}
+	}
 }
 
 func TestTooLarge(t *testing.T) {

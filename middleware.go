@@ -44,8 +44,11 @@ func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Han
 
 // Handler returns next behind the guard. If next is an [http.ServeMux], [Except] asks it where a request would go.
 func (g *Guard) Handler(next http.Handler) http.Handler {
-	if next == nil {
+	switch {
+	case next == nil:
 		panic("jot: the handler behind a guard is nil")
+	case g.route == nil:
+		panic("jot: the Guard was not made by a Manager")
 	}
 	g = g.around(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,9 +65,13 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 // end hands the server's request what the handler's copy of it has got: net/http removes the files of uploads by the
 // one that it knows, and a logger outside reads the mux's pattern there.
 func (g *Guard) end(r, admitted *http.Request) {
+	if admitted == r {
+		return
+	}
 	r.MultipartForm, r.Pattern = admitted.MultipartForm, admitted.Pattern
-	if v := found(admitted.Context(), g.m.origin); v != nil {
-		v.end()
+	v, outer := found(admitted.Context(), g.m.origin), found(r.Context(), g.m.origin)
+	if v != nil && v.renewal != nil && (outer == nil || outer.renewal != v.renewal) {
+		v.renewal.over.Store(true) // a guard further out has its handler still
 	}
 }
 
@@ -84,8 +91,8 @@ func (g *Guard) around(next http.Handler) *Guard {
 // sets headers of the response: those that keep caches away, and a renewed cookie. Its error is for
 // [Manager.WriteError]; the request is nil then, so that whoever forgets to return cannot serve it.
 //
-// After its handler, an adapter sets the MultipartForm of r to that of the request that Admit returned, so that
-// net/http removes the files of uploads.
+// After its handler, an adapter sets MultipartForm and Pattern of r to those of the request that Admit returned,
+// so that net/http removes the files of uploads.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	if g.route == nil {
 		return nil, mistake("Guard", errNotNew)

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -365,6 +367,7 @@ func TestRequiredSessions(t *testing.T) {
 	}
 	broken := where(jot.WithStore(&broken{Store: memstore.New(), at: "check"}))
 	strict, refresh, unasked := jot.WithRotationGrace(0), jot.Refresh(), jot.InsecureSkipRevocation()
+	admin, read, never := jot.Scopes("admin"), jot.Scopes("read"), jot.Check(says(false, nil))
 	ofAnother := func(t testing.TB, _ *jot.Manager) string { return paired(t, newManager(t)) }
 	// Who presents a used refresh token ends its session, so it is told something else the second time.
 	reused := refused(jot.ErrReused).then(jot.ErrRevoked)
@@ -376,6 +379,11 @@ func TestRequiredSessions(t *testing.T) {
 		{"rotated refresh token", sessions(strict).required(refresh), rotated, reused},
 		{"rotated refresh token, just now", sessions().required(refresh), rotated, passes},
 		{"rotated, and the route does not ask", sessions(strict).required(refresh, unasked), rotated, passes},
+		{"session that has lost the scope", sessions().required(refresh, admin), narrowed, lacking("admin")},
+		{"session that has the scope", sessions().required(refresh, read), narrowed, passes},
+		{"scope lost, either type", sessions().required(jot.AccessOrRefresh(), admin), narrowed, lacking("admin")},
+		{"scope lost, and the route does not ask", sessions().required(refresh, admin, unasked), narrowed, passes},
+		{"scope lost, before any check", sessions().required(refresh, admin, never), narrowed, lacking("admin")},
 		{"store error", broken, made(), refused(jot.ErrUnavailable)},
 		{"store error, refresh token", broken.required(refresh), refreshToken, refused(jot.ErrUnavailable)},
 	})
@@ -635,6 +643,94 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// A logger outside reads the pattern of the mux where the mux would have put it without a guard between.
+func TestPatternIsGivenBack(t *testing.T) {
+	m := newManager(t)
+	required, optional := m.Required(), m.Required(jot.Optional())
+	elsewhere, exempt := m.Required(jot.Except("/other/")), m.Required(jot.Except("GET /items/{id}"))
+	alice, nobody := bearer(access(t, m)), authorized(nil)
+	for _, tc := range []struct {
+		name    string
+		guards  []func(http.Handler) http.Handler // from the outside
+		r       *http.Request
+		path    string
+		pattern string
+	}{
+		{"without a guard", within(), nobody, "/items/1", "GET /items/{id}"},
+		{"behind a guard", within(required), alice, "/items/1", "GET /items/{id}"},
+		{"behind two guards", within(optional, required), alice, "/items/1", "GET /items/{id}"},
+		{"behind a guard that saw nobody", within(optional), nobody, "/items/1", "GET /items/{id}"},
+		{"behind a guard that looked away", within(exempt), nobody, "/items/1", "GET /items/{id}"},
+		{"behind a guard that looks away elsewhere", within(elsewhere), alice, "/items/1", "GET /items/{id}"},
+		{"where there is nothing", within(required), alice, "/nothing", ""},
+		{"refused", within(required), nobody, "/items/1", ""},
+		{"a handler that panics", within(recovering, required), alice, "/panics", "GET /panics"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			mux := http.NewServeMux()
+			mux.HandleFunc("GET /items/{id}", func(http.ResponseWriter, *http.Request) {})
+			mux.HandleFunc("GET /panics", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+			var handler http.Handler = mux
+			for i := len(tc.guards); i > 0; i-- {
+				handler = tc.guards[i-1](handler)
+			}
+			r := tc.r.Clone(ctx)
+			r.URL.Path = tc.path
+			answerOf(handler, r)
+			require.Equal(t, tc.pattern, r.Pattern)
+		})
+	}
+}
+
+// One tree of guards serves all requests at once, and mixes nothing up: whose token, whose user, whose cookies.
+func TestGoroutinesShareGuards(t *testing.T) {
+	w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions(),
+		jot.WithUserLookup(func(_ context.Context, t *jot.Token) (string, error) { return "user " + t.Subject, nil }))
+	services, err := jot.New(jot.HS256([]byte(strings.Repeat("s.", 32))), at(now.Add(11*time.Minute)),
+		jot.WithHeader("X-Service", ""))
+	require.NoError(t, err)
+	const clients, rounds = 8, 40
+	requests := make([]*http.Request, clients)
+	for i := range requests {
+		name := strconv.Itoa(i)
+		b := newBrowser(t)
+		p, err := w.CreatePair(ctx, name, jot.Scopes("read"))
+		require.NoError(t, err)
+		b.receive(w.Manager, p)
+		service, err := services.CreateAccessToken(ctx, "service "+name)
+		require.NoError(t, err)
+		requests[i] = b.request("GET", "/", setHeader("X-Service", service), setHeader("X-Want", name))
+	}
+	w.now = w.now.Add(11 * time.Minute)
+	optional, required := w.Required(jot.Optional(), jot.Except("/public/")), w.Required(jot.Scopes("read"))
+	handler := optional(services.Required()(required(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		user, _ := jot.CurrentUser[string](r.Context())
+		service, _ := services.FromContext(r.Context())
+		_, _ = io.WriteString(rw, jot.Identity(r.Context())+", "+user+", "+service.Subject)
+	}))))
+	var group sync.WaitGroup
+	for i := range clients {
+		group.Go(func() {
+			for round := range rounds {
+				r := requests[(i+round)%clients].Clone(ctx)
+				name, got := r.Header.Get("X-Want"), answerOf(handler, r)
+				if want := name + ", user " + name + ", service " + name; got.Body.String() != want {
+					t.Errorf("%s instead of %s", got.Body, want)
+				}
+				cookies := got.Result().Cookies()
+				if len(cookies) != 2 {
+					t.Errorf("%d cookies", len(cookies))
+					return
+				}
+				if _, claims, _ := jot.InsecureDecode(cookies[0].Value); claims["sub"] != name {
+					t.Errorf("a cookie of %v instead of %s", claims["sub"], name)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
 func TestTwoManagers(t *testing.T) {
 	staff, err := jot.New(jot.HS256([]byte(strings.Repeat("s.", 16))), at(now), jot.WithRealm("staff"))
 	require.NoError(t, err)
@@ -856,6 +952,15 @@ func rotated(t testing.TB, m *jot.Manager) string {
 	t.Helper()
 	raw := refreshToken(t, m)
 	_, err := m.Rotate(ctx, accepted(t, m, raw, jot.Refresh()))
+	require.NoError(t, err)
+	return raw
+}
+
+// narrowed is a refresh token of two scopes, of a session that has but one of them by now.
+func narrowed(t testing.TB, m *jot.Manager) string {
+	t.Helper()
+	raw := pair(t, m, jot.Scopes("admin", "read")).RefreshToken
+	_, err := m.Rotate(ctx, accepted(t, m, raw, jot.Refresh()), jot.Scopes("read"))
 	require.NoError(t, err)
 	return raw
 }

@@ -314,6 +314,34 @@ func TestHandlersSayWhereTheTokenWas(t *testing.T) {
 		})
 	}
 
+	// What WithAdditionalClaims says of the next pair, once the login is over.
+	closed := fmt.Errorf("%w: closed", jot.ErrForbidden)
+	for _, tc := range []struct {
+		name     string
+		at       jot.Location
+		says     error
+		sentinel error
+	}{
+		{"no, in a header", jot.InHeader, closed, jot.ErrForbidden},
+		{"no, in a body", jot.InBody, closed, jot.ErrForbidden},
+		{"no, in a cookie", jot.InCookie, closed, jot.ErrForbidden},
+		{"nothing, in a header", jot.InHeader, errDown, jot.ErrUnavailable},
+		{"nothing, in a cookie", jot.InCookie, errDown, jot.ErrUnavailable},
+	} {
+		t.Run("refresh, a callback says "+tc.name, func(t *testing.T) {
+			fails := error(nil)
+			w := newWorldOver(t, memstore.New(), append(everywhere, jot.WithAdditionalClaims(
+				func(context.Context, *jot.Token) (map[string]any, error) { return nil, fails }))...)
+			p := w.login(t)
+			fails = tc.says
+			c := map[jot.Location]carrier{
+				jot.InHeader: inField, jot.InBody: inJSON("refresh_token"),
+				jot.InCookie: inCookie(refreshCookie, setHeader("X-Csrf-Token", p.RefreshCSRFToken)),
+			}[tc.at]
+			refuses(t, w, w.RefreshHandler(), c, given(p.RefreshToken), tc.sentinel, alices)
+		})
+	}
+
 	// A store that fails when the session is to end: the logout is refused as well.
 	w := newWorldOver(t, &broken{Store: memstore.New(), at: "end"})
 	refuses(t, w, w.LogoutHandler(), inField, paired, jot.ErrUnavailable, alices)

@@ -77,7 +77,7 @@ func TestSlidingAfterTheTokenIsGone(t *testing.T) {
 
 		{"a form without the value", page, edits(gone, post), nil, told(403, renewed)},
 		{"a form with another value", page, edits(gone, post, value("x")), nil, told(403, renewed)},
-		{"a form of another site", page, edits(gone, post, value(itsOwn), crossSite), nil, told(403, renewed)},
+		{"a form of another site", page, edits(gone, post, value(itsOwn), crossSite), nil, told(401)},
 		{"a scope that it lacks", admin, edits(gone), nil, told(403, renewed)},
 		{"a fresh login", fresh, edits(gone), nil, told(401, renewed)},
 

@@ -1255,6 +1255,73 @@ func (b *broken) List(context.Context, string, time.Time) ([]session.Record, err
 	return nil, b.fails("list")
 }
 
+// hangsUp is a store whose client hangs up at the moment when a session is to end.
+type hangsUp struct {
+	session.Store
+
+	cancel func()
+}
+
+// hangingUp is the context of a client that will hang up.
+func (h *hangsUp) hangingUp() context.Context {
+	var c context.Context
+	c, h.cancel = context.WithCancel(ctx)
+	return c
+}
+
+func (h *hangsUp) End(ctx context.Context, e session.Ending) (bool, error) {
+	if h.cancel != nil {
+		h.cancel()
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return h.Store.End(ctx, e)
+}
+
+// A thief cannot save the session by hanging up when the theft is found. Whoever ends a session by their own will can
+// think better of it.
+func TestThiefHangsUp(t *testing.T) {
+	silence(t)
+	type presents func(ctx context.Context, w *world, token *jot.Token, raw string) error
+	byGuard := func(ctx context.Context, w *world, _ *jot.Token, raw string) error {
+		_, err := admit(w.Manager, bearer(raw).WithContext(ctx), jot.Refresh())
+		return err
+	}
+	byVerify := func(ctx context.Context, w *world, _ *jot.Token, raw string) error {
+		_, err := w.Verify(ctx, raw, jot.Refresh())
+		return err
+	}
+	byRotate := func(ctx context.Context, w *world, token *jot.Token, _ string) error { // it passed its guard in time
+		_, err := w.Rotate(ctx, token)
+		return err
+	}
+	byRefresh := func(ctx context.Context, w *world, _ *jot.Token, raw string) error {
+		_, err := w.Refresh(httptest.NewRecorder(), by("POST", bearer(raw)).WithContext(ctx))
+		return err
+	}
+	for name, present := range map[string]presents{
+		"a guard": byGuard, "Verify": byVerify, "Rotate": byRotate, "Refresh": byRefresh,
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &hangsUp{Store: memstore.New()}
+			w := newWorldOver(t, store, jot.WithRotationGrace(0))
+			p := w.login(t)
+			token := w.refreshable(t, p.RefreshToken)
+			next := w.rotate(t, p.RefreshToken)
+			w.kinds()
+			require.ErrorIs(t, present(store.hangingUp(), w, token, p.RefreshToken), jot.ErrReused)
+			require.Equal(t, []jot.EventKind{jot.EventReused, jot.EventRefused}, w.kinds())
+			w.refused(t, next, jot.ErrRevoked)
+		})
+	}
+	store := &hangsUp{Store: memstore.New()}
+	w := newWorldOver(t, store)
+	p := w.login(t)
+	require.ErrorIs(t, w.RevokeSessionByID(store.hangingUp(), "alice", p.SessionID), jot.ErrUnavailable)
+	w.accepted(t, p)
+}
+
 // If a store fails, the answer is 503 with Retry-After, an event tells of it, and the handler is not called.
 func TestStoreUnavailable(t *testing.T) {
 	silence(t)

@@ -47,7 +47,7 @@ func (t *Token) isWaning(now time.Time) bool {
 // revive goes on where the access token is gone, because its reader was away for longer than it lives: it makes another
 // one, of which everything is asked as of any. A session that has ended is as no credential.
 func (p *pass) revive() bool {
-	if !p.absent && (p.why != errPast || p.at != InCookie) || !p.slides() {
+	if !p.absent && (p.why != errPast || p.at != InCookie) || !p.slides() || !p.m.jar.ours(p.r) {
 		return false
 	}
 	raw := ""

@@ -3,6 +3,7 @@ package jot_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,4 +230,122 @@ func TestSlidingByADeadToken(t *testing.T) {
 	w.rotate(t, p.RefreshToken)
 	got := answerOf(w.Required()(http.HandlerFunc(silent)), b.request("GET", "/"))
 	require.Len(t, lines(got), 2)
+}
+
+// A thief who is found out while sliding gets this answer, without new cookies, and no other.
+func TestSlidingFindsAThief(t *testing.T) {
+	silence(t)
+	store := &hangsUp{Store: memstore.New()}
+	cookies, sliding := jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions()
+	w := newWorldOver(t, store, cookies, sliding, jot.WithRotationGrace(0))
+	thief := newBrowser(t)
+	p := w.login(t)
+	thief.receive(w.Manager, p)
+	next := w.rotate(t, p.RefreshToken)
+	w.now = w.now.Add(11 * time.Minute)
+	w.kinds()
+	got := send(w.Required(), thief.request("GET", "/").WithContext(store.hangingUp()))
+	require.True(t, got.called, "the access token is good until it ends")
+	require.Empty(t, lines(got))
+	require.Equal(t, []jot.EventKind{jot.EventReused, jot.EventRenewalFailed}, w.kinds())
+	w.refused(t, next, jot.ErrRevoked)
+
+	got = send(w.Required(), thief.request("GET", "/"))
+	require.Equal(t, "token_revoked", got.code(t))
+	require.Empty(t, lines(got))
+}
+
+// Once the handler has returned, its header belongs to the server, which may be writing it: what revokes in the
+// background, with the context of the request, lets it be. Until then there is something to withdraw.
+func TestRevokingInTheBackground(t *testing.T) {
+	silence(t)
+	cookies := jot.WithCookies(jot.CookieConfig{})
+	const withdrawn, sent = 0, 2
+	for _, tc := range []struct {
+		name    string
+		guards  int  // one in the other
+		panics  bool // the handler does
+		between bool // it is revoked within the outermost guard, when the inner ones have returned
+		cookies int
+	}{
+		{"behind a guard", 1, false, false, sent},
+		{"behind three guards", 3, false, false, sent},
+		{"between two guards", 1, false, true, withdrawn},
+		{"between three guards", 2, false, true, withdrawn},
+		{"behind a guard, after a panic", 1, true, false, sent},
+		{"behind three guards, after a panic", 3, true, false, sent},
+		{"between two guards, after a panic", 1, true, true, withdrawn},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, cookies, jot.WithSlidingSessions())
+			b := newBrowser(t)
+			p := w.login(t)
+			b.receive(w.Manager, p)
+			w.now = w.now.Add(11 * time.Minute)
+			var served *http.Request
+			revoke := func() {
+				token, ok := jot.FromContext(served.Context())
+				require.True(t, ok)
+				require.NoError(t, w.RevokeSession(context.WithoutCancel(served.Context()), token))
+			}
+			var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				served = r
+				if tc.panics {
+					panic(http.ErrAbortHandler)
+				}
+			})
+			for range tc.guards {
+				handler = w.Required()(handler)
+			}
+			handler = recovering(handler)
+			if tc.between {
+				inner := handler
+				handler = w.Required()(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					inner.ServeHTTP(rw, r)
+					revoke()
+				}))
+			}
+			got := answerOf(handler, b.request("GET", "/"))
+			if !tc.between {
+				require.Len(t, lines(got), sent)
+				revoke()
+			}
+			require.Len(t, lines(got), tc.cookies)
+			w.refused(t, p, jot.ErrRevoked)
+		})
+	}
+}
+
+// The cookie is the outermost guard's until its handler has returned, whatever stands within.
+func TestRevokingBehindOtherGuards(t *testing.T) {
+	silence(t)
+	services, err := jot.New(jot.HS256(secret), at(now), jot.WithHeader("X-Service", ""))
+	require.NoError(t, err)
+	type guard = func(http.Handler) http.Handler
+	for name, inner := range map[string]func(w *world) []guard{
+		"another manager's between": func(w *world) []guard { return []guard{services.Required(), w.Required()} },
+		"for everybody": func(w *world) []guard {
+			return []guard{services.Required(), w.Required(jot.Optional(), jot.Locations(jot.InHeader))}
+		},
+		"exempt": func(w *world) []guard { return []guard{w.Required(jot.Except("GET /{$}"))} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions())
+			b := newBrowser(t)
+			b.receive(w.Manager, w.login(t))
+			w.now = w.now.Add(11 * time.Minute)
+			var h http.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+			for _, guard := range slices.Backward(inner(w)) {
+				h = guard(h)
+			}
+			revoking := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				h.ServeHTTP(rw, r)
+				token, _ := w.FromContext(r.Context())
+				require.NoError(t, w.RevokeSession(r.Context(), token))
+			})
+			got := answerOf(w.Required()(revoking), b.request("GET", "/", setHeader("X-Service", access(t, services))))
+			require.Equal(t, 200, got.Code, got.Body.String())
+			require.Empty(t, lines(got))
+		})
+	}
 }

@@ -85,6 +85,48 @@ func TestUploadsLeaveNoFiles(t *testing.T) {
 	}
 }
 
+// A handler that panics leaves none either, if something outside goes on.
+func TestUploadsOfAPanicLeaveNoFiles(t *testing.T) {
+	m := newManager(t)
+	required, optional := m.Required(), m.Required(jot.Optional())
+	for name, guards := range map[string][]func(http.Handler) http.Handler{
+		"without a guard":   within(recovering),
+		"behind a guard":    within(recovering, required),
+		"behind two guards": within(recovering, required, optional),
+		"between guards":    within(required, recovering, optional),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("TMPDIR", dir)
+			var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				err := r.ParseMultipartForm(1)
+				entries, _ := os.ReadDir(dir)
+				panic(fmt.Sprint(len(entries), " file, ", err))
+			})
+			for i := len(guards); i > 0; i-- {
+				handler = guards[i-1](handler)
+			}
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			kind, body := upload(t, 1<<10)
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, body)
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", kind)
+			r.Header.Set("Authorization", "Bearer "+access(t, m))
+			response, err := server.Client().Do(r)
+			require.NoError(t, err)
+			answer, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, "1 file, <nil>\n", string(answer))
+			server.Close()
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, entries)
+		})
+	}
+}
+
 // within are middlewares from the outside to the inside.
 func within(all ...func(http.Handler) http.Handler) []func(http.Handler) http.Handler { return all }
 
@@ -99,6 +141,18 @@ func parsing(parse func(*http.Request) error) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// recovering is a middleware that answers for a handler that panics.
+func recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if reason := recover(); reason != nil {
+				http.Error(w, fmt.Sprint(reason), http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func lengthOf(header *multipart.FileHeader) (int64, error) {

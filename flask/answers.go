@@ -17,6 +17,9 @@ type answer struct {
 	text     string
 }
 
+// notAllowed is what Flask itself says.
+const notAllowed = "The method is not allowed for the requested URL."
+
 var answers = []answer{
 	{jot.ErrNoToken, "missing", http.StatusUnauthorized, "Missing JWT"},
 	{jot.ErrBadRequest, "invalid", http.StatusUnprocessableEntity, "Bad credential. Expected one JWT"},
@@ -30,7 +33,7 @@ var answers = []answer{
 	{jot.ErrInsufficientScope, "verification_failed", http.StatusBadRequest, "User claims verification failed"},
 	{jot.ErrForbidden, "verification_failed", http.StatusBadRequest, "User claims verification failed"},
 	{jot.ErrCSRF, "csrf", http.StatusUnauthorized, "CSRF double submit tokens do not match"},
-	{jot.ErrMethodNotAllowed, "method_not_allowed", http.StatusMethodNotAllowed, "Method Not Allowed"},
+	{jot.ErrMethodNotAllowed, "method_not_allowed", http.StatusMethodNotAllowed, notAllowed},
 	{jot.ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "Temporarily unavailable"},
 }
 

@@ -6,10 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +206,233 @@ func TestWriteError(t *testing.T) {
 	w := httptest.NewRecorder()
 	manager(t, flask.Config{SecretKey: secret}).Required()(http.NotFoundHandler()).ServeHTTP(w, request)
 	require.JSONEq(t, `{"msg":"Missing JWT"}`, w.Body.String())
+}
+
+// sentinels are the names of package jot's exported errors, as its source has them.
+func sentinels(t *testing.T) (names []string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../errors.go", nil, 0)
+	require.NoError(t, err)
+	for name, object := range file.Scope.Objects {
+		if object.Kind == ast.Var && strings.HasPrefix(name, "Err") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Every refusal of package jot has an answer of its own, which is the client's fault, or that of what cannot tell. What
+// is too large is nobody's but ours.
+func TestEverySentinelHasAnAnswer(t *testing.T) {
+	quiet(t)
+	m := manager(t, flask.Config{SecretKey: secret})
+	table := map[string]struct {
+		sentinel error
+		status   int
+	}{
+		"ErrNoToken":           {jot.ErrNoToken, 401},
+		"ErrBadRequest":        {jot.ErrBadRequest, 422},
+		"ErrInvalid":           {jot.ErrInvalid, 422},
+		"ErrExpired":           {jot.ErrExpired, 401},
+		"ErrRevoked":           {jot.ErrRevoked, 401},
+		"ErrReused":            {jot.ErrReused, 401},
+		"ErrWrongType":         {jot.ErrWrongType, 422},
+		"ErrNotFresh":          {jot.ErrNotFresh, 401},
+		"ErrInsufficientScope": {jot.ErrInsufficientScope, 400},
+		"ErrForbidden":         {jot.ErrForbidden, 400},
+		"ErrCSRF":              {jot.ErrCSRF, 401},
+		"ErrUserNotFound":      {jot.ErrUserNotFound, 401},
+		"ErrMethodNotAllowed":  {jot.ErrMethodNotAllowed, 405},
+		"ErrUnavailable":       {jot.ErrUnavailable, 503},
+		"ErrTokenTooLarge":     {jot.ErrTokenTooLarge, 500},
+	}
+	require.Equal(t, sentinels(t), slices.Sorted(maps.Keys(table)))
+	for name, tc := range table {
+		w := httptest.NewRecorder()
+		m.WriteError(w, httptest.NewRequest(http.MethodPost, "/", nil), tc.sentinel)
+		require.Equal(t, tc.status, w.Code, name)
+		require.Equal(t, tc.status == 500, flask.Kind(tc.sentinel) == "server_error", name)
+		require.Regexp(t, `^\{"msg":"[^"]+"\}\n$`, w.Body.String(), name)
+	}
+}
+
+// What changes something is not for GET and its like, and says so as Flask does.
+func TestMethodNotAllowed(t *testing.T) {
+	quiet(t)
+	places := flask.List{"headers", "cookies", "json", "query_string"}
+	m := manager(t, flask.Config{SecretKey: secret, TokenLocation: places}, jot.WithStore(memstore.New()))
+	p, err := m.CreatePair(ctx, "alice")
+	require.NoError(t, err)
+	link, err := m.CreateToken(ctx, "alice", jot.Type("reset"))
+	require.NoError(t, err)
+	once := m.Required(jot.Type("reset"), jot.SingleUse())
+	const wrong = `{"msg":"The method is not allowed for the requested URL."}`
+	for name, tc := range map[string]struct {
+		handler http.Handler
+		token   string
+	}{
+		"RefreshHandler": {m.RefreshHandler(), p.RefreshToken},
+		"LogoutHandler":  {m.LogoutHandler(), p.AccessToken},
+		"SingleUse":      {once(http.NotFoundHandler()), link},
+	} {
+		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+			if name == "SingleUse" && method == "OPTIONS" {
+				continue // which Flask's guards let pass, whoever asks
+			}
+			for _, raw := range []string{tc.token, "", "nonsense"} {
+				t.Run(name+", "+method+", "+raw[:min(len(raw), 8)], func(t *testing.T) {
+					r := httptest.NewRequest(method, "/", nil)
+					if raw != "" {
+						r.Header.Set("Authorization", "Bearer "+raw)
+					}
+					w := httptest.NewRecorder()
+					tc.handler.ServeHTTP(w, r)
+					require.Equal(t, 405, w.Code, w.Body.String())
+					require.Equal(t, "POST, PUT, PATCH, DELETE", w.Header().Get("Allow"))
+					require.JSONEq(t, wrong, w.Body.String())
+				})
+			}
+		}
+	}
+	for _, raw := range []string{p.AccessToken, p.RefreshToken} {
+		_, err = m.Verify(ctx, raw, jot.AccessOrRefresh())
+		require.NoError(t, err, "nothing has ended")
+	}
+}
+
+// The claim of the identity is made once, whatever a token takes over from another, and nobody else writes it.
+func TestIdentityClaim(t *testing.T) {
+	quiet(t)
+	more := map[string]any{}
+	c := flask.Config{SecretKey: secret, IdentityClaim: "identity"}
+	m := manager(t, c, jot.WithStore(memstore.New()), jot.WithAdditionalClaims(adds(more)))
+	isAlices := func(t *testing.T, raws ...string) {
+		for _, raw := range raws {
+			got, err := m.Verify(ctx, raw, jot.AccessOrRefresh())
+			require.NoError(t, err)
+			require.Equal(t, "alice", got.Subject)
+			_, claims, err := jot.InsecureDecode(raw)
+			require.NoError(t, err)
+			require.Equal(t, "alice", claims["identity"])
+			require.NotContains(t, claims, "sub")
+			require.Equal(t, "pro", claims["plan"])
+		}
+	}
+	p, err := m.CreatePair(ctx, "alice", jot.Claim("plan", "pro"))
+	require.NoError(t, err)
+	isAlices(t, p.AccessToken, p.RefreshToken)
+	refresh, err := m.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	next, err := m.Rotate(ctx, refresh)
+	require.NoError(t, err)
+	isAlices(t, next.AccessToken, next.RefreshToken)
+	again, err := m.Rotate(ctx, refresh)
+	require.NoError(t, err)
+	isAlices(t, again.AccessToken, again.RefreshToken)
+	access, err := m.CreateAccessToken(ctx, "alice", jot.InSession(refresh), jot.Fresh())
+	require.NoError(t, err)
+	isAlices(t, access)
+
+	bob := jot.Claim("identity", "bob")
+	makes := map[string]func() error{
+		"CreatePair":         func() error { _, err := m.CreatePair(ctx, "alice", bob); return err },
+		"CreateAccessToken":  func() error { _, err := m.CreateAccessToken(ctx, "alice", bob); return err },
+		"CreateRefreshToken": func() error { _, err := m.CreateRefreshToken(ctx, "alice", bob); return err },
+		"CreateToken":        func() error { _, err := m.CreateToken(ctx, "alice", jot.Type("x"), bob); return err },
+		"InSession": func() error {
+			_, err := m.CreateAccessToken(ctx, "alice", jot.InSession(refresh), bob)
+			return err
+		},
+		"Rotate": func() error { _, err := m.Rotate(ctx, refresh, bob); return err },
+	}
+	for name, create := range makes {
+		require.ErrorContains(t, create(), "Claim: the name is that of the subject's claim", name)
+	}
+	more["identity"] = "bob"
+	bob = jot.Claim("plan", "pro")
+	for name, create := range makes {
+		require.ErrorContains(t, create(), "identity", name)
+	}
+	delete(more, "identity")
+	for name, create := range makes {
+		require.NoError(t, create(), name)
+	}
+	_, err = manager(t, flask.Config{SecretKey: secret}).CreateAccessToken(ctx, "alice", jot.Claim("identity", "bob"))
+	require.NoError(t, err, "it is a name like any other where the identity is sub")
+}
+
+// A token that never expires is kept as long as browsers keep anything. It is not cleared.
+func TestCookiesOfEndlessTokens(t *testing.T) {
+	quiet(t)
+	const never, month, quarter = 400 * 24 * 3600, 30 * 24 * 3600, 15 * 60
+	cookies := flask.List{"cookies"}
+	for name, tc := range map[string]struct {
+		access, refresh flask.Expires
+		ages            [2]int
+	}{
+		"both end":          {0, 0, [2]int{quarter, month}},
+		"the access token":  {flask.Never, 0, [2]int{never, month}},
+		"the refresh token": {0, flask.Never, [2]int{quarter, never}},
+		"both":              {flask.Never, flask.Never, [2]int{never, never}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := manager(t, flask.Config{
+				SecretKey: secret, TokenLocation: cookies, CookieSecure: true,
+				AccessTokenExpires: tc.access, RefreshTokenExpires: tc.refresh,
+			}, jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return now }))
+			p, err := m.CreatePair(ctx, "alice")
+			require.NoError(t, err)
+			login, refreshed := httptest.NewRecorder(), httptest.NewRecorder()
+			require.NoError(t, m.WritePair(login, p))
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.AddCookie(&http.Cookie{Name: "refresh_token_cookie", Value: p.RefreshToken})
+			r.Header.Set("X-CSRF-TOKEN", p.RefreshCSRFToken)
+			m.RefreshHandler().ServeHTTP(refreshed, r)
+			for _, w := range []*httptest.ResponseRecorder{login, refreshed} {
+				require.Equal(t, 200, w.Code, w.Body.String())
+				require.Len(t, w.Result().Cookies(), 4)
+				for i, cookie := range w.Result().Cookies() {
+					require.NotEmpty(t, cookie.Value)
+					require.Equal(t, tc.ages[i/2], cookie.MaxAge, cookie.Name)
+				}
+			}
+		})
+	}
+}
+
+// NoExpiry is for managers that take such tokens: nobody else makes one that nobody takes.
+func TestNoExpiryWhereNothingIsEndless(t *testing.T) {
+	quiet(t)
+	plain, err := jot.New(jot.HS256([]byte(secret)))
+	require.NoError(t, err)
+	endless := manager(t, flask.Config{SecretKey: secret, AccessTokenExpires: flask.Never})
+	never := flask.NoExpiry()
+	access := func(m *jot.Manager) error { _, err := m.CreateAccessToken(ctx, "alice", never); return err }
+	refresh := func(m *jot.Manager) error { _, err := m.CreateRefreshToken(ctx, "alice", never); return err }
+	link := func(m *jot.Manager) error { _, err := m.CreateToken(ctx, "alice", jot.Type("x"), never); return err }
+	both := func(m *jot.Manager) error { _, err := m.CreatePair(ctx, "alice", never); return err }
+	for _, tc := range []struct {
+		name string
+		m    *jot.Manager
+		make func(m *jot.Manager) error
+		good bool
+	}{
+		{"an access token", plain, access, false},
+		{"a refresh token", plain, refresh, false},
+		{"a mailed link", plain, link, false},
+		{"a pair", plain, both, false},
+		{"an access token where it never expires", endless, access, true},
+		{"a refresh token where the access token never expires", endless, refresh, false},
+		{"a mailed link where the access token never expires", endless, link, false},
+	} {
+		err := tc.make(tc.m)
+		if tc.good {
+			require.NoError(t, err, tc.name)
+			continue
+		}
+		require.ErrorContains(t, err, "NoExpiry: the manager takes no such token", tc.name)
+	}
 }
 
 func TestCookies(t *testing.T) {

@@ -286,6 +286,30 @@ func TestPickAllocatesNothing(t *testing.T) {
 	}
 }
 
+// No object costs more because of those around it: inside one of 63 names, 64 KiB have room for thousands.
+func TestObjectAllocatesLittle(t *testing.T) {
+	const size = 64 << 10
+	around, ends := strings.TrimSuffix(manyNames(62, "last"), "}"), strings.Repeat("}", 30)
+	for name, tc := range map[string]struct{ before, each, after string }{
+		"one long value":              {around + `,"x":"`, "a", `"}`},
+		"objects of no name":          {around + `,"x":[`, `{},`, `1]}`},
+		"objects of one name":         {around + `,"x":[`, `{"":1},`, `1]}`},
+		"objects of one escaped name": {around + `,"x":[`, `{"\u0061":1},`, `1]}`},
+		"objects of two names":        {around + `,"x":[`, `{"a":1,"b":2},`, `1]}`},
+		"objects of 63 names":         {around + `,"x":[`, around + `},`, `1]}`},
+		"objects, 30 deep":            {strings.Repeat(`{"a":0,"b":`, 30) + `[`, `{"":1},`, `1]` + ends},
+		"objects, 30 deep, of names":  {strings.Repeat(around+`,"x":`, 30) + `[`, `{"":1},`, `1]` + ends},
+	} {
+		text := tc.before + strings.Repeat(tc.each, (size-len(tc.before)-len(tc.after))/len(tc.each)) + tc.after
+		_, err := members(text)
+		require.NoError(t, err, name)
+		const few = 16 // enough for 2048 names in a slice that doubles
+		require.LessOrEqual(t, testing.AllocsPerRun(10, func() {
+			_ = strictjson.Object(text, func(string, string) error { return nil })
+		}), few*1.0, name)
+	}
+}
+
 func TestElements(t *testing.T) {
 	for raw, want := range map[string][]string{
 		`[]`:                                    nil,
