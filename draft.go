@@ -196,8 +196,8 @@ func Label(text string) TokenOption {
 // maxLabel is what stores take.
 const maxLabel = 256
 
-// Issued puts into t what is known of the token that is issued: its id, its dates, its claims, for a list of tokens that
-// are to be revoked one by one say. Nothing is put there if issuing fails. On a pair it means the access token.
+// Issued puts into t what is known of the token that is issued: its id, its dates, its claims, for a list of tokens
+// that are to be revoked one by one say. Nothing is put there if issuing fails. On a pair it means the access token.
 func Issued(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		d.refuse(t == nil, "Issued", "the token is nil")
