@@ -55,9 +55,7 @@ func isUpgrade(r *http.Request) bool {
 // shown to it as what it is, a request that changes something.
 func (j *jar) crossOrigin(r *http.Request) *reason {
 	if isUpgrade(r) {
-		upgrade := *r
-		upgrade.Method = http.MethodPost
-		r = &upgrade
+		r = asPost(r)
 	}
 	if j.protection == nil { // of a Manager that New has not made
 		return &reason{sentinel: ErrCSRF, cause: errNotNew}
@@ -66,6 +64,13 @@ func (j *jar) crossOrigin(r *http.Request) *reason {
 		return &reason{sentinel: ErrCSRF, cause: err}
 	}
 	return nil
+}
+
+// asPost returns the request as one that changes something.
+func asPost(r *http.Request) *http.Request {
+	post := *r
+	post.Method = http.MethodPost
+	return &post
 }
 
 // ours reports whether no other origin's page sent the request, as far as can be told. A profile has rules of its own.

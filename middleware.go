@@ -107,7 +107,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	case ok:
 		return r.WithContext(p.context(p.slide(w))), nil
 	case p.absent && g.route.optional:
-		if p.renewal != nil { // of a session that has ended
+		if p.renewal != nil && g.m.jar.ours(asPost(r)) { // of a session that has ended; a link changes nothing
 			g.m.UnsetCookies(w)
 		}
 		return p.anonymous(), nil
