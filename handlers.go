@@ -61,10 +61,7 @@ func (m *Manager) refresh(w http.ResponseWriter, r *http.Request) (at Location, 
 	if pair, err = m.Rotate(p.ctx, p.token); err == nil && p.at == InCookie {
 		err = m.SetCookies(w, pair)
 	}
-	if err != nil {
-		return "", nil, err
-	}
-	return p.at, pair, nil
+	return p.at, pair, err
 }
 
 // LogoutHandler returns the endpoint for logging out: it calls [Manager.Logout] and answers with 204, or a refusal.
