@@ -827,6 +827,7 @@ func TestPaddedSecret(t *testing.T) {
 		warns  bool
 	}{
 		{jot.HS256(secret), nil, false},
+		{jot.HS256(append([]byte("\n\x00\xff"), secret...)), nil, false}, // random bytes
 		{padded, nil, true},
 		{set, nil, true},
 		{jot.HS256(secret).WithID("1"), options(jot.WithVerificationKeys(padded)), true},

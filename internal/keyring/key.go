@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/jwk"
@@ -43,8 +44,14 @@ func Secret(alg string, secret []byte) (*Key, error) {
 	secret = bytes.Clone(secret)
 	return newKey(Key{
 		Alg: alg, Sign: local(method.HMAC(secret)), Verify: method.Verifier(secret),
-		Padded: len(bytes.TrimSpace(secret)) < len(secret),
+		Padded: isPadded(secret),
 	})
+}
+
+// isPadded reports whether white space surrounds a text. Random bytes may begin and end as they like.
+func isPadded(secret []byte) bool {
+	text := bytes.TrimSpace(secret)
+	return len(text) < len(secret) && utf8.Valid(text) && !bytes.ContainsFunc(text, unicode.IsControl)
 }
 
 // Private returns the key of a signer, whose id is its RFC 7638 thumbprint.
