@@ -59,7 +59,7 @@ fmt: $(LINTER) ## format all Go code
 	@$(LINTER) fmt
 
 .PHONY: e2e
-e2e: ## the browser example in a real Chromium (PICTURES=directory keeps screenshots)
+e2e: ## the examples for browsers in a real Chromium (PICTURES=directory keeps screenshots)
 	@.ci/need chromium
 	cd _example/browser/e2e && GOWORK=off JOT_E2E=$(or $(PICTURES),1) go test -count=1 ./...
 

@@ -1,4 +1,4 @@
-// Package e2e drives the page of _example/browser in a real browser: make e2e.
+// Package e2e drives the pages of _example/browser and _example/web in a real browser: make e2e.
 package e2e
 
 import (
@@ -35,30 +35,44 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// serve starts the example.
-func serve(t *testing.T, life time.Duration) (url string) {
+// build makes the binary of an example.
+func build(t *testing.T, example string) (binary string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "browser")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./browser")
-	build.Dir = "../.."
-	output, err := build.CombinedOutput()
+	binary = filepath.Join(t.TempDir(), example)
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./"+example)
+	command.Dir = "../.."
+	output, err := command.CombinedOutput()
 	require.NoError(t, err, string(output))
-	server := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0", "-access", life.String())
-	out, err := server.StdoutPipe()
+	return binary
+}
+
+// start starts an example. After its address, its output is there to be read.
+func start(t *testing.T, binary string, args ...string) (url string, out *bufio.Scanner, kill func()) {
+	t.Helper()
+	server := exec.CommandContext(t.Context(), binary, args...)
+	pipe, err := server.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, server.Start())
-	t.Cleanup(func() {
+	kill = func() {
 		_ = server.Process.Kill()
 		_ = server.Wait()
-	})
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if url, ok := strings.CutPrefix(lines.Text(), "Listening on "); ok {
-			return url
+	}
+	t.Cleanup(kill)
+	out = bufio.NewScanner(pipe)
+	for out.Scan() {
+		if url, ok := strings.CutPrefix(out.Text(), "Listening on "); ok {
+			return url, out, kill
 		}
 	}
 	t.Fatal("the example did not start")
-	return ""
+	return "", nil, nil
+}
+
+// serve starts the example with a page.
+func serve(t *testing.T, life time.Duration) (url string) {
+	t.Helper()
+	url, _, _ = start(t, build(t, "browser"), "-addr", "127.0.0.1:0", "-access", life.String())
+	return url
 }
 
 // tab is one tab of a browser.
@@ -68,10 +82,11 @@ type tab struct {
 	ctx context.Context //nolint:containedctx // chromedp keeps its browser in it
 }
 
-func open(t *testing.T) *tab {
+func open(t *testing.T, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium(t)), chromedp.WindowSize(900, 800))
+	options = append(options, more...)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // a sandbox wants another user than root
 	}
