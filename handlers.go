@@ -42,14 +42,14 @@ func (m *Manager) Refresh(w http.ResponseWriter, r *http.Request) (*Pair, error)
 // refreshing is what a refresh demands of a token, leaving what a logout does: as little as possible. Both accept our
 // tokens for any audience.
 var (
-	refreshing = &route{refresh: true, unsafe: true, anyAudience: true}
-	leaving    = &route{accessOrRefresh: true, unsafe: true, leaving: true, anyAudience: true}
+	refreshing = &route{refresh: true, unsafe: true, eitherProof: true, anyAudience: true}
+	leaving    = &route{accessOrRefresh: true, unsafe: true, eitherProof: true, anyAudience: true}
 )
 
 // leavingToo is for the refresh token beside the access token. A header holds one token only.
 func (m *Manager) leavingToo() *route {
 	places := slices.DeleteFunc(slices.Clone(m.places.order), func(at Location) bool { return at == InHeader })
-	return &route{refresh: true, unsafe: true, leaving: true, anyAudience: true, locations: places}
+	return &route{refresh: true, unsafe: true, eitherProof: true, anyAudience: true, locations: places}
 }
 
 // refresh rotates the refresh token of a request, and sets the cookies of the next pair if it came in one.

@@ -319,6 +319,7 @@ func TestVerbsOfTheHandlers(t *testing.T) {
 		return r
 	}
 	p := pair(t, m)
+	page := func() *http.Request { return byCookie(next, next.CSRFToken) }
 	const seeOther = http.StatusSeeOther
 	for _, tc := range []struct {
 		name    string
@@ -329,11 +330,12 @@ func TestVerbsOfTheHandlers(t *testing.T) {
 	}{
 		{"refresh by cookies, of another page", refresh, func() *http.Request { return byCookie(p, "x") }, 403, 0},
 		{"refresh by cookies", refresh, func() *http.Request { return byCookie(p, p.RefreshCSRFToken) }, seeOther, 4},
+		{"refresh by what the page knows", refresh, page, seeOther, 4},
 		{"refresh by a header", refresh, func() *http.Request { return byHeader(next.RefreshToken) }, seeOther, 0},
 		{"refresh by an access token", refresh, func() *http.Request { return byHeader(next.AccessToken) }, 401, 0},
 		{"log out by cookies, of another page", logout, func() *http.Request { return byCookie(next, "x") }, 403, 0},
-		{"log out by cookies", logout, func() *http.Request { return byCookie(next, next.CSRFToken) }, seeOther, 4},
-		{"log out again", logout, func() *http.Request { return byCookie(next, next.CSRFToken) }, seeOther, 4},
+		{"log out by cookies", logout, page, seeOther, 4},
+		{"log out again", logout, page, seeOther, 4},
 		{"refresh afterwards", refresh, func() *http.Request { return byHeader(next.RefreshToken) }, 401, 0},
 	} {
 		got := answerOf(tc.handler, tc.request())

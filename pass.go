@@ -130,8 +130,8 @@ func (p *pass) csrf() bool {
 	switch {
 	case p.proof == "" || p.token.proves(p.proof):
 		return true
-	case p.want.leaving && p.token.Type == typeRefresh && p.token.provesAccess(p.proof):
-		return true // the page's access token is gone
+	case p.want.eitherProof && p.token.Type == typeRefresh && p.token.provesAccess(p.proof):
+		return true // which is what the page knows
 	}
 	return p.holds(errCSRF)
 }

@@ -153,3 +153,36 @@ func TestSlidingIsLax(t *testing.T) {
 		require.Equal(t, http.SameSiteLaxMode, b.cookies["__Host-access_token"].SameSite)
 	}
 }
+
+// A password that was given again is not forgotten with the next renewal, but freshness is for one token.
+func TestSlidingKeepsAStepUp(t *testing.T) {
+	w := newWorld(t, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions())
+	b := newBrowser(t)
+	b.receive(w.Manager, w.login(t, jot.Fresh()))
+	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	visit := func(demands ...jot.RouteOption) int {
+		got := answerOf(w.Required(demands...)(handler), b.request("GET", "/"))
+		b.keep(got.ResponseRecorder)
+		return got.Code
+	}
+	recently := jot.MaxAge(30 * time.Minute)
+	for range 6 { // an hour of reading
+		w.now = w.now.Add(10 * time.Minute)
+		require.Equal(t, 200, visit())
+	}
+	require.Equal(t, 401, visit(recently), "the login was long ago")
+
+	token, err := w.Verify(ctx, b.value("__Host-access_token"))
+	require.NoError(t, err)
+	steppedUp, err := w.CreateAccessToken(ctx, "alice", jot.InSession(token), jot.Fresh())
+	require.NoError(t, err)
+	b.receive(w.Manager, &jot.Pair{AccessToken: steppedUp})
+	require.Equal(t, 200, visit(recently, jot.Fresh()))
+	w.now = w.now.Add(10 * time.Minute)
+	require.Equal(t, 200, visit(recently), "which renews it")
+	w.now = w.now.Add(10 * time.Minute)
+	require.Equal(t, 200, visit(recently))
+	require.Equal(t, 401, visit(jot.Fresh()))
+	w.now = w.now.Add(11 * time.Minute)
+	require.Equal(t, 401, visit(recently))
+}

@@ -63,7 +63,7 @@ type route struct {
 	accessOrRefresh           bool
 	skipRevocation, singleUse bool
 	unsafe                    bool // GET, HEAD and OPTIONS are not for it
-	leaving                   bool // a logout: nothing is asked that could be in its way
+	eitherProof               bool // the CSRF value of the access token will do for the refresh token
 	anyAudience               bool // whoever it is for, if we have made it
 	maxAge                    time.Duration
 	typ                       string

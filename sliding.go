@@ -115,6 +115,9 @@ func (p *pass) successor(t *Token) (made minted, err error) {
 	if !p.claims() || !p.times() || !p.route() || !p.revocation() {
 		return made, p.m.react(p.ctx, p.why, p.token).refusal(p.token, p.m.realm)
 	}
+	if t != nil && t.AuthTime.After(p.token.AuthTime) { // by step-up authentication, which the refresh token missed
+		p.token.AuthTime = t.AuthTime
+	}
 	p.token.verified = true
 	d := newDraft([]TokenOption{InSession(p.token)})
 	made, err = p.m.issuer.access(p.ctx, d, p.m.issuer.single(d, p.token.Subject), typeAccess)

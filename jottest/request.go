@@ -60,8 +60,7 @@ func Login(tb testing.TB, m *jot.Manager, subject string, opts ...jot.TokenOptio
 }
 
 // SetCookies makes r what a page of the same origin sends after the login of pair: it carries the cookies of m, and
-// repeats the CSRF value of the access token in X-CSRF-Token. Set that header anew where [jot.CookieConfig] names
-// another, or where the request is to refresh, whose value is the pair's RefreshCSRFToken.
+// repeats the CSRF value of the access token in X-CSRF-Token. Set another header where [jot.CookieConfig] names one.
 func SetCookies(tb testing.TB, r *http.Request, m *jot.Manager, pair *jot.Pair) {
 	tb.Helper()
 	w := httptest.NewRecorder()
