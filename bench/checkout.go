@@ -79,7 +79,7 @@ func build(ctx context.Context, program, checkout string) error {
 func (s settings) ask(ctx context.Context, program string) ([]result, error) {
 	args := []string{"-json", "-cycles", strconv.Itoa(1), "-slice", s.slice.String(), "-run", s.only}
 	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // it was just built
-	cmd.Stderr = os.Stderr // what the packages log
+	cmd.Stderr = os.Stderr                            // what the packages log
 	text, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, text)
