@@ -55,6 +55,7 @@ func TestReadmeCode(t *testing.T) {
 	}
 	for _, block := range slices.Concat(
 		blocks(t, "go"), blocksOf(t, "docs/from-flask.md", "go"), blocksOf(t, "sqlstore/README.md", "go"),
+		blocksOf(t, recipes, "go"),
 	) {
 		stands := strings.Contains(all.String(), dense(block))
 		require.True(t, stands, "it stands nowhere:\n%s", block)

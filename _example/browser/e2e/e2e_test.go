@@ -305,6 +305,41 @@ func TestTwoTabs(t *testing.T) {
 	require.Contains(t, first.fetch("POST", "/refresh", csrf), "401")
 }
 
+// The script of the recipes, in two tabs whose access token ends at the same moment: one of them refreshes.
+func TestRecipeScript(t *testing.T) {
+	source, err := os.ReadFile("../../../testdata/recipes/api.js")
+	require.NoError(t, err)
+	first := open(t)
+	url := serve(t, 3*time.Second)
+	tabs := []*tab{first, first.second()}
+	for _, b := range tabs {
+		b.do(chromedp.Navigate(url))
+		b.wait(`!document.getElementById("login").hidden`)
+		b.eval("(() => {" + string(source) + `; window.api = api; })();
+			const real = window.fetch;
+			window.asked = "";
+			window.fetch = (path, options) => { window.asked += path; return real(path, options); };
+			""`)
+	}
+	first.eval(`fetch("/login", {method: "POST", body: '{"username": "alice", "password": "wonderland"}'}); ""`)
+	first.wait(`document.cookie.includes("csrf_access")`)
+	first.wait(`!document.cookie.includes("csrf_access")`)
+	for _, b := range tabs {
+		b.eval(`
+			window.answers = "";
+			Promise.all([api("/notes", {method: "POST", body: "tea"}), api("/me"), api("/notes")])
+				.then((all) => { window.answers = all.map((r) => r.status).join(" "); });
+			""`)
+	}
+	refreshes := 0
+	for _, b := range tabs {
+		b.wait(`window.answers !== ""`)
+		require.Equal(t, "200 200 200", b.eval(`window.answers`))
+		refreshes += strings.Count(b.eval(`window.asked`), "/refresh")
+	}
+	require.Equal(t, 1, refreshes)
+}
+
 // Pages of others: one on another port, to which the browser sends the cookies, and one on another host, to which it
 // does not.
 func TestForgery(t *testing.T) {
