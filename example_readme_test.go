@@ -30,7 +30,9 @@ func Example_routes() {
 	mux.Handle("DELETE /account", auth.Required(jot.Fresh())(account))               // from a login, not from a refresh
 	mux.Handle("POST /password", auth.Required(jot.MaxAge(5*time.Minute))(password)) // login at most five minutes ago
 	mux.Handle("GET /news", auth.Required(jot.Optional())(news))                     // for everybody, logged in or not
-	everything := auth.Required(jot.Except("POST /login", "GET /public/"))(mux)      // a guard around the whole mux
+
+	// Or one guard around the whole mux, with doors for those who have no good access token.
+	everything := auth.Required(jot.Except("POST /login", "POST /refresh", "DELETE /logout", "GET /public/"))(mux)
 
 	_ = everything
 }
@@ -111,20 +113,6 @@ func Example_cookies() {
 	mux.Handle("POST /orders", auth.Required()(orders))     // X-CSRF-Token repeats the cookie __Host-csrf_access_token
 
 	_ = err
-}
-
-func Example_keyPair() {
-	text, err := os.ReadFile("key.pem")
-	if err != nil {
-		log.Fatal(err)
-	}
-	key, err := jot.ParsePEM("EdDSA", text) // or ES256, RS256, PS256, …; a public key only verifies
-	if err != nil {
-		log.Fatal(err)
-	}
-	auth, err := jot.New(key)
-
-	_, _ = auth, err
 }
 
 // TestOrders is what the README shows of a handler's test.

@@ -365,10 +365,7 @@ func ExampleWithErrorHandler() {
 			jot.DefaultErrorHandler(w, r, err) // it logs them
 			return
 		}
-		if challenge := refusal.Challenge(); challenge != "" {
-			w.Header().Set("WWW-Authenticate", challenge)
-		}
-		w.WriteHeader(refusal.Status())
+		w.WriteHeader(refusal.Status()) // the challenge is in the header already
 		_, _ = fmt.Fprintf(w, `{"msg":%q}`, refusal.Code())
 	}
 	auth, err := jot.New(jot.HS256(secret), jot.WithErrorHandler(answer))

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"fmt"
 	"log"
 	"os"
@@ -19,6 +20,10 @@ var secret = jot.GenerateSecret()
 //
 //nolint:lll // the README's lines
 func ExampleNew() {
+	secret, err := base64.StdEncoding.DecodeString(os.Getenv("JWT_SECRET")) // made once, by openssl rand -base64 48
+	if err != nil {
+		log.Fatal(err)
+	}
 	db, err := sql.Open("sqlite", "file:sessions.db?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)") // modernc.org/sqlite
 	if err != nil {
 		log.Fatal(err)
