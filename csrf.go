@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,11 +13,7 @@ import (
 	"github.com/go-jot/jot/internal/credential"
 )
 
-// The reasons that are the same for every request.
-var (
-	errNoCSRF = &reason{sentinel: ErrCSRF, cause: errors.New("the request does not repeat the CSRF value")}
-	errCSRF   = &reason{sentinel: ErrCSRF, cause: errors.New("the CSRF value is not the token's")}
-)
+var errCSRF = &reason{sentinel: ErrCSRF, cause: told("the CSRF value is not the one that goes with the token")}
 
 // newCSRF returns the CSRF value of a session: 128 random bits.
 func newCSRF() string {
@@ -61,7 +57,7 @@ func (j *jar) crossOrigin(r *http.Request) *reason {
 		return &reason{sentinel: ErrCSRF, cause: errNotNew}
 	}
 	if err := j.protection.Check(r); err != nil {
-		return &reason{sentinel: ErrCSRF, cause: err}
+		return &reason{sentinel: ErrCSRF, cause: fmt.Errorf("%w: WithCrossOriginProtection names who is trusted", err)}
 	}
 	return nil
 }
@@ -105,7 +101,11 @@ func repeated(r *http.Request, kind names) (value string, why *reason) {
 		}
 	}
 	if value == "" {
-		return "", errNoCSRF
+		where := "the header " + kind.csrfHeader
+		if kind.csrfField != "" {
+			where += " or the form field " + kind.csrfField
+		}
+		return "", &reason{sentinel: ErrCSRF, cause: told("the CSRF value is missing: repeat it in " + where)}
 	}
 	return value, nil
 }

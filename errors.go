@@ -100,11 +100,17 @@ func answerTo(err error) answer {
 	return unexpected
 }
 
+// told is a cause that helps the sender of a request, says nothing of our inside, and quotes nothing: the default answer
+// has it as its detail.
+type told string
+
+func (t told) Error() string { return string(t) }
+
 // Error is a refusal with its facts. Find it in an error by [errors.AsType] or [errors.As].
 type Error struct {
 	// Err is the one sentinel of this package that says why.
 	Err error
-	// Cause says more, for the operator's log. It may hold foreign text, so it never goes to the client.
+	// Cause says more, for the operator's log. It may hold foreign text, so it does not go to the client.
 	Cause error
 	// Token is a token that was authentic but refused, because it had expired, was revoked, was of the wrong type and
 	// so on. It is nil unless its signature was verified. Its holder is not logged in: use it for a message or a log
@@ -196,8 +202,9 @@ type problem struct {
 //	ErrMethodNotAllowed                        405  method_not_allowed, with Allow
 //
 // The answer is no-store and nosniff. Any other error is a mistake of the application's, and is answered with 500 and
-// no detail. Those, and ErrUnavailable, are logged by [slog.Default]. [Manager.WriteError] calls it unless
-// [WithErrorHandler] says otherwise; a handler of your own may call it for what it does not handle.
+// no detail. Those, and ErrUnavailable, are logged by [slog.Default]; the cause of every other refusal is logged at
+// debug level when it is made, whoever answers. [Manager.WriteError] calls it unless [WithErrorHandler] says
+// otherwise; a handler of your own may call it for what it does not handle.
 func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	e := factsOf(err)
 	e.setHeaders(w.Header())
@@ -207,6 +214,9 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 		slog.ErrorContext(r.Context(), "jot: request failed", "error", err)
 	case a.status == http.StatusServiceUnavailable && r.Context().Err() == nil:
 		slog.WarnContext(r.Context(), "jot: cannot tell whether a token is good", "error", err)
+	}
+	if text, ok := e.Cause.(told); ok { //nolint:errorlint // not one that somebody has wrapped in more
+		a.detail = string(text)
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	body, _ := json.Marshal(problem{"about:blank", http.StatusText(a.status), a.status, a.detail, a.code})

@@ -44,6 +44,8 @@ type Event struct {
 	Location Location
 	// Err says why, for EventRefused, EventStoreUnavailable and EventRenewalFailed.
 	Err error
+	// Cause says more of an EventRefused, as [Error].Cause does.
+	Cause error
 }
 
 // Code returns the stable word for the reason of an EventRefused, as [Error.Code] does: a label for metrics. It is
@@ -63,6 +65,9 @@ func (e Event) LogValue() slog.Value {
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	if e.Cause != nil {
+		attrs = append(attrs, slog.String("cause", e.Cause.Error()))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -3,7 +3,10 @@ package jot
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/go-jot/jot/internal/credential"
 	"github.com/go-jot/jot/internal/wire"
@@ -72,6 +75,43 @@ func (p *places) find(r *http.Request, order []Location, kind names) (raw string
 		}
 	}
 	return "", "", nil
+}
+
+// stray guesses where a token that was not found may be, for whoever sent it or forgot to; "" without a guess. It
+// quotes nothing of the request.
+func (p *places) stray(r *http.Request, order []Location, kind names) string {
+	if r.Method == http.MethodOptions && len(r.Header["Access-Control-Request-Method"]) > 0 {
+		return "a CORS preflight reached the guard: answer it in front of it"
+	}
+	if slices.Contains(order, InHeader) && p.scheme != "" && len(r.Header[p.header]) > 0 {
+		return "the header " + p.header + " does not begin with " + p.scheme
+	}
+	for _, at := range []Location{InHeader, InCookie, InQuery} { // a body is not read for a guess
+		if at == InCookie && kind.cookie == "" || slices.Contains(order, at) {
+			continue
+		}
+		if raw, err := p.in(r, at, kind); raw != "" || err != nil {
+			return "a token is there, in a place where this route does not look: " + string(at)
+		}
+	}
+	if !slices.Contains(order, InCookie) {
+		return ""
+	}
+	if raw, _ := p.in(r, InCookie, p.refresh); raw != "" {
+		return "the access token's cookie has gone, the refresh token's is there: refresh"
+	}
+	if isPlain(r) {
+		return "no cookie came: browsers send Secure ones by HTTPS and to localhost only"
+	}
+	return ""
+}
+
+// isPlain reports whether a browser has sent the request by plain HTTP to another machine, as far as can be seen.
+func isPlain(r *http.Request) bool {
+	host := (&url.URL{Host: r.Host}).Hostname()
+	ip, err := netip.ParseAddr(host)
+	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") != "https" &&
+		host != "localhost" && !strings.HasSuffix(host, ".localhost") && (err != nil || !ip.IsLoopback())
 }
 
 // in looks in one place. Nothing there is "" without an error.

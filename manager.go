@@ -212,14 +212,17 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 }
 
 // refuse makes the refusal of a reason. Every verb that refuses ends here. First comes what has to follow (react),
-// which may turn the refusal into 503, then EventRefused.
+// which may turn the refusal into 503, then EventRefused, and the same for the log of who looks for the cause.
 func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location) error {
 	why = m.react(ctx, why, t)
-	e := Event{Kind: EventRefused, Location: at, Err: why.sentinel}
+	e := Event{Kind: EventRefused, Location: at, Err: why.sentinel, Cause: why.cause}
 	if t != nil {
 		e.Subject, e.SessionID, e.TokenID = t.Subject, t.SessionID, t.ID
 	}
 	m.event(ctx, e)
+	if log := slog.Default(); log.Enabled(ctx, slog.LevelDebug) {
+		log.DebugContext(ctx, "jot: refused", "event", e)
+	}
 	return why.refusal(t, m.realm)
 }
 

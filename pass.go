@@ -141,7 +141,7 @@ func (p *pass) times() bool { return p.holds(p.m.verifier.current(p.token, p.now
 // route asks for what the route demands.
 func (p *pass) route() bool {
 	if p.at == InQuery && p.token.Type == typeRefresh && !p.m.profile.RefreshInQuery {
-		return p.holds(&reason{sentinel: ErrWrongType})
+		return p.holds(&reason{sentinel: ErrWrongType, cause: told("a refresh token is not taken from a URL")})
 	}
 	return p.holds(p.want.judge(p.token, p.now))
 }
@@ -204,7 +204,14 @@ func (p *pass) vouch() bool {
 }
 
 // refusal is the error of a step that failed.
-func (p *pass) refusal() error { return p.m.refuse(p.ctx, p.why, p.token, p.at) }
+func (p *pass) refusal() error {
+	if p.absent && p.r != nil {
+		if guess := p.m.places.stray(p.r, p.order(), p.kind()); guess != "" {
+			p.why = &reason{sentinel: ErrNoToken, cause: told(guess)}
+		}
+	}
+	return p.m.refuse(p.ctx, p.why, p.token, p.at)
+}
 
 // anonymous is the request of nobody: the handler does not find the token of a guard further out either.
 func (p *pass) anonymous() *http.Request {

@@ -114,6 +114,7 @@ func TestRotateRaisesItsRefusals(t *testing.T) {
 			require.True(t, ok, err)
 			require.Same(t, tc.sentinel, refusal.Err)
 			require.Equal(t, told[tc.sentinel].code, refusal.Code())
+			require.Equal(t, refusal.Cause, w.causes[len(w.causes)-1], "which the event has too")
 			require.Equal(t, []jot.Event{{
 				Kind: jot.EventRefused, Err: tc.sentinel,
 				Subject: "alice", SessionID: token.SessionID, TokenID: token.ID,

@@ -143,12 +143,30 @@ func (rt *route) takes(typ string) bool {
 // judge asks whether it is the token that the route wants.
 func (rt *route) judge(t *Token, now time.Time) *reason {
 	if !rt.takes(t.Type) {
-		return &reason{sentinel: ErrWrongType}
+		return rt.another(t.Type)
 	}
 	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && !t.provenSince(now, rt.maxAge) {
-		return &reason{sentinel: ErrNotFresh, maxAge: rt.maxAge}
+		why := &reason{sentinel: ErrNotFresh, maxAge: rt.maxAge}
+		if t.AuthTime.IsZero() {
+			why.cause = errNoAuthTime
+		}
+		return why
 	}
 	return rt.allows(t)
+}
+
+var errNoAuthTime = errors.New("the token does not say when a password was given: its login was made without Fresh")
+
+// another is the reason when a token is of another type than the route wants.
+func (rt *route) another(typ string) *reason {
+	why := &reason{sentinel: ErrWrongType}
+	switch {
+	case typ == typeRefresh && rt.takes(typeAccess):
+		why.cause = told("an access token is required, and this is a refresh token")
+	case typ == typeAccess && rt.takes(typeRefresh):
+		why.cause = told("a refresh token is required, and this is an access token")
+	}
+	return why
 }
 
 // allows asks for the scopes.

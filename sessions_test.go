@@ -27,6 +27,7 @@ type world struct {
 	now    time.Time
 	mu     sync.Mutex
 	events []jot.Event
+	causes []error // of the events, which are kept without theirs
 }
 
 func newWorld(t testing.TB, opts ...jot.Option) *world {
@@ -43,6 +44,8 @@ func newWorldOver(t testing.TB, store session.Store, opts ...jot.Option) *world 
 		jot.WithEventHandler(func(_ context.Context, e jot.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			w.causes = append(w.causes, e.Cause)
+			e.Cause = nil
 			w.events = append(w.events, e)
 		}))...)
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jot/jot/internal/keyring"
@@ -24,10 +25,9 @@ type verifier struct {
 var (
 	errTooLong   = invalid(errors.New("longer than 8 KiB"))
 	errMalformed = invalid(errors.New("not three segments of base64url"))
+	errScheme    = invalid(errors.New("not three segments of base64url: leave out the scheme, \"Bearer \" say"))
 	errNoKey     = invalid(errors.New("no key for its alg and kid"))
 	errSignature = invalid(errors.New("signature does not match"))
-	errIssuer    = invalid(errors.New("iss is not the one expected"))
-	errAudience  = invalid(errors.New("aud names others"))
 	errNotYet    = invalid(errors.New("nbf or iat lies in the future"))
 	errPast      = &reason{sentinel: ErrExpired}
 )
@@ -38,7 +38,10 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		return nil, errTooLong
 	}
 	f, ok := wire.Cut(raw)
-	if !ok {
+	switch {
+	case !ok && strings.Contains(raw, " "):
+		return nil, errScheme
+	case !ok:
 		return nil, errMalformed
 	}
 	k, err := keyring.Find(ctx, v.sources, KeySource.keys, f.Head, f.Header, v.profile)
@@ -100,7 +103,7 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 // issuer asks who issued the token.
 func (v *verifier) issuer(t *Token) *reason {
 	if len(v.issuers) > 0 && !slices.Contains(v.issuers, t.Issuer) {
-		return errIssuer
+		return invalid(fmt.Errorf("iss is %q, not one of %q", t.Issuer, v.issuers))
 	}
 	return nil
 }
@@ -118,7 +121,7 @@ func (v *verifier) meant(t *Token, audience []string) *reason {
 			return nil
 		}
 	}
-	return errAudience
+	return invalid(fmt.Errorf("aud is %q, not one of %q", t.Audience, audience))
 }
 
 // current asks when the token is good. Expiry comes last, so that ErrExpired means that all else held.

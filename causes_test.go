@@ -1,0 +1,206 @@
+package jot_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
+)
+
+// What somebody needs who is refused and does not know why: the client what it can do about it, in the detail of the
+// answer, and the operator the cause, in the event and in the log.
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() { slog.SetDefault(before) })
+
+	const page = "https://app.example/"
+	at := func(method, target string, changes ...edit) func(string) *http.Request {
+		return func(raw string) *http.Request {
+			r := by(method, posted(target, changes...))
+			for name := range r.Header {
+				r.Header.Set(name, strings.ReplaceAll(r.Header.Get(name), "TOKEN", raw))
+			}
+			return r
+		}
+	}
+	refresh := func(t testing.TB, m *jot.Manager) string { return pair(t, m).RefreshToken }
+	kept := func(t testing.TB, m *jot.Manager) string { return pair(t, m).AccessToken }
+	fresh := func(t testing.TB, m *jot.Manager) string { return pair(t, m, jot.Fresh()).AccessToken }
+	ended := func(t testing.TB, m *jot.Manager) string {
+		p := pair(t, m, jot.Fresh())
+		require.NoError(t, m.RevokeSessionByID(ctx, "alice", p.SessionID))
+		return p.AccessToken
+	}
+	cookies := jot.WithCookies(jot.CookieConfig{})
+	forms := jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"})
+	cookie := setHeader("Cookie", "__Host-access_token=TOKEN")
+	ours, others := setHeader("Sec-Fetch-Site", "same-origin"), setHeader("Sec-Fetch-Site", "cross-site")
+	inHeader, basic := setHeader("Authorization", "Bearer TOKEN"), setHeader("Authorization", "Basic YTpi")
+	preflight := setHeader("Access-Control-Request-Method", "POST")
+	options := func(opts ...jot.Option) []jot.Option { return opts }
+	wants := func(demands ...jot.RouteOption) []jot.RouteOption { return demands }
+
+	for _, tc := range []struct {
+		name     string
+		opts     []jot.Option
+		demands  []jot.RouteOption
+		token    maker
+		request  func(raw string) *http.Request
+		sentinel error
+		detail   string // of the answer
+		cause    string // for the operator; empty, the detail
+	}{
+		{
+			"nothing", nil, nil, kept, at("GET", page), jot.ErrNoToken, "a token is required", "-",
+		},
+		{
+			"another scheme", nil, nil, kept, at("GET", page, basic), jot.ErrNoToken,
+			"the header Authorization does not begin with Bearer", "",
+		},
+		{
+			"no scheme", nil, nil, kept, at("GET", page, setHeader("Authorization", "TOKEN")), jot.ErrNoToken,
+			"the header Authorization does not begin with Bearer", "",
+		},
+		{
+			"a header, where cookies are read", options(cookies), nil, kept, at("GET", page, inHeader), jot.ErrNoToken,
+			"a token is there, in a place where this route does not look: header", "",
+		},
+		{
+			"a cookie, where headers are read", options(cookies), wants(jot.Locations(jot.InHeader)), kept,
+			at("GET", page, cookie), jot.ErrNoToken,
+			"a token is there, in a place where this route does not look: cookie", "",
+		},
+		{
+			"a query", nil, nil, kept, at("GET", page+"?access_token=x"), jot.ErrNoToken,
+			"a token is there, in a place where this route does not look: query", "",
+		},
+		{
+			"a cookie that has gone", options(cookies), nil, refresh,
+			at("GET", page, setHeader("Cookie", "__Host-refresh_token=TOKEN")), jot.ErrNoToken,
+			"the access token's cookie has gone, the refresh token's is there: refresh", "",
+		},
+		{
+			"by plain HTTP", options(cookies), nil, kept, at("GET", "http://192.168.0.7/"), jot.ErrNoToken,
+			"no cookie came: browsers send Secure ones by HTTPS and to localhost only", "",
+		},
+		{
+			"by plain HTTP behind a proxy", options(cookies), nil, kept,
+			at("GET", "http://192.168.0.7/", setHeader("X-Forwarded-Proto", "https")), jot.ErrNoToken,
+			"a token is required", "-",
+		},
+		{
+			"by plain HTTP here", options(cookies), nil, kept, at("GET", "http://127.0.0.1:80/"), jot.ErrNoToken,
+			"a token is required", "-",
+		},
+		{
+			"a preflight", nil, nil, kept, at("OPTIONS", page, preflight), jot.ErrNoToken,
+			"a CORS preflight reached the guard: answer it in front of it", "",
+		},
+		{
+			"the refresh token", nil, nil, refresh, at("GET", page, inHeader), jot.ErrWrongType,
+			"an access token is required, and this is a refresh token", "",
+		},
+		{
+			"the access token", nil, wants(jot.Refresh()), kept, at("GET", page, inHeader), jot.ErrWrongType,
+			"a refresh token is required, and this is an access token", "",
+		},
+		{
+			"a type of its own", nil, wants(jot.Type("reset")), kept, at("GET", page, inHeader), jot.ErrWrongType,
+			"token has the wrong type", "-",
+		},
+		{
+			"a login without Fresh", nil, wants(jot.Fresh()), kept, at("GET", page, inHeader), jot.ErrNotFresh,
+			"a recent login is required",
+			"the token does not say when a password was given: its login was made without Fresh",
+		},
+		{
+			"a login without Fresh, and its age", nil, wants(jot.MaxAge(time.Hour)), kept, at("GET", page, inHeader),
+			jot.ErrNotFresh, "a recent login is required",
+			"the token does not say when a password was given: its login was made without Fresh",
+		},
+		{
+			"no CSRF value", options(cookies), nil, kept, at("POST", page, cookie, ours), jot.ErrCSRF,
+			"the CSRF value is missing: repeat it in the header X-Csrf-Token", "",
+		},
+		{
+			"no CSRF value, where a form may have it", options(forms), nil, kept, at("POST", page, cookie, ours),
+			jot.ErrCSRF, "the CSRF value is missing: repeat it in the header X-Csrf-Token or the form field csrf", "",
+		},
+		{
+			"another CSRF value", options(cookies), nil, kept,
+			at("POST", page, cookie, ours, setHeader("X-Csrf-Token", "x")), jot.ErrCSRF,
+			"the CSRF value is not the one that goes with the token", "",
+		},
+		{
+			"another site's page", options(cookies), nil, kept, at("POST", page, cookie, others), jot.ErrCSRF,
+			"cross-site request refused",
+			"cross-origin request detected from Sec-Fetch-Site header: WithCrossOriginProtection names who is trusted",
+		},
+		{
+			"another issuer", options(jot.WithIssuer("here")), nil, made(), at("GET", page, inHeader),
+			jot.ErrInvalid, "token is invalid", `iss is "", not one of ["here"]`,
+		},
+		{
+			"another audience", options(jot.WithAudience("here")), wants(jot.Audience("there")), fresh,
+			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", `aud is ["here"], not one of ["there"]`,
+		},
+		{
+			"an ended session", nil, nil, ended, at("GET", page, inHeader), jot.ErrRevoked, "token has been revoked",
+			"the store knows no such session: it has ended, or the store is new, or the memory of another process",
+		},
+		{
+			"another secret", nil, nil, func(t testing.TB, _ *jot.Manager) string {
+				return access(t, manager(t, jot.HS256(jot.GenerateSecret())))
+			}, at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", "signature does not match",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorldOver(t, memstore.New(memstore.Since(time.Time{})), tc.opts...)
+			raw := tc.token(t, w.Manager)
+			if tc.name == "another issuer" {
+				raw = access(t, newManager(t))
+			}
+			w.kinds()
+			log.Reset()
+			got := send(w.Required(tc.demands...), tc.request(raw))
+			require.Equal(t, told[tc.sentinel].code, got.code(t))
+			var body struct{ Detail string }
+			require.NoError(t, json.Unmarshal(got.Body.Bytes(), &body))
+			require.Equal(t, tc.detail, body.Detail)
+
+			cause, logged := w.causes[len(w.causes)-1], log.String()
+			require.Contains(t, logged, `level=DEBUG msg="jot: refused"`)
+			require.Contains(t, logged, "event.error=")
+			require.NotContains(t, logged, raw)
+			if tc.cause == "-" {
+				require.NoError(t, cause)
+				require.NotContains(t, logged, "event.cause=")
+				return
+			}
+			if tc.cause == "" {
+				tc.cause = tc.detail
+			}
+			require.EqualError(t, cause, tc.cause)
+			require.Contains(t, logged, "event.cause=")
+		})
+	}
+
+	// For nobody else it costs a word: the log is not written where nobody reads at that level.
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	log.Reset()
+	send(newManager(t).Required(), bearer("x"))
+	require.Empty(t, log.String())
+
+	_, err := newManager(t).Verify(ctx, "Bearer a.b.c")
+	require.ErrorContains(t, err, `leave out the scheme, "Bearer " say`)
+}
