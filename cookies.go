@@ -22,10 +22,13 @@ type CookieConfig struct {
 	// "__Host-refresh_token" unless set, with __Secure- instead of __Host- where Domain or RefreshPath rule that out.
 	AccessName, RefreshName string
 	// AccessCSRFName and RefreshCSRFName are the names of the cookies that a page's script reads, to send their values
-	// back in CSRFHeader: "__Host-csrf_access_token" and "__Host-csrf_refresh_token" unless set.
+	// back in CSRFHeader: "__Host-csrf_access_token" and "__Host-csrf_refresh_token" unless set. [Manager.RefreshHandler]
+	// and [Manager.LogoutHandler] take the value of either.
 	AccessCSRFName, RefreshCSRFName string
 	// CSRFHeader is the header in which a script sends the value: "X-CSRF-Token" unless set. CSRFField is the form
-	// field that is read when the header is missing, for pages without scripts. Unless set, forms are not read.
+	// field that is read when the header is missing, for pages without scripts. Unless set, forms are not read. The
+	// field must stand within the first 64 KiB of the form, before any files; a longer form without files is refused
+	// as [ErrBadRequest], unless [http.Request.ParseForm] was called in front of the guard.
 	CSRFHeader, CSRFField string
 	// Domain lets every host of a domain receive the cookies. Each of these hosts can then set them too: leave it
 	// empty if you can.

@@ -197,7 +197,8 @@ func Label(text string) TokenOption {
 const maxLabel = 256
 
 // Issued puts into t what is known of the token that is issued: its id, its dates, its claims, for a list of tokens
-// that are to be revoked one by one say. Nothing is put there if issuing fails. On a pair it means the access token.
+// that are to be revoked one by one say, by [Manager.RevokeByID] or by a callback that looks into the list
+// ([WithTokenInBlocklist]). Nothing is put there if issuing fails. On a pair it means the access token.
 func Issued(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		d.refuse(t == nil, "Issued", "the token is nil")
@@ -209,8 +210,8 @@ func Issued(t *Token) TokenOption {
 // otherwise, its scopes and audience; from a refresh token also the claims that were given at login. It expires with
 // the session at the latest ([WithSessionTTL]), and is refused once the session has ended. t is a token that this
 // Manager has verified, of the same subject. With [Fresh] it is step-up authentication: the password was asked for
-// again, and auth_time is now. It is for access tokens and those of a [Type]; a pair or a refresh token begins a
-// session of its own.
+// again, and auth_time is now; the next refresh gives a token that is not fresh, with the auth_time of the login. It is
+// for access tokens and those of a [Type]; a pair or a refresh token begins a session of its own.
 func InSession(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		if t == nil {

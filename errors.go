@@ -22,7 +22,7 @@ var (
 	ErrBadRequest = errors.New("jot: malformed credential")
 	// ErrInvalid: the token is malformed, not signed by a known key, or not meant for this service.
 	ErrInvalid = errors.New("jot: token is invalid")
-	// ErrExpired: the token was valid in every other respect.
+	// ErrExpired: nothing else that the token says of itself was wrong. Whether it was revoked was not asked.
 	ErrExpired = errors.New("jot: token has expired")
 	// ErrRevoked: the token was revoked.
 	ErrRevoked = errors.New("jot: token has been revoked")

@@ -14,8 +14,8 @@ const (
 	// EventReplayed: a refresh token was presented again within the grace period, and got the same successor. Now and
 	// then this is a second tab; if it happens often, look closer.
 	EventReplayed EventKind = "session_replayed"
-	// EventReused: a refresh token was presented again after the grace period, so somebody else holds it, and the
-	// session has ended. Tell the user.
+	// EventReused: a refresh token was presented again after the grace period, or after its successor was exchanged,
+	// so somebody else holds it, and the session has ended. Tell the user.
 	EventReused EventKind = "session_reused"
 	// EventRewound: a refresh token was newer than the store's record. The store has lost data, perhaps revocations
 	// too.

@@ -89,16 +89,17 @@ func Example_logout() {
 	var auth *jot.Manager
 	var ctx context.Context
 	var token *jot.Token
+	var id string
 	err := auth.RevokeSession(ctx, token)        // this login: its access tokens and its refresh token
 	err = auth.RevokeSubject(ctx, token.Subject) // this user, everywhere; after a change of password then CreatePair
 	err = auth.RevokeAll(ctx)                    // everyone: after a leak
 	err = auth.Revoke(ctx, token)                // this one token
 
-	// The user's logins, told apart by jot.Label(r.UserAgent()); and the end of one of them.
+	// The user's logins, told apart by jot.Label(r.UserAgent()): token.SessionID is this one. And the end of another.
 	devices, err := auth.Sessions(ctx, token.Subject)
-	err = auth.RevokeSessionByID(ctx, token.Subject, devices[0].ID)
+	err = auth.RevokeSessionByID(ctx, token.Subject, id)
 
-	_ = err
+	_, _ = devices, err
 }
 
 func Example_cookies() {

@@ -139,6 +139,23 @@ func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*T
 	return p.token, nil
 }
 
+// Recheck asks of a token that this Manager has verified what may have changed since: whether it has expired, and
+// whether it or its session was revoked. It is for what outlives the request that opened it, a WebSocket or an event
+// stream: ask once a minute, or before a message that matters, and close it when the token is not good any more. Of the
+// callbacks, only that of [WithTokenInBlocklist] is asked.
+func (m *Manager) Recheck(ctx context.Context, t *Token) error {
+	if t == nil || t.origin != m.origin || !t.verified {
+		return mistake("Recheck", errNotOurs)
+	}
+	again := *t
+	again.checked = false
+	p := pass{m: m, want: new(route), ctx: ctx, now: m.origin.now(), token: &again, at: t.Location}
+	if !p.times() || !p.revocation() {
+		return p.refusal()
+	}
+	return nil
+}
+
 // compile reads the options of a route.
 func (m *Manager) compile(opts []RouteOption) (*route, error) {
 	if m.origin == nil {

@@ -301,8 +301,8 @@ func WithSessionTTL(d time.Duration) Option {
 }
 
 // WithRotationGrace sets how long a refresh token may be presented again after its use, to get the same successor: 10
-// seconds unless set, at most a minute. Two tabs that refresh at once need it, and so does a client that lost the
-// response. A thief who is as quick is detected at the rotation after next. With 0 a token that is presented again is
+// seconds unless set, at most a minute, and no longer than until its successor is used. Two tabs that refresh at once
+// need it, and so does a client that lost the response. A thief who is as quick is detected at the rotation after next. With 0 a token that is presented again is
 // refused, and its session ends. See [Manager.Rotate].
 func WithRotationGrace(d time.Duration) Option {
 	wrong := ""
@@ -459,15 +459,15 @@ func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 // WithSlidingSessions renews the access token of a browser that is in use, so that its pages need no script for it: in
 // the last third of the token's life, the response to a guarded request also sets a new cookie. The new token is what
 // [InSession] makes of the refresh token, whose cookie must be there too: claims, scopes and the CSRF value stay,
-// [WithAdditionalClaims] is asked again, and the token is not fresh.
+// [WithAdditionalClaims] is asked again, and the token is not fresh. The auth_time of step-up authentication stays too.
 //
 // The refresh token is checked as by a guard, and not used up. One that was exchanged before means theft, and ends the
-// session. A session that only slides ends with its refresh token ([WithRefreshTTL]); refresh now and then if it
-// should last longer.
+// session. A session that only slides ends with its refresh token, 30 days after the login: [WithRefreshTTL] sets that,
+// up to [WithSessionTTL].
 //
 // If the access token's cookie is gone, because the reader was away for longer than it lives, the guard makes a new
-// token in the same way before it checks the request, so that nothing that was typed is lost. If the session has
-// ended, the request is as one without a token. So that a link in a mail finds its reader logged in, RefreshSameSite
+// token in the same way before it checks the request, so that nothing that was typed is lost; it has the login's
+// auth_time. If the session has ended by then, the request is as one without a token. So that a link in a mail finds its reader logged in, RefreshSameSite
 // is Lax, unless [CookieConfig] sets it. Pages put [Token.CSRFToken] into their forms.
 //
 // The cookie is set before the handler runs, and withdrawn if the handler sets or clears cookies, or revokes. A

@@ -79,14 +79,7 @@ func Example_recipeMachines() {
 	deploy := answering("deployed")
 
 	machine := jot.Type("machine")
-	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()),
-		jot.WithTokenInBlocklist(func(ctx context.Context, t *jot.Token) (bool, error) {
-			if t.Type != "machine" {
-				return false, nil
-			}
-			listed, err := inventory.Has(ctx, t.ID)
-			return !listed, err
-		}))
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -100,14 +93,14 @@ func Example_recipeMachines() {
 		if err != nil {
 			return "", err
 		}
-		return raw, inventory.Add(ctx, token.ID, name, token.ExpiresAt) // show raw once, and do not keep it
+		return raw, inventory.Add(ctx, token.ID, token.Subject, token.ExpiresAt) // show raw once, and do not keep it
 	}
-	leaked := func(ctx context.Context, raw string) error { // somebody found it in a log
-		token, err := auth.Verify(ctx, raw, machine, jot.InsecureSkipRevocation())
+	revoke := func(ctx context.Context, id string) error {
+		subject, expires, err := inventory.Find(ctx, id)
 		if err != nil {
 			return err
 		}
-		return auth.Revoke(ctx, token)
+		return auth.RevokeByID(ctx, subject, id, expires)
 	}
 
 	mux.Handle("GET /me", auth.Required()(answering("hello")))
@@ -115,19 +108,19 @@ func Example_recipeMachines() {
 	alice := must(auth.CreateAccessToken(ctx, "alice", jot.Scopes("deploy")))
 	fmt.Println("machine:", call(mux, "POST /deploy", ci), "as a user:", call(mux, "GET /me", ci))
 	fmt.Println("a user:", call(mux, "GET /me", alice), "as a machine:", call(mux, "POST /deploy", alice))
-	inventory.remove("ci")
-	fmt.Println("struck off:", call(mux, "POST /deploy", ci), "the other:", call(mux, "POST /deploy", cd))
-	fmt.Println("leaked:", leaked(ctx, cd), call(mux, "POST /deploy", cd))
-	night := must(issue(ctx, "night"))
-	fmt.Println("another:", call(mux, "POST /deploy", night))
-	_ = auth.RevokeSubject(ctx, "machine:night")
-	fmt.Println("all of its tokens:", call(mux, "POST /deploy", night))
+	for id, row := range inventory {
+		if row.subject == "machine:ci" {
+			fmt.Println("revoked:", revoke(ctx, id))
+		}
+	}
+	fmt.Println("revoked:", call(mux, "POST /deploy", ci), "the other:", call(mux, "POST /deploy", cd))
+	_ = auth.RevokeSubject(ctx, "machine:cd")
+	fmt.Println("all of its tokens:", call(mux, "POST /deploy", cd))
 	// Output:
 	// machine: 200 deployed as a user: 401 token_wrong_type
 	// a user: 200 hello as a machine: 401 token_wrong_type
-	// struck off: 401 token_revoked the other: 200 deployed
-	// leaked: <nil> 401 token_revoked
-	// another: 200 deployed
+	// revoked: <nil>
+	// revoked: 401 token_revoked the other: 200 deployed
 	// all of its tokens: 401 token_revoked
 }
 
@@ -542,7 +535,7 @@ func Example_recipeWebSocket() {
 			} else if err != nil {
 				return err
 			}
-			if _, err := auth.Verify(ctx, raw); err != nil { // it may have been revoked meanwhile
+			if err := auth.Recheck(ctx, token); err != nil { // it may have been revoked meanwhile
 				return conn.Close("log in again")
 			}
 			fmt.Println(token.Subject, "says", message)
@@ -793,24 +786,20 @@ func (db *database) IsPassword(_ context.Context, id, password string) bool {
 }
 
 // machines are the tokens of machines by their ids.
-type machines map[string]string
-
-func (m machines) Has(_ context.Context, id string) (bool, error) {
-	_, ok := m[id]
-	return ok, nil
+type machines map[string]struct {
+	subject string
+	expires time.Time
 }
 
-func (m machines) Add(_ context.Context, id, name string, _ time.Time) error {
-	m[id] = name
+func (m machines) Add(_ context.Context, id, subject string, expires time.Time) error {
+	row := m[id]
+	row.subject, row.expires = subject, expires
+	m[id] = row
 	return nil
 }
 
-func (m machines) remove(name string) {
-	for id := range m {
-		if m[id] == name {
-			delete(m, id)
-		}
-	}
+func (m machines) Find(_ context.Context, id string) (subject string, expires time.Time, err error) {
+	return m[id].subject, m[id].expires, nil
 }
 
 // A second service with the same store learns of logouts, and one without does not.

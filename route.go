@@ -180,7 +180,8 @@ func (rt *route) allows(t *Token) *reason {
 }
 
 // Optional lets a request without a token through as an anonymous one, for which [FromContext] finds nothing. A bad
-// token is still refused.
+// token is still refused, and so is the cookie of a session that has ended, until it expires after 15 minutes or so: a
+// site may let [WithErrorHandler] answer that by [Manager.UnsetCookies] and a redirect.
 func Optional() RouteOption {
 	return routeOption(func(rt *route) { rt.optional = true })
 }
@@ -197,12 +198,13 @@ func Locations(places ...Location) RouteOption {
 }
 
 // Except lets requests through, without looking at their tokens, that a [net/http.ServeMux] would route to one of
-// these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. A pattern without a method
-// exempts every method. A pattern that matches everything is an error: write "GET /{$}" for the front page.
+// these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. Name the routes of
+// [Manager.RefreshHandler] and [Manager.LogoutHandler] too: those look for a token by themselves, and not for an access
+// token alone. A pattern that matches everything is an error: write "GET /{$}" for the front page.
 //
 // If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
-// matches, and that must be one of these, spelled as it is registered there. Behind any other handler the guard cannot
-// know that a more specific pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean
+// matches, and that must be one of these, spelled as it is registered there, with the method or without. Behind any
+// other handler a pattern without a method exempts every method, and the guard cannot know that a more specific pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean
 // to.
 //
 // It fails closed. Paths with dot segments, doubled slashes, backslashes, semicolons or needless percent-encoding stay

@@ -41,7 +41,7 @@ var eventOf = map[session.Outcome]EventKind{
 // Rotate exchanges a refresh token that this Manager has verified for the next pair of its session: refresh token
 // rotation (RFC 9700 section 4.14.2). A refresh token works once. So that a lost response does not end the session,
 // whoever presents the token again within [WithRotationGrace], a second tab or a client that repeats its request, gets
-// the same successor, unless that has itself been exchanged meanwhile. After the grace, we assume that one of two
+// the same successor. After the grace, or once that successor has been exchanged itself, we assume that one of two
 // holders is a thief: the session ends, and the error is [ErrReused]. Whatever can fail by itself is done before the
 // token counts as used, but for making the same successor once more.
 //
@@ -116,6 +116,30 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 	}
 	m.takeBack(ctx)
 	return m.revoked(ctx, m.ledger.revoke(ctx, t, m.origin.now()), t, Event{Subject: t.Subject, TokenID: t.ID})
+}
+
+// RevokeByID is [Manager.Revoke] by what a list of tokens keeps: the subject, the id (jti), which [Issued] gives, and
+// when the token expires. Without that (the zero time) it is remembered for 400 days, which no token of no session
+// outlives where there is a store. An id that no token has is no error.
+//
+// Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
+// [ErrUnavailable].
+func (m *Manager) RevokeByID(ctx context.Context, subject, id string, expires time.Time) error {
+	switch {
+	case !m.ledger.remembers():
+		return unsupported("RevokeByID", "WithStore or WithBlocklist")
+	case subject == "":
+		return mistake("RevokeByID", errNoSubject)
+	case id == "":
+		return mistake("RevokeByID", errors.New("the id is empty"))
+	}
+	now := m.origin.now()
+	if expires.IsZero() && !m.ledger.endless {
+		expires = now.Add(session.MaxTokenLife)
+	}
+	m.takeBack(ctx)
+	why := m.ledger.revoke(ctx, &Token{Subject: subject, ID: id, ExpiresAt: expires}, now)
+	return m.revoked(ctx, why, nil, Event{Subject: subject, TokenID: id})
 }
 
 // revoked tells what was revoked, or the reason why it could not be.

@@ -1385,3 +1385,89 @@ func TestStoreUnavailable(t *testing.T) {
 	require.ErrorIs(t, err, jot.ErrUnavailable)
 	require.Equal(t, []jot.EventKind{jot.EventRefused}, w.kinds())
 }
+
+// What outlives its request is asked again whether it may go on.
+func TestRecheck(t *testing.T) {
+	w := newWorld(t)
+	open := func(demands ...jot.Demand) *jot.Token {
+		p := w.login(t)
+		token, err := w.Verify(ctx, p.AccessToken, demands...)
+		require.NoError(t, err)
+		return token
+	}
+	ended, used, late, unasked := open(), open(), open(), open(jot.InsecureSkipRevocation())
+	for _, token := range []*jot.Token{ended, used, late, unasked} {
+		require.NoError(t, w.Recheck(ctx, token))
+	}
+	require.NoError(t, w.RevokeSession(ctx, ended))
+	require.ErrorIs(t, w.Recheck(ctx, ended), jot.ErrRevoked)
+	require.NoError(t, w.Revoke(ctx, used))
+	require.ErrorIs(t, w.Recheck(ctx, used), jot.ErrRevoked)
+	require.NoError(t, w.Recheck(ctx, late))
+	require.NoError(t, w.RevokeSubject(ctx, "alice"))
+	require.ErrorIs(t, w.Recheck(ctx, unasked), jot.ErrRevoked)
+	require.Equal(t, jot.EventRefused, w.events[len(w.events)-1].Kind)
+
+	late = open()
+	w.now = w.now.Add(15*time.Minute + 29*time.Second)
+	require.NoError(t, w.Recheck(ctx, late))
+	w.now = w.now.Add(time.Second)
+	require.ErrorIs(t, w.Recheck(ctx, late), jot.ErrExpired)
+
+	_, err := w.Verify(ctx, w.login(t).AccessToken, jot.Fresh())
+	refusal, ok := errors.AsType[*jot.Error](err)
+	require.True(t, ok)
+	for _, token := range []*jot.Token{nil, {Subject: "alice"}, refusal.Token, verified(t, `"x":1`)} {
+		require.ErrorContains(t, w.Recheck(ctx, token), "jot: Recheck: not a token that this Manager has verified")
+	}
+	silence(t)
+	down := newWorldOver(t, &broken{Store: memstore.New(), at: "check"})
+	token, err := down.Verify(ctx, access(t, down.Manager), jot.InsecureSkipRevocation())
+	require.NoError(t, err)
+	require.ErrorIs(t, down.Recheck(ctx, token), jot.ErrUnavailable)
+}
+
+// A list of tokens has no more of each than its id.
+func TestRevokeByID(t *testing.T) {
+	machine, year := jot.Type("machine"), jot.ExpiresIn(365*24*time.Hour)
+	for name, m := range map[string]*world{
+		"a store":     newWorld(t),
+		"a blocklist": {Manager: newManager(t, jot.WithBlocklist(newBlocklist()))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var kept jot.Token
+			raw, err := m.CreateToken(ctx, "ci", machine, year, jot.Issued(&kept))
+			require.NoError(t, err)
+			other, err := m.CreateToken(ctx, "ci", machine, year)
+			require.NoError(t, err)
+			_, err = m.Verify(ctx, raw, machine)
+			require.NoError(t, err)
+
+			require.NoError(t, m.RevokeByID(ctx, "ci", "an id that no token has", time.Time{}))
+			require.NoError(t, m.RevokeByID(ctx, kept.Subject, kept.ID, kept.ExpiresAt))
+			_, err = m.Verify(ctx, raw, machine)
+			require.ErrorIs(t, err, jot.ErrRevoked)
+			_, err = m.Verify(ctx, other, machine)
+			require.NoError(t, err)
+
+			require.ErrorContains(t, m.RevokeByID(ctx, "", kept.ID, kept.ExpiresAt), "the subject is empty")
+			require.ErrorContains(t, m.RevokeByID(ctx, "ci", "", kept.ExpiresAt), "the id is empty")
+		})
+	}
+	require.ErrorIs(t, newManager(t).RevokeByID(ctx, "ci", "x", now), errors.ErrUnsupported)
+
+	// It is forgotten with the token, and without a date after the longest life there is.
+	w := newWorld(t)
+	raw, err := w.CreateToken(ctx, "ci", machine, jot.ExpiresIn(400*24*time.Hour))
+	require.NoError(t, err)
+	require.NoError(t, w.RevokeByID(ctx, "ci", claimsOf(t, raw)["jti"].(string), time.Time{}))
+	require.Equal(t, []jot.Event{{
+		Kind: jot.EventRevoked, Subject: "ci", TokenID: claimsOf(t, raw)["jti"].(string),
+	}}, w.events)
+	w.now = w.now.Add(400*24*time.Hour - time.Second)
+	_, err = w.Verify(ctx, raw, machine)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+
+	down := newWorldOver(t, &broken{Store: memstore.New(), at: "token"})
+	require.ErrorIs(t, down.RevokeByID(ctx, "ci", "x", now), jot.ErrUnavailable)
+}

@@ -385,7 +385,7 @@ func TestRequestFails(t *testing.T) {
 	for _, f := range []func(testing.TB){
 		func(tb testing.TB) { jottest.Request(tb, auth, "GET", "/", "") },
 		func(tb testing.TB) {
-			jottest.Authorize(tb, httptest.NewRequest("GET", "/", nil), auth, "alice", jot.Type("x"))
+			jottest.Authorize(tb, httptest.NewRequest("GET", "/", nil), auth, "alice", jot.ExpiresIn(-1))
 		},
 	} {
 		tb := &stopped{TB: t}

@@ -1,6 +1,7 @@
 package jottest
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,8 @@ import (
 )
 
 // Request makes a request as [httptest.NewRequest] does, without a body, and logs subject in: its Authorization
-// header carries an access token that m has just made with opts.
+// header carries a token that m has just made with opts, an access token unless they name a [jot.Type]. If m has
+// cookies, so does the request, with the CSRF value ([SetCookies]).
 func Request(tb testing.TB, m *jot.Manager, method, target, subject string, opts ...jot.TokenOption) *http.Request {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), method, target, nil)
@@ -24,11 +26,26 @@ func Request(tb testing.TB, m *jot.Manager, method, target, subject string, opts
 func Authorize(tb testing.TB, r *http.Request, m *jot.Manager, subject string, opts ...jot.TokenOption) {
 	tb.Helper()
 	raw, err := m.CreateAccessToken(tb.Context(), subject, opts...)
+	if err != nil {
+		if typed, other := m.CreateToken(tb.Context(), subject, opts...); other == nil {
+			raw, err = typed, nil
+		}
+	}
 	check(tb, err)
-	r.Header.Set("Authorization", "Bearer "+raw)
+	carry(tb, r, m, &jot.Pair{AccessToken: raw})
 }
 
-// Expired makes a [Request] whose token expired an hour ago: [jot.ErrExpired].
+// carry puts an access token wherever m may look for it.
+func carry(tb testing.TB, r *http.Request, m *jot.Manager, pair *jot.Pair) {
+	tb.Helper()
+	r.Header.Set("Authorization", "Bearer "+pair.AccessToken)
+	if err := m.SetCookies(httptest.NewRecorder(), pair); err == nil {
+		SetCookies(tb, r, m, pair)
+	}
+}
+
+// Expired makes a [Request] whose token expired an hour ago: [jot.ErrExpired]. It has no cookie, which in a browser
+// would have gone with the token.
 func Expired(tb testing.TB, m *jot.Manager, method, target, subject string, opts ...jot.TokenOption) *http.Request {
 	tb.Helper()
 	ago := []jot.TokenOption{wire.Issued{Ago: 2 * time.Hour}, jot.ExpiresIn(time.Hour)}
@@ -40,15 +57,21 @@ func Expired(tb testing.TB, m *jot.Manager, method, target, subject string, opts
 func Revoked(tb testing.TB, m *jot.Manager, method, target, subject string, opts ...jot.TokenOption) *http.Request {
 	tb.Helper()
 	pair := Login(tb, m, subject, opts...)
-	token, err := m.Verify(tb.Context(), pair.AccessToken, jot.InsecureSkipRevocation())
+	check(tb, m.RevokeSession(tb.Context(), tokenOf(tb, m, pair.AccessToken)))
+	r := httptest.NewRequestWithContext(tb.Context(), method, target, nil)
+	carry(tb, r, m, pair)
+	return r
+}
+
+// tokenOf reads a token of m's.
+func tokenOf(tb testing.TB, m *jot.Manager, raw string) *jot.Token {
+	tb.Helper()
+	token, err := m.Verify(tb.Context(), raw, jot.AccessOrRefresh(), jot.InsecureSkipRevocation())
 	if refusal, ok := errors.AsType[*jot.Error](err); ok && refusal.Token != nil { // by a callback: never mind
 		token, err = refusal.Token, nil
 	}
 	check(tb, err)
-	check(tb, m.RevokeSession(tb.Context(), token))
-	r := httptest.NewRequestWithContext(tb.Context(), method, target, nil)
-	r.Header.Set("Authorization", "Bearer "+pair.AccessToken)
-	return r
+	return token
 }
 
 // Login logs subject in by [jot.Manager.CreatePair].
@@ -60,7 +83,8 @@ func Login(tb testing.TB, m *jot.Manager, subject string, opts ...jot.TokenOptio
 }
 
 // SetCookies makes r what a page of the same origin sends after the login of pair: it carries the cookies of m, and
-// repeats the CSRF value of the access token in X-CSRF-Token. Set another header where [jot.CookieConfig] names one.
+// repeats the CSRF value of the access token in X-CSRF-Token. Set another header where [jot.CookieConfig] names one. A
+// pair may hold one token only. The cookie of an expired token is gone, as in a browser.
 func SetCookies(tb testing.TB, r *http.Request, m *jot.Manager, pair *jot.Pair) {
 	tb.Helper()
 	w := httptest.NewRecorder()
@@ -71,7 +95,11 @@ func SetCookies(tb testing.TB, r *http.Request, m *jot.Manager, pair *jot.Pair) 
 		}
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	r.Header.Set("X-CSRF-Token", pair.CSRFToken)
+	value := pair.CSRFToken
+	if value == "" {
+		value = tokenOf(tb, m, cmp.Or(pair.AccessToken, pair.RefreshToken)).CSRFToken()
+	}
+	r.Header.Set("X-CSRF-Token", value)
 }
 
 func check(tb testing.TB, err error) {

@@ -19,9 +19,10 @@ func TestRequests(t *testing.T) {
 	nobody := jot.WithUserLookup(func(context.Context, *jot.Token) (string, error) { return "", jot.ErrUserNotFound })
 	cookies := jot.WithCookies(jot.CookieConfig{Former: []jot.FormerCookie{{Name: "old"}}})
 	for name, opts := range map[string][]jot.Option{
-		"store":   {jot.WithStore(memstore.New())},
-		"cookies": {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader)},
-		"no user": {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader), nobody},
+		"store":         {jot.WithStore(memstore.New())},
+		"cookies":       {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader)},
+		"cookies alone": {jot.WithStore(memstore.New()), cookies},
+		"no user":       {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader), nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := jot.New(key, opts...)
@@ -61,6 +62,25 @@ func TestRequests(t *testing.T) {
 			require.Len(t, r.Cookies(), 4, "no former one")
 			r.Header.Del("X-CSRF-Token")
 			require.Equal(t, http.StatusForbidden, code(r))
+
+			// One token will do, with the CSRF value that stands in it.
+			raw, err := m.CreateAccessToken(t.Context(), "alice", jot.Scopes("a"))
+			require.NoError(t, err)
+			r = httptest.NewRequest(http.MethodPost, "/", nil)
+			jottest.SetCookies(t, r, m, &jot.Pair{AccessToken: raw})
+			require.Equal(t, good, code(r))
+			require.Equal(t, good, code(jottest.Request(t, m, "POST", "/", "alice", jot.Scopes("a"))))
+			r = jottest.Revoked(t, m, "GET", "/", "alice", jot.Scopes("a"))
+			r.Header.Del("Authorization")
+			require.Equal(t, http.StatusUnauthorized, code(r))
+			require.NotEmpty(t, r.Cookies())
 		})
 	}
+
+	// Of a type of its own.
+	m, err := jot.New(key)
+	require.NoError(t, err)
+	r := jottest.Request(t, m, "POST", "/", "alice", jot.Type("reset"))
+	_, err = m.Verify(t.Context(), r.Header.Get("Authorization")[len("Bearer "):], jot.Type("reset"))
+	require.NoError(t, err)
 }
