@@ -2,15 +2,16 @@
 //
 //	go run ./_example/browser
 //
-// and open what it prints. Tokens are in cookies that no script sees, forgeries from other sites are refused, and the
-// page refreshes its session by itself. Chromium and Firefox take its Secure cookies on http://127.0.0.1; for a browser
-// that does not there is -insecure.
+// and open what it prints. Tokens are in cookies that no script sees, forgeries from other sites are refused, which the
+// page lets you try, and it refreshes its session by itself. Chromium and Firefox take its Secure cookies on
+// http://127.0.0.1; for a browser that does not there is -insecure.
 package main
 
 import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"html/template"
@@ -19,8 +20,10 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -43,7 +46,7 @@ func main() {
 }
 
 func run(ctx context.Context, addr string, life time.Duration, insecure bool, out io.Writer) error {
-	handler, err := newHandler(life, insecure)
+	handler, err := newHandler(life, insecure, time.Now)
 	if err != nil {
 		return err
 	}
@@ -64,13 +67,14 @@ func run(ctx context.Context, addr string, life time.Duration, insecure bool, ou
 var page embed.FS
 
 // newHandler returns the page and what it calls.
-func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Handler, error) {
+func newHandler(life time.Duration, insecure bool, now func() time.Time) (http.Handler, error) {
 	auth, err := jot.New(jot.HS256(jot.GenerateSecret()),
 		jot.WithStore(memstore.New()),
 		jot.WithCookies(jot.CookieConfig{Insecure: insecure}),
 		jot.WithAccessTTL(life),
 		jot.WithLeeway(0), // so that the countdown is to the second
-		jot.Options(opts...))
+		jot.WithClock(now),
+		jot.WithErrorHandler(refused))
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +85,15 @@ func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Han
 	n := &notes{}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
+	mux.HandleFunc("GET /stranger.html", func(w http.ResponseWriter, r *http.Request) {
+		letFrame(w)
+		http.ServeFileFS(w, r, files, "stranger.html")
+	})
 	mux.Handle("POST /login", auth.CrossOriginGuard(login(auth)))
 	mux.Handle("POST /refresh", auth.RefreshHandler())
 	mux.Handle("POST /logout", auth.LogoutHandler())
 	guarded := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, auth.Required()(h)) }
-	guarded("GET /me", me)
+	guarded("GET /me", me(now))
 	guarded("GET /notes", n.list)
 	guarded("POST /notes", n.add)
 	guarded("GET /print", n.print)
@@ -100,14 +108,47 @@ func newHandler(life time.Duration, insecure bool, opts ...jot.Option) (http.Han
 	return secured(mux), nil
 }
 
-// secured lets the page run its own scripts and nobody else's.
+// policy lets a page run its own scripts and nobody else's. Who may frame it comes last.
+const policy = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy",
-			"default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'")
+		w.Header().Set("Content-Security-Policy", policy+"'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// letFrame is for what the page shows in a frame: a form that plays a stranger's, and the refusal that it gets.
+func letFrame(w http.ResponseWriter) { w.Header().Set("Content-Security-Policy", policy+"'self'") }
+
+var refusal = template.Must(template.New("refusal").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Refused</title><link rel="stylesheet" href="/style.css">
+<main>
+<h1>Refused: <code>{{.Status}} {{.Code}}</code></h1>
+<p>{{if eq .Status 401}}It came without a login{{else}}It did not come from our own page{{end}}. Nothing was changed.</p>
+<p class="away"><a href="/">{{if eq .Status 401}}Log in{{else}}To our own page{{end}}</a></p>
+</main>
+</html>
+`))
+
+// refused gives scripts the usual answer, and people a page. A link to a guarded page leads to "/", which refreshes or
+// asks for the password, and leads back.
+func refused(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := errors.AsType[*jot.Error](err)
+	switch {
+	case !ok || !strings.Contains(r.Header.Get("Accept"), "text/html") || e.Status() > http.StatusForbidden:
+		jot.DefaultErrorHandler(w, r, err)
+	case e.Status() == http.StatusUnauthorized && r.Method == http.MethodGet:
+		http.Redirect(w, r, "/?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+	default:
+		letFrame(w)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(e.Status())
+		_ = refusal.Execute(w, e)
+	}
 }
 
 // login checks the password; see _example for how it is done in earnest.
@@ -134,10 +175,15 @@ func login(auth *jot.Manager) http.HandlerFunc {
 	}
 }
 
-// me tells the page who is logged in, and until when without a refresh.
-func me(w http.ResponseWriter, r *http.Request) {
-	t, _ := jot.FromContext(r.Context())
-	writeJSON(w, map[string]any{"name": t.Subject, "expires_at": t.ExpiresAt.UnixMilli(), "fresh": t.IsFresh()})
+// me tells the page who is logged in, and how many seconds without a refresh: the page's clock may be wrong.
+func me(now func() time.Time) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		t, _ := jot.FromContext(r.Context())
+		writeJSON(w, map[string]any{
+			"name": t.Subject, "fresh": t.IsFresh(),
+			"left": t.ExpiresAt.Sub(now()).Seconds(), "life": t.ExpiresAt.Sub(t.IssuedAt).Seconds(),
+		})
+	}
 }
 
 // notes are what there is to protect.
@@ -167,12 +213,15 @@ func (n *notes) add(w http.ResponseWriter, r *http.Request) {
 }
 
 var printed = template.Must(template.New("print").Parse(`<!doctype html>
-<meta charset="utf-8"><title>Notes of {{.Name}}</title><link rel="stylesheet" href="/style.css">
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Notes of {{.Name}}</title><link rel="stylesheet" href="/style.css">
 <main>
 <h1>Notes of {{.Name}}</h1>
 <ul class="notes">{{range .Notes}}<li>{{.}}</li>{{end}}</ul>
 <p><a href="/">Back to the page</a></p>
 </main>
+</html>
 `))
 
 // print is a page of its own: no cache may show it after the logout.

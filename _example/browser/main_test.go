@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/go-jot/jot"
 )
 
 // client keeps cookies, and repeats the CSRF value as the page does.
@@ -42,7 +40,7 @@ func (c *client) do(method, path, csrf, body string) *httptest.ResponseRecorder 
 
 func TestPage(t *testing.T) {
 	now := time.Unix(1893456000, 0)
-	handler, err := newHandler(time.Minute, false, jot.WithClock(func() time.Time { return now }))
+	handler, err := newHandler(time.Minute, false, func() time.Time { return now })
 	require.NoError(t, err)
 	c := &client{handler, map[string]string{}}
 
@@ -63,7 +61,7 @@ func TestPage(t *testing.T) {
 	require.Len(t, c.jar, 4)
 
 	me := c.do("GET", "/me", "", "").Body.String()
-	require.JSONEq(t, `{"name":"alice","expires_at":1893456060000,"fresh":true}`, me)
+	require.JSONEq(t, `{"name":"alice","fresh":true,"left":60,"life":60}`, me)
 	require.Equal(t, 403, c.do("POST", "/notes", "", "x").Code)
 	require.Equal(t, 400, c.do("POST", "/notes", "access", "").Code)
 	require.JSONEq(t, `["<b>x</b>"]`, c.do("POST", "/notes", "access", "<b>x</b>").Body.String())
@@ -81,6 +79,39 @@ func TestPage(t *testing.T) {
 	require.Equal(t, 200, c.do("POST", "/login", "", `{"username":"alice","password":"wonderland"}`).Code)
 	require.Equal(t, 204, c.do("POST", "/logout", "access", "").Code)
 	require.Empty(t, c.jar)
+}
+
+// Who follows a link, or sends a form, gets a page; a script gets the code.
+func TestRefused(t *testing.T) {
+	handler, err := newHandler(time.Minute, false, time.Now)
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		request, accept string
+		status          int
+		says            string
+	}{
+		{"GET /print", "text/html,*/*", 303, "/?next=%2Fprint"},
+		{"GET /print", "*/*", 401, `"code":"token_missing"`},
+		{"POST /notes", "text/html,*/*", 401, "<code>401 token_missing</code>"},
+		{"POST /notes", "*/*", 401, `"code":"token_missing"`},
+		{"POST /login", "text/html,*/*", 403, "<code>403 csrf_failed</code>"},
+		{"POST /login", "*/*", 403, `"code":"csrf_failed"`},
+		{"GET /stranger.html", "text/html,*/*", 200, `action="/notes"`},
+	} {
+		method, path, _ := strings.Cut(tc.request, " ")
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Accept", tc.accept)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		require.Equal(t, tc.status, w.Code, tc.request)
+		require.Contains(t, w.Body.String()+w.Header().Get("Location"), tc.says)
+		ancestors := "'none'"
+		if strings.Contains(w.Body.String(), "<html") && path != "/print" {
+			ancestors = "'self'"
+		}
+		require.Contains(t, w.Header().Get("Content-Security-Policy"), "frame-ancestors "+ancestors, tc.request)
+	}
 }
 
 func TestRun(t *testing.T) {

@@ -2,15 +2,12 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -60,26 +57,9 @@ func (b *reader) login(password string) {
 	b.fill("password", password+"\n")
 }
 
-// pictures keeps screenshots of a page in the light, in the dark and on a phone.
 func (b *reader) pictures(name string) {
 	b.Helper()
-	b.picture("web-" + name)
-	b.colors("dark")
-	b.picture("web-" + name + "-dark")
-	b.colors("light")
-	b.do(chromedp.EmulateViewport(360, 640))
-	b.picture("web-" + name + "-narrow")
-	b.do(chromedp.EmulateViewport(900, 800))
-}
-
-func (b *reader) colors(scheme string) {
-	b.Helper()
-	_, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		return cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-		})
-	})
-	require.NoError(b, err)
+	b.tab.pictures("web-" + name)
 }
 
 // mailed waits for a mail, and returns the link in it.
