@@ -309,6 +309,39 @@ func (b *tab) rows(width int64) string {
 	return b.eval(`String(new Set([...document.querySelectorAll(".row button")].map((e) => e.offsetTop)).size)`)
 }
 
+// The page's own forgeries are refused, and it shows how.
+func TestForgeriesToTry(t *testing.T) {
+	b := open(t)
+	url := serve(t, time.Minute)
+	b.login(url)
+	b.do(chromedp.Click(chromedp.CSS("#forge")))
+	b.wait(`document.getElementById("refusal").innerText === "403 csrf_failed"`)
+	stranger := b.frame(url + "/stranger.html")
+	require.Equal(t, "null", stranger.eval("self.origin"), "it counts as another origin")
+	stranger.do(chromedp.Click(chromedp.CSS("button")))
+	stranger.wait(`document.querySelector("h1")?.innerText === "Refused: 401 token_missing"`)
+	require.Equal(t, "none", stranger.eval(`getComputedStyle(document.querySelector(".away")).display`))
+	b.pictures("6-forgeries")
+	require.Equal(t, "200 []\n", b.fetch("GET", "/notes", ""))
+}
+
+// frame is a frame of another origin on this page.
+func (b *tab) frame(url string) *tab {
+	b.Helper()
+	for {
+		targets, err := chromedp.Targets(b.ctx)
+		require.NoError(b, err)
+		for _, info := range targets {
+			if info.Type == "iframe" && info.URL == url {
+				ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithTargetID(info.TargetID))
+				b.Cleanup(stop)
+				return &tab{b.T, ctx}
+			}
+		}
+		<-time.After(30 * time.Millisecond)
+	}
+}
+
 // A wrong password is the only mistake that looks like one.
 func TestLoginFails(t *testing.T) {
 	b := open(t)
