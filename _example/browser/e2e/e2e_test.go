@@ -196,6 +196,7 @@ func (b *tab) pictures(name string) {
 		return
 	}
 	keep := func(name string) {
+		b.eval(`scrollTo(0, document.body.scrollHeight); ""`) // frames are drawn when they are seen
 		png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 		require.NoError(b, err)
 		require.NoError(b, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
@@ -537,6 +538,7 @@ func TestForgery(t *testing.T) {
 		got := forge(evil.URL, path)
 		require.Contains(t, got, "csrf_failed", "%s from another port: the cookie came, and was refused", path)
 	}
+	b.pictures("7-refused")
 	for _, path := range []string{"/notes", "/logout", "/logout-everywhere", "/refresh"} {
 		require.Contains(t, forge(otherHost, path), "token_missing", "%s from another host: no cookie came", path)
 	}
