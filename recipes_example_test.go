@@ -668,6 +668,7 @@ func Example_recipeOtherSite() {
 	}
 	value := func(w http.ResponseWriter, r *http.Request) { // for a page that was loaded anew
 		token, _ := jot.FromContext(r.Context())
+		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"refresh_csrf_token": token.CSRFToken()})
 	}
 	mux.Handle("POST /login", auth.CrossOriginGuard(login(auth))) // WritePair answers with both CSRF values

@@ -63,6 +63,15 @@ func TestRecipesShowTheirExamples(t *testing.T) {
 	}
 }
 
+// What a browser drives is the recipe's own code.
+func TestRecipeOtherSiteIsDriven(t *testing.T) {
+	source, err := os.ReadFile("_example/browser/e2e/othersite_test.go")
+	require.NoError(t, err)
+	shown := blocksOf(t, recipes, "go")
+	i := slices.IndexFunc(shown, func(block string) bool { return strings.Contains(block, "Partitioned") })
+	require.Contains(t, dense(string(source)), dense(shown[i]))
+}
+
 // runnable skips a test that wants a command which is not there.
 func runnable(t *testing.T, command, what string) {
 	t.Helper()
