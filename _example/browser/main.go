@@ -111,6 +111,7 @@ func newHandler(life time.Duration, insecure bool, now func() time.Time) (http.H
 // policy lets a page run its own scripts and nobody else's. Who may frame it comes last.
 const policy = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
 
+// secured sets what browsers are told with every answer.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy+"'none'")
@@ -128,7 +129,7 @@ var refusal = template.Must(template.New("refusal").Parse(`<!doctype html>
 <title>Refused</title><link rel="stylesheet" href="/style.css">
 <main>
 <h1>Refused: <code>{{.Status}} {{.Code}}</code></h1>
-<p>{{if eq .Status 401}}It came without a login{{else}}It did not come from our own page{{end}}. Nothing was changed.</p>
+<p>It {{if eq .Status 401}}came without a login{{else}}did not come from our own page{{end}}. Nothing was changed.</p>
 <p class="away"><a href="/">{{if eq .Status 401}}Log in{{else}}To our own page{{end}}</a></p>
 </main>
 </html>

@@ -92,7 +92,8 @@ function say(message, isError = false) {
 }
 
 function list(notes) {
-  $("notes").replaceChildren(...notes.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  const item = (text) => Object.assign(document.createElement("li"), { textContent: text });
+  $("notes").replaceChildren(...notes.map(item));
 }
 
 // wrong marks the password as wrong, or no longer.
