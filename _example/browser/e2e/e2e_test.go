@@ -426,6 +426,20 @@ func TestSilentRefresh(t *testing.T) {
 	b.wait(`document.title === "Notes of alice"`)
 }
 
+// The access token ends while the server does not answer: the session goes on when it does.
+func TestOutage(t *testing.T) {
+	b := open(t)
+	url := serve(t, 2*time.Second)
+	b.login(url)
+	b.eval(`window.real = fetch; window.fetch = async () => { throw new TypeError("gone"); }; ""`)
+	b.says("The server cannot be reached. Try again in a moment.")
+	before := b.text("refreshes")
+	require.Equal(t, "false", b.eval(`String(document.getElementById("session").hidden)`))
+	b.eval(`window.fetch = window.real; ""`)
+	b.says("")
+	b.wait(fmt.Sprintf(`document.getElementById("refreshes").textContent !== %q`, before))
+}
+
 // The access token ends while two tabs are open: one of them refreshes.
 func TestSilentRefreshOfTwoTabs(t *testing.T) {
 	first := open(t)

@@ -160,7 +160,7 @@ setInterval(() => {
   $("left").textContent = Math.ceil(left / 1000);
   $("ring").style.strokeDashoffset = 1 - Math.min(1, left / life);
   if (left > 0 || document.hidden) return; // a tab that nobody looks at keeps no session alive
-  expiresAt = 0; // once
+  expiresAt = Date.now() + 5000; // when to ask again, should the server not answer
   show();
 }, 250);
 
