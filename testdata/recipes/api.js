@@ -7,7 +7,8 @@ const send = (path, options, which = "access") =>
 
 // isOver tells whether a refresh helps: the token has expired, or its cookie has gone with it.
 const isOver = async (answer) =>
-  answer.status === 401 && ["token_expired", "token_missing"].includes((await answer.clone().json()).code);
+  answer.status === 401 &&
+  ["token_expired", "token_missing"].includes((await answer.clone().json().catch(() => ({}))).code);
 
 // api is fetch, which refreshes once if it must: one tab at a time.
 async function api(path, options = {}) {
