@@ -22,8 +22,8 @@ type CookieConfig struct {
 	// "__Host-refresh_token" unless set, with __Secure- instead of __Host- where Domain or RefreshPath rule that out.
 	AccessName, RefreshName string
 	// AccessCSRFName and RefreshCSRFName are the names of the cookies that a page's script reads, to send their values
-	// back in CSRFHeader: "__Host-csrf_access_token" and "__Host-csrf_refresh_token" unless set. [Manager.RefreshHandler]
-	// and [Manager.LogoutHandler] take the value of either.
+	// back in CSRFHeader: "__Host-csrf_access_token" and "__Host-csrf_refresh_token" unless set.
+	// [Manager.RefreshHandler] and [Manager.LogoutHandler] take the value of either.
 	AccessCSRFName, RefreshCSRFName string
 	// CSRFHeader is the header in which a script sends the value: "X-CSRF-Token" unless set. CSRFField is the form
 	// field that is read when the header is missing, for pages without scripts. Unless set, forms are not read. The

@@ -100,8 +100,8 @@ func answerTo(err error) answer {
 	return unexpected
 }
 
-// told is a cause that helps the sender of a request, says nothing of our inside, and quotes nothing: the default answer
-// has it as its detail.
+// told is a cause that helps the sender of a request, says nothing of our inside, and quotes nothing: the default
+// answer has it as its detail.
 type told string
 
 func (t told) Error() string { return string(t) }

@@ -302,8 +302,8 @@ func WithSessionTTL(d time.Duration) Option {
 
 // WithRotationGrace sets how long a refresh token may be presented again after its use, to get the same successor: 10
 // seconds unless set, at most a minute, and no longer than until its successor is used. Two tabs that refresh at once
-// need it, and so does a client that lost the response. A thief who is as quick is detected at the rotation after next. With 0 a token that is presented again is
-// refused, and its session ends. See [Manager.Rotate].
+// need it, and so does a client that lost the response. A thief who is as quick is detected at the rotation after next.
+// With 0 a token that is presented again is refused, and its session ends. See [Manager.Rotate].
 func WithRotationGrace(d time.Duration) Option {
 	wrong := ""
 	if d < 0 || d > time.Minute {
@@ -467,8 +467,9 @@ func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 //
 // If the access token's cookie is gone, because the reader was away for longer than it lives, the guard makes a new
 // token in the same way before it checks the request, so that nothing that was typed is lost; it has the login's
-// auth_time. If the session has ended by then, the request is as one without a token. So that a link in a mail finds its reader logged in, RefreshSameSite
-// is Lax, unless [CookieConfig] sets it. Pages put [Token.CSRFToken] into their forms.
+// auth_time. If the session has ended by then, the request is as one without a token. So that a link in a mail finds
+// its reader logged in, RefreshSameSite is Lax, unless [CookieConfig] sets it. Pages put [Token.CSRFToken] into their
+// forms.
 //
 // The cookie is set before the handler runs, and withdrawn if the handler sets or clears cookies, or revokes. A
 // renewal that fails is an event, and never fails the request. It needs [WithCookies] without a RefreshPath, and

@@ -204,8 +204,8 @@ func Locations(places ...Location) RouteOption {
 //
 // If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
 // matches, and that must be one of these, spelled as it is registered there, with the method or without. Behind any
-// other handler a pattern without a method exempts every method, and the guard cannot know that a more specific pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean
-// to.
+// other handler a pattern without a method exempts every method, and the guard cannot know that a more specific
+// pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean to.
 //
 // It fails closed. Paths with dot segments, doubled slashes, backslashes, semicolons or needless percent-encoding stay
 // guarded, and so do CONNECT and what the mux would only redirect, because the handlers behind may read such a path

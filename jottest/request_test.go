@@ -18,11 +18,12 @@ func TestRequests(t *testing.T) {
 	key := jot.HS256(jot.GenerateSecret())
 	nobody := jot.WithUserLookup(func(context.Context, *jot.Token) (string, error) { return "", jot.ErrUserNotFound })
 	cookies := jot.WithCookies(jot.CookieConfig{Former: []jot.FormerCookie{{Name: "old"}}})
+	both := jot.WithLocations(jot.InCookie, jot.InHeader)
 	for name, opts := range map[string][]jot.Option{
 		"store":         {jot.WithStore(memstore.New())},
-		"cookies":       {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader)},
+		"cookies":       {jot.WithStore(memstore.New()), cookies, both},
 		"cookies alone": {jot.WithStore(memstore.New()), cookies},
-		"no user":       {jot.WithStore(memstore.New()), cookies, jot.WithLocations(jot.InCookie, jot.InHeader), nobody},
+		"no user":       {jot.WithStore(memstore.New()), cookies, both, nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := jot.New(key, opts...)
