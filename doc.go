@@ -16,8 +16,8 @@
 //   - A mailed link, a token for a machine: [Manager.CreateToken] with a [Type], and [SingleUse].
 //   - A list of devices, and logging them out: [Manager.Sessions], [Manager.RevokeSessionByID],
 //     [Manager.RevokeSubject].
-//   - Other services that only verify: [PrivateKey] where tokens are issued, [PublicKey] elsewhere. [KeySet] and
-//     [WithVerificationKeys] accept what older keys signed.
+//   - Other services that only verify: [PrivateKey] where tokens are issued, [PublicKey] elsewhere, or the published
+//     keys ([Manager.JWKSHandler], [ParseJWKS]). Keys change in a [KeySet]; [WithVerificationKeys] accepts older ones.
 //   - Another framework, or a connection that is no request: [Guard.Admit], [Manager.Verify].
 //
 // # Traits

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -23,17 +24,21 @@ type KeySource interface {
 	defect() error
 }
 
-// defects returns what makes sources unusable together.
+var errEnding = errors.New("the key that signs has an end: WithEnd is for those that only verify")
+
+// defects returns what makes sources unusable together. The first is the one that signs.
 func defects(sources []KeySource) (errs []error) {
 	all := keyring.New()
-	for _, source := range sources {
-		_, set := source.(*KeySet)
-		err := errors.New("the key source is nil")
-		if set || !keyring.IsNil(source) { // a nil set says so itself
+	for i, source := range sources {
+		err := errors.New("the key source is nil, or the key set is empty")
+		if !keyring.IsNil(source) {
 			err = source.defect()
 		}
 		if err == nil {
 			err = all.Merge(source.keys())
+			if k := source.keys().Signer; i == 0 && k != nil && !k.Until.IsZero() {
+				err = errors.Join(err, errEnding)
+			}
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("jot: %w", err))
@@ -48,7 +53,7 @@ func padded(sources []KeySource) bool {
 }
 
 // Key is a key bound to one algorithm, the only one that it signs or verifies by (RFC 8725 section 3.1). Make one
-// with [HS256], [PrivateKey], [PublicKey] or [ParsePEM].
+// with [HS256], [PrivateKey], [PublicKey], [ParsePEM] or [ParseJWK].
 //
 // A Key that cannot be used carries its defect, and [New] and [NewKeySet] report it, so that a key can be written
 // where it is needed. The zero Key is such a one. A Key never shows its material: however printed, logged or encoded,
@@ -102,6 +107,18 @@ func ParsePEM(alg string, text []byte) (Key, error) {
 	return Key{k: k}, nil
 }
 
+// ParseJWK returns the key in a JSON Web Key (RFC 7517) of the kind RSA, EC, OKP with Ed25519, or oct: a private key
+// or a secret signs and verifies, a public one only verifies. Its algorithm is what alg says; without one it is RS256
+// for RSA, and for a curve the only one there is. Its id is its kid, or else as [PrivateKey] has it. What is not for
+// signatures by its use or key_ops is refused. Errors never quote the text.
+func ParseJWK(text []byte) (Key, error) {
+	k, err := keyring.ParseJWK(text)
+	if err != nil {
+		return Key{}, mistake("ParseJWK", err)
+	}
+	return Key{k: k}, nil
+}
+
 // WithID returns the key under another id, which is the "kid" of the tokens it signs; it verifies only tokens that
 // name the same id. With an empty kid the key has no id: its tokens have no "kid", and it verifies tokens without one.
 // Only one key of each algorithm can have no id.
@@ -112,6 +129,15 @@ func (k Key) WithID(kid string) Key {
 	return keyOf(k.k.WithID(kid))
 }
 
+// WithEnd returns the key with an end: tokens that it has signed are refused from then on, by the Manager's clock. For
+// a former key beside the one that signs, so that nobody has to remember to take it out.
+func (k Key) WithEnd(at time.Time) Key {
+	if k.defect() != nil {
+		return k
+	}
+	return keyOf(k.k.WithEnd(at))
+}
+
 // ID returns the key's id: its RFC 7638 thumbprint unless [Key.WithID] gave it another; for secrets it is empty.
 func (k Key) ID() string {
 	if k.k == nil {
@@ -120,11 +146,23 @@ func (k Key) ID() string {
 	return k.k.ID
 }
 
+// JWK returns the public half of the key as a JSON Web Key (RFC 7517) with kty, alg, kid and use. A secret has none,
+// which is an error.
+func (k Key) JWK() ([]byte, error) {
+	if err := k.defect(); err != nil {
+		return nil, mistake("JWK", err)
+	}
+	if k.k.Symmetric() {
+		return nil, mistake("JWK", errors.New("a secret has no public half: whoever has it can sign"))
+	}
+	return []byte(k.k.JWK()), nil
+}
+
 func (k Key) keys() *keyring.Ring { return k.k.Own }
 
 func (k Key) defect() error {
 	if k.k == nil && k.err == nil {
-		return errors.New("the key is empty: make one with HS256, PrivateKey, PublicKey or ParsePEM")
+		return errors.New("the key is empty: make one with HS256, PrivateKey, PublicKey, ParsePEM or ParseJWK")
 	}
 	return k.err
 }
@@ -145,41 +183,6 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) 
 
 // LogValue returns what [Key.String] returns.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// KeySet is several keys, told apart by algorithm and id: one that signs, and others that verify tokens of the past or
-// of a key to come.
-type KeySet struct{ ring *keyring.Ring }
-
-// NewKeySet returns the set of current, which signs, and others, which verify. With a [PublicKey] as current, the set
-// only verifies. Two keys of one algorithm with the same id, or without ids, are an error. So give an id to the secret
-// that replaces a first one without: NewKeySet(HS256(next).WithID("2"), HS256(old)).
-func NewKeySet(current Key, others ...Key) (*KeySet, error) {
-	set := &KeySet{ring: keyring.New()}
-	var errs []error
-	for i, k := range append([]Key{current}, others...) {
-		err := k.defect()
-		if err == nil {
-			err = set.ring.Add(k.k)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("jot: key %d of the set: %w", i, err))
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	set.ring.Signer = current.k.Own.Signer
-	return set, nil
-}
-
-func (s *KeySet) keys() *keyring.Ring { return s.ring }
-
-func (s *KeySet) defect() error {
-	if s == nil || s.ring == nil {
-		return errors.New("the key set is empty: make one with NewKeySet")
-	}
-	return nil
-}
 
 // keyfunc is what Keyfunc returns.
 type keyfunc struct {

@@ -388,14 +388,12 @@ func TestNoCandidate(t *testing.T) {
 func TestRotatingKeys(t *testing.T) {
 	first, second := jot.HS256(secret), jot.PrivateKey("ES256", ecKey)
 	third := jot.HS256(bytes.Repeat([]byte("3."), 16)).WithID("3")
-	set := func(current jot.Key, others ...jot.Key) *jot.Manager {
-		s, err := jot.NewKeySet(current, others...)
-		require.NoError(t, err)
-		return manager(t, s)
+	with := func(current jot.Key, others ...jot.KeySource) *jot.Manager {
+		return manager(t, current, jot.WithVerificationKeys(others...))
 	}
 	stages := []*jot.Manager{
-		manager(t, first), set(first, second), set(second, first), // the second key is made known before it signs
-		set(third, second, first), set(third, second), manager(t, third), // and the first is taken out late
+		manager(t, first), with(first, second), with(second, first), // the second key is made known before it signs
+		with(third, second, first), with(third, second), manager(t, third), // and the first is taken out late
 	}
 	for i, row := range []string{"yyyynn", "yyyynn", "nyyyyn", "nnnyyy", "nnnyyy", "nnnyyy"} {
 		raw := access(t, stages[i])
@@ -407,14 +405,14 @@ func TestRotatingKeys(t *testing.T) {
 }
 
 func TestKeySetSigns(t *testing.T) {
-	s, err := jot.NewKeySet(jot.HS256(secret).WithID("2"), jot.PrivateKey("ES256", ecKey))
+	s, err := jot.NewKeySet(jot.PrivateKey("EdDSA", edKey).WithID("2"), jot.PrivateKey("ES256", ecKey))
 	require.NoError(t, err)
 	header, _, err := jot.InsecureDecode(access(t, manager(t, s)))
 	require.NoError(t, err)
-	require.Equal(t, map[string]any{"alg": "HS256", "kid": "2", "typ": "JWT"}, header)
+	require.Equal(t, map[string]any{"alg": "EdDSA", "kid": "2", "typ": "JWT"}, header)
 	require.True(t, accepts(t, manager(t, s), manager(t, jot.PrivateKey("ES256", ecKey))))
 
-	s, err = jot.NewKeySet(jot.PublicKey("ES256", &ecKey.PublicKey), jot.HS256(secret).WithID("2"))
+	s, err = jot.NewKeySet(jot.PublicKey("ES256", &ecKey.PublicKey), jot.PrivateKey("EdDSA", edKey).WithID("2"))
 	require.NoError(t, err)
 	m := manager(t, s)
 	_, err = m.CreateAccessToken(ctx, "alice")
@@ -422,7 +420,7 @@ func TestKeySetSigns(t *testing.T) {
 	_, err = m.CreatePair(ctx, "alice")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.True(t, accepts(t, m, manager(t, jot.PrivateKey("ES256", ecKey))))
-	second := manager(t, jot.HS256(secret).WithID("2"))
+	second := manager(t, jot.PrivateKey("EdDSA", edKey).WithID("2"))
 	require.True(t, accepts(t, m, second), "another key of the set could sign, but is not the one to")
 }
 
@@ -707,24 +705,26 @@ func TestKeysDoNotShow(t *testing.T) {
 	runes := []byte("\x95\xb2\rz\x8eM\f\u00fc\x12\xe7\u0715\x82%o\xdd7") // the 12th byte is half of one
 	material := [][]byte{hidden, hidden[:7], rsaKey.D.Bytes(), p.Bytes(), q.Bytes(), scalar, edKey[:32], runes}
 
-	set, err := jot.NewKeySet(jot.HS256(hidden).WithID("s"), jot.PrivateKey("RS256", rsaKey))
+	secrets, err := jot.NewKeySet(jot.HS256(hidden).WithID("s"))
+	require.NoError(t, err)
+	set, err := jot.NewKeySet(jot.PrivateKey("RS256", rsaKey))
 	require.NoError(t, err)
 	m, err := jot.New(set, jot.WithVerificationKeys(jot.PrivateKey("ES256", ecKey)), jot.WithStore(memstore.New()))
 	require.NoError(t, err)
 	keys := map[string]any{
-		"HS256":           jot.HS256(hidden),
-		"HS384":           new(jot.HS384(hidden)),
-		"HS512":           jot.HS512(hidden).WithID("x"),
-		"RS256":           jot.PrivateKey("RS256", rsaKey),
-		"PS256":           jot.PrivateKey("PS256", rsaKey).WithID("x"),
-		"ES256":           jot.PrivateKey("ES256", ecKey),
-		"EdDSA":           jot.PrivateKey("EdDSA", edKey),
-		"a remote key":    jot.PrivateKey("ES256", remoteSigner{ecKey}),
-		"a set":           set,
-		"a set, by value": *set,
-		"a manager":       m,
-		"a Keyfunc":       jot.Keyfunc(func(*jwt.Token) (any, error) { return hidden, nil }, "HS256"),
-		"a defect":        jot.HS256(hidden[:7]),
+		"HS256":            jot.HS256(hidden),
+		"HS384":            new(jot.HS384(hidden)),
+		"HS512":            jot.HS512(hidden).WithID("x"),
+		"RS256":            jot.PrivateKey("RS256", rsaKey),
+		"PS256":            jot.PrivateKey("PS256", rsaKey).WithID("x"),
+		"ES256":            jot.PrivateKey("ES256", ecKey),
+		"EdDSA":            jot.PrivateKey("EdDSA", edKey),
+		"a remote key":     jot.PrivateKey("ES256", remoteSigner{ecKey}),
+		"a set":            set,
+		"a set of secrets": secrets,
+		"a manager":        m,
+		"a Keyfunc":        jot.Keyfunc(func(*jwt.Token) (any, error) { return hidden, nil }, "HS256"),
+		"a defect":         jot.HS256(hidden[:7]),
 	}
 	for name, key := range keys {
 		for holder, v := range map[string]any{

@@ -164,7 +164,7 @@ func TestMistakesOfNewSayItOnce(t *testing.T) {
 		_, err := jot.NewKeySet(good, keys...)
 		require.Error(t, err)
 		saysOnce(t, err)
-		require.Contains(t, err.Error(), "jot: key ")
+		require.Contains(t, err.Error(), "jot: NewKeySet: key ")
 	}
 	for _, text := range []string{
 		"",

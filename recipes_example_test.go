@@ -2,6 +2,7 @@ package jot_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -19,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -443,6 +445,82 @@ func Example_recipeNewSecret() {
 	// 2 old and new instances agree: true who is logged in stays so: true
 	// 3 old and new instances agree: true who is logged in stays so: false
 	// 4 old and new instances agree: false who is logged in stays so: true
+}
+
+func TestRecipeKeysWhileServing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := jot.HS256(secret), jot.HS256(jot.GenerateSecret()).WithID("2")
+		ctx := t.Context()
+
+		keys, err := jot.NewKeySet(first)
+		if err != nil {
+			log.Fatal(err)
+		}
+		auth, err := jot.New(keys, jot.WithStore(memstore.New()))
+		if err != nil {
+			log.Fatal(err)
+		}
+		steps := []func() error{ // each in every process, before the next in any
+			func() error { return keys.Publish(second) },
+			func() error { return keys.Promote(second) }, // ten minutes later; before that it is ErrTooEarly
+			func() error { return keys.Retire(first) },   // when the last refresh token of the first has expired
+		}
+
+		pair := must(auth.CreatePair(ctx, "alice"))
+		for i, want := range []string{"", "2", "2"} {
+			require.NoError(t, steps[i]())
+			raw := must(auth.CreateAccessToken(ctx, "alice"))
+			header, _, err := jot.InsecureDecode(raw)
+			require.NoError(t, err)
+			require.Equal(t, want, fmt.Sprint(cmp.Or(header["kid"], "")))
+			_ = must(auth.Verify(ctx, raw))
+			_, err = auth.Verify(ctx, pair.RefreshToken, jot.Refresh())
+			require.Equal(t, i == 2, err != nil, "the last step ends what the first key has signed")
+			if i == 0 {
+				require.ErrorIs(t, steps[1](), jot.ErrTooEarly)
+				time.Sleep(10 * time.Minute)
+			}
+		}
+	})
+}
+
+func Example_recipePublishKeys() {
+	mux := http.NewServeMux()
+	private, _, err := writeKeys()
+	if err != nil {
+		log.Fatal(err)
+	}
+	login := must(jot.New(must(jot.ParsePEM("EdDSA", private)),
+		jot.WithIssuer("https://login.example"), jot.WithAudience("orders")))
+
+	serve := func(fetched []byte) error {
+		// The service that logs users in.
+		mux.Handle("GET /.well-known/jwks.json", login.JWKSHandler())
+
+		// The service that only asks who they are, with what it has fetched from there.
+		keys, err := jot.ParseJWKS(fetched)
+		if err != nil {
+			return err
+		}
+		orders, err := jot.New(keys, jot.WithIssuer("https://login.example"), jot.WithAudience("orders"))
+		if err != nil {
+			return err
+		}
+
+		raw := must(login.CreateAccessToken(context.Background(), "alice"))
+		token, err := orders.Verify(context.Background(), raw)
+		if err != nil {
+			return err
+		}
+		fmt.Println(token.Subject)
+		return nil
+	}
+	w := httptest.NewRecorder()
+	login.JWKSHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/jwks.json", nil))
+	fmt.Println(serve(w.Body.Bytes()))
+	// Output:
+	// alice
+	// <nil>
 }
 
 // agree reports whether managers take each other's tokens.

@@ -27,6 +27,7 @@ var (
 	errMalformed = invalid(errors.New("not three segments of base64url"))
 	errScheme    = invalid(errors.New("not three segments of base64url: leave out the scheme, \"Bearer \" say"))
 	errNoKey     = invalid(errors.New("no key for its alg and kid"))
+	errKeyOver   = invalid(errors.New("its key has ended"))
 	errSignature = invalid(errors.New("signature does not match"))
 	errNotYet    = invalid(errors.New("nbf or iat lies in the future"))
 	errPast      = &reason{sentinel: ErrExpired}
@@ -52,6 +53,8 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		return nil, verdict(true, nil, err)
 	case err != nil:
 		return nil, invalid(err)
+	case k.Over(v.origin.now):
+		return nil, errKeyOver
 	case k.Verify(f.Signed, f.Signature) != nil:
 		return nil, errSignature
 	}

@@ -1,4 +1,4 @@
-// Package jwk writes public keys as RFC 7517 has them, as far as a key's own identifier needs it.
+// Package jwk reads and writes keys as RFC 7517 has them: JSON Web Keys of the kinds RSA, EC, OKP and, to read, oct.
 package jwk
 
 import (
@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"math/big"
 )
@@ -17,10 +18,34 @@ var ErrUnsupported = errors.New("unsupported kind of key")
 
 // Thumbprint returns the SHA-256 thumbprint of a public key (RFC 7638): its required members, in lexical order, hashed.
 func Thumbprint(key crypto.PublicKey) (string, error) {
-	var members string
+	members, err := required(key)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(members))
+	return encode(sum[:]), nil
+}
+
+// Public returns the JSON Web Key of a public key that verifies signatures by alg.
+func Public(key crypto.PublicKey, alg, id string) (string, error) {
+	members, err := required(key)
+	if err != nil {
+		return "", err
+	}
+	more, err := json.Marshal(struct {
+		Alg string `json:"alg"`
+		Kid string `json:"kid,omitempty"`
+		Use string `json:"use"`
+	}{alg, id, "sig"})
+	return members[:len(members)-1] + "," + string(more[1:]), err
+}
+
+// required returns the members that a key of its kind must have, in lexical order.
+func required(key crypto.PublicKey) (string, error) {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		members = `{"e":"` + encode(big.NewInt(int64(k.E)).Bytes()) + `","kty":"RSA","n":"` + encode(k.N.Bytes()) + `"}`
+		e := big.NewInt(int64(k.E)).Bytes()
+		return `{"e":"` + encode(e) + `","kty":"RSA","n":"` + encode(k.N.Bytes()) + `"}`, nil
 	case *ecdsa.PublicKey:
 		point, err := k.Bytes() // 0x04, then both coordinates at full width
 		if err != nil {
@@ -28,14 +53,11 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 		}
 		half := len(point) / 2
 		x, y := encode(point[1:half+1]), encode(point[half+1:])
-		members = `{"crv":"` + k.Curve.Params().Name + `","kty":"EC","x":"` + x + `","y":"` + y + `"}`
+		return `{"crv":"` + k.Curve.Params().Name + `","kty":"EC","x":"` + x + `","y":"` + y + `"}`, nil
 	case ed25519.PublicKey:
-		members = `{"crv":"Ed25519","kty":"OKP","x":"` + encode(k) + `"}`
-	default:
-		return "", ErrUnsupported
+		return `{"crv":"Ed25519","kty":"OKP","x":"` + encode(k) + `"}`, nil
 	}
-	sum := sha256.Sum256([]byte(members))
-	return encode(sum[:]), nil
+	return "", ErrUnsupported
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,6 +30,10 @@ type Key struct {
 	// Sign is nil where the key only verifies.
 	Sign   func(ctx context.Context, text string) ([]byte, error)
 	Verify func(text string, signature []byte) error
+	// Public is nil for a secret.
+	Public crypto.PublicKey
+	// Until is when the key ends; zero if it does not.
+	Until time.Time
 	// Own is the ring of the key alone.
 	Own *Ring
 	// Padded says that white space surrounds the secret, as where a file was read with its last line break.
@@ -139,7 +144,7 @@ func public(method mac.Method, key crypto.PublicKey) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKey(Key{Alg: method.Alg(), ID: id, HasID: true, Verify: method.Verifier(key)})
+	return newKey(Key{Alg: method.Alg(), ID: id, HasID: true, Public: key, Verify: method.Verifier(key)})
 }
 
 // checkPublic returns the key as the method wants it, which takes a value where a pointer is meant, and the other way
@@ -183,6 +188,19 @@ func (k *Key) WithID(id string) (*Key, error) {
 	renamed.ID, renamed.HasID = id, id != ""
 	return newKey(renamed)
 }
+
+// WithEnd returns the key with an end.
+func (k *Key) WithEnd(at time.Time) (*Key, error) {
+	ending := *k
+	ending.Until = at
+	return newKey(ending)
+}
+
+// Over reports whether the key has ended.
+func (k *Key) Over(now func() time.Time) bool { return !k.Until.IsZero() && !now().Before(k.Until) }
+
+// Symmetric reports whether who verifies by the key can also sign.
+func (k *Key) Symmetric() bool { return k.Public == nil }
 
 // IsNil reports whether v is nil, or a nil pointer.
 func IsNil(v any) bool {

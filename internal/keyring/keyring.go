@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/go-jot/jot/internal/wire"
 )
@@ -45,6 +48,37 @@ func (r *Ring) Add(k *Key) error {
 	}
 	r.byHeader[k.Header] = k
 	return nil
+}
+
+// Known returns the key of the ring that has the same algorithm and id, if there is one.
+func (r *Ring) Known(k *Key) *Key {
+	if k.HasID {
+		return r.byID[name{k.Alg, k.ID}]
+	}
+	return r.bare[k.Alg]
+}
+
+// Clone returns a ring of the same keys, to be changed.
+func (r *Ring) Clone() *Ring {
+	return &Ring{
+		Signer: r.Signer, byHeader: maps.Clone(r.byHeader), byID: maps.Clone(r.byID), bare: maps.Clone(r.bare),
+	}
+}
+
+// Remove takes a key of the ring out of it.
+func (r *Ring) Remove(k *Key) {
+	delete(r.byHeader, k.Header)
+	if k.HasID {
+		delete(r.byID, name{k.Alg, k.ID})
+	} else {
+		delete(r.bare, k.Alg)
+	}
+}
+
+// All returns the keys, the same ones always in the same order.
+func (r *Ring) All() []*Key {
+	byName := func(a, b *Key) int { return strings.Compare(a.Prefix, b.Prefix) }
+	return slices.SortedFunc(maps.Values(r.byHeader), byName)
 }
 
 // Merge enters all keys of another ring, and says which cannot be told apart.

@@ -1,0 +1,214 @@
+package jot_test
+
+import (
+	"bytes"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
+)
+
+var (
+	formerKey = jot.HS256(secret)
+	nextKey   = jot.HS256(bytes.Repeat([]byte("2."), 32)).WithID("2")
+
+	otherSecret = bytes.Repeat([]byte("3."), 32)
+)
+
+func keySet(t testing.TB, current jot.Key, others ...jot.Key) *jot.KeySet {
+	t.Helper()
+	set, err := jot.NewKeySet(current, others...)
+	require.NoError(t, err)
+	return set
+}
+
+// signedBy returns the kid of a token that the manager makes now.
+func signedBy(t testing.TB, m *jot.Manager) any {
+	t.Helper()
+	header, _, err := jot.InsecureDecode(access(t, m))
+	require.NoError(t, err)
+	return header["kid"]
+}
+
+// A key is published, promoted and retired while the manager serves, and each step counts at once.
+func TestKeySetChangesWhileServing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := keySet(t, formerKey)
+		m, err := jot.New(set)
+		require.NoError(t, err)
+		former, err := jot.New(formerKey)
+		require.NoError(t, err)
+		next, err := jot.New(nextKey)
+		require.NoError(t, err)
+		first := access(t, m)
+
+		require.False(t, accepts(t, m, next))
+		require.NoError(t, set.Publish(nextKey))
+		require.True(t, accepts(t, m, next), "it verifies")
+		require.Nil(t, signedBy(t, m), "and does not sign")
+
+		time.Sleep(10*time.Minute - time.Second) //nolint:forbidigo // in a bubble
+		err = set.Promote(nextKey)
+		require.ErrorIs(t, err, jot.ErrTooEarly)
+		require.EqualError(t, err, "jot: Promote: the key is not known everywhere yet: "+
+			"wait another 1s, or see InsecurePromoteNow")
+		require.Nil(t, signedBy(t, m))
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
+		require.NoError(t, set.Promote(nextKey))
+		require.Equal(t, "2", signedBy(t, m))
+		_, err = m.Verify(t.Context(), first)
+		require.NoError(t, err, "the former one goes on verifying")
+		require.True(t, accepts(t, m, former))
+
+		require.ErrorContains(t, set.Retire(nextKey), "jot: Retire: it is the key that signs")
+		require.NoError(t, set.Retire(formerKey))
+		_, err = m.Verify(t.Context(), first)
+		require.ErrorIs(t, err, jot.ErrInvalid)
+		require.Equal(t, "2", signedBy(t, m))
+		require.True(t, accepts(t, m, next))
+
+		// Published anew, it is as new; and there is a way for an emergency.
+		require.NoError(t, set.Publish(formerKey))
+		require.ErrorIs(t, set.Promote(formerKey), jot.ErrTooEarly)
+		require.NoError(t, set.InsecurePromoteNow(formerKey))
+		require.Nil(t, signedBy(t, m))
+
+		// What a set begins with was published when it was made.
+		set = keySet(t, formerKey, nextKey)
+		require.ErrorIs(t, set.Promote(nextKey), jot.ErrTooEarly)
+		time.Sleep(10 * time.Minute) //nolint:forbidigo // in a bubble
+		require.NoError(t, set.Promote(nextKey))
+	})
+}
+
+// A key that was promoted between two uses of a refresh token ends no session, and gives the same successor.
+func TestPromotionBetweenRefreshes(t *testing.T) {
+	set := keySet(t, formerKey, nextKey)
+	m, err := jot.New(set, jot.WithStore(memstore.New()))
+	require.NoError(t, err)
+	rotate := func(raw string) *jot.Pair {
+		token, err := m.Verify(ctx, raw, jot.Refresh())
+		require.NoError(t, err)
+		p, err := m.Rotate(ctx, token)
+		require.NoError(t, err)
+		return p
+	}
+	p := pair(t, m)
+	before := rotate(p.RefreshToken)
+	require.NoError(t, set.InsecurePromoteNow(nextKey))
+	after := rotate(p.RefreshToken)
+	require.NotEqual(t, before.RefreshToken, after.RefreshToken)
+	require.Equal(t, claimsOf(t, before.RefreshToken), claimsOf(t, after.RefreshToken))
+	require.NoError(t, set.Retire(formerKey))
+	rotate(after.RefreshToken)
+}
+
+func TestKeySetMistakes(t *testing.T) {
+	public := jot.PublicKey("EdDSA", edKey.Public())
+	ending := nextKey.WithEnd(now)
+	pairs := func() *jot.KeySet { return keySet(t, jot.PrivateKey("ES256", ecKey), public) }
+	for _, tc := range []struct {
+		name string
+		err  error
+		text string
+	}{
+		{"published twice", keySet(t, nextKey).Publish(nextKey), `jot: Publish: two HS256 keys have the id "2"`},
+		{"two without an id", keySet(t, formerKey).Publish(jot.HS256(otherSecret)), "two HS256 keys have no id"},
+		{"an empty key", keySet(t, formerKey).Publish(jot.Key{}), "jot: Publish: the key is empty"},
+		{"a bad key", keySet(t, formerKey).Promote(jot.HS256(nil)), "jot: Promote: the secret has 0 bytes"},
+		{"a secret beside pairs", pairs().Publish(nextKey), "a secret beside a key pair"},
+		{"a pair beside secrets", keySet(t, formerKey).Publish(public), "a secret beside a key pair"},
+		{"an unknown key", keySet(t, formerKey).InsecurePromoteNow(nextKey), "no key of this algorithm and id"},
+		{"an unknown key, in its time", keySet(t, formerKey).Promote(nextKey), "no key of this algorithm and id"},
+		{"an unknown key, to go", keySet(t, formerKey).Retire(nextKey), "no key of this algorithm and id"},
+		{"a public key", pairs().InsecurePromoteNow(public), "it is a public key, which only verifies"},
+		{"an end", keySet(t, formerKey, ending).InsecurePromoteNow(ending), "the key that signs has an end"},
+		{"no set", (*jot.KeySet)(nil).Publish(nextKey), "jot: Publish: the key set is empty"},
+		{"a set of nobody's", new(jot.KeySet).Retire(nextKey), "jot: Retire: the key set is empty"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.ErrorContains(t, tc.err, tc.text)
+		})
+	}
+	_, err := jot.NewKeySet(ending)
+	require.ErrorContains(t, err, "jot: NewKeySet: the key that signs has an end")
+	_, err = jot.New(ending)
+	require.ErrorContains(t, err, "jot: the key that signs has an end")
+	_, err = jot.New(jot.HS256(nil).WithEnd(now))
+	require.ErrorContains(t, err, "the secret has 0 bytes")
+
+	// A verb that fails changes nothing.
+	set := keySet(t, formerKey, nextKey)
+	require.Error(t, set.Publish(nextKey))
+	require.Error(t, set.Retire(formerKey))
+	m := manager(t, set)
+	require.Nil(t, signedBy(t, m))
+	require.True(t, accepts(t, m, manager(t, nextKey)))
+	require.True(t, accepts(t, m, manager(t, formerKey)))
+}
+
+// An end takes a former key out of service by itself.
+func TestKeyWithEnd(t *testing.T) {
+	end := now.Add(5 * time.Minute)
+	raw := access(t, manager(t, formerKey))
+	for _, tc := range []struct {
+		at   time.Time
+		good bool
+	}{{end.Add(-time.Nanosecond), true}, {end, false}, {end.Add(time.Hour), false}} {
+		ending := formerKey.WithEnd(end)
+		for _, m := range []*jot.Manager{
+			must(jot.New(keySet(t, nextKey, ending), at(tc.at))),
+			must(jot.New(nextKey, jot.WithVerificationKeys(ending), at(tc.at))),
+		} {
+			require.Equal(t, "2", signedBy(t, m))
+			_, err := m.Verify(ctx, raw)
+			if tc.good {
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorIs(t, err, jot.ErrInvalid)
+			require.ErrorContains(t, err, "its key has ended")
+		}
+	}
+}
+
+// Requests go on while keys change: none is refused, whoever signed its token.
+func TestKeysChangeUnderLoad(t *testing.T) {
+	third := jot.HS256(otherSecret).WithID("3")
+	set := keySet(t, formerKey, nextKey)
+	m, err := jot.New(set)
+	require.NoError(t, err)
+	guarded := m.Required()(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+	done, failed := make(chan struct{}), make(chan string, 4)
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				raw, err := m.CreateAccessToken(ctx, "alice")
+				if err != nil || answerOf(guarded, bearer(raw)).Code != 204 {
+					failed <- "a request failed while keys changed"
+					return
+				}
+			}
+		})
+	}
+	for i := range 300 {
+		require.NoError(t, set.Publish(third))
+		require.NoError(t, set.InsecurePromoteNow([]jot.Key{nextKey, formerKey}[i%2]))
+		require.NoError(t, set.Retire(third))
+	}
+	close(done)
+	clients.Wait()
+	require.Empty(t, failed)
+}
