@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +134,65 @@ func TestWithErrorHandler(t *testing.T) {
 	for _, err := range []error{jot.ErrForbidden, errDown} {
 		m.WriteError(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), err)
 		require.ErrorIs(t, got[len(got)-1], err)
+	}
+}
+
+// A handler that forgets a case, or the status of one, refuses all the same.
+func TestErrorHandlerWithoutAStatus(t *testing.T) {
+	type handler = func(w http.ResponseWriter, err error)
+	write := func(text string) handler {
+		return func(w http.ResponseWriter, _ error) { _, _ = io.WriteString(w, text) }
+	}
+	status := func(codes ...int) handler {
+		return func(w http.ResponseWriter, _ error) {
+			for _, code := range codes {
+				w.WriteHeader(code)
+			}
+		}
+	}
+	flushes := func(w http.ResponseWriter, _ error) { _ = http.NewResponseController(w).Flush() }
+	full := func(w http.ResponseWriter, _ error) { _ = http.NewResponseController(w).EnableFullDuplex() }
+	copies := func(w http.ResponseWriter, _ error) { _, _ = io.Copy(w, strings.NewReader("sorry")) }
+	for _, tc := range []struct {
+		name    string
+		handler handler
+		err     error
+		status  int
+		body    string
+	}{
+		{"it does nothing", func(http.ResponseWriter, error) {}, jot.ErrInvalid, 401, ""},
+		{"nor for another reason", func(http.ResponseWriter, error) {}, jot.ErrUnavailable, 503, ""},
+		{"nor for a mistake", func(http.ResponseWriter, error) {}, errDown, 500, ""},
+		{"it writes only", write("{}"), jot.ErrForbidden, 403, "{}"},
+		{"it writes nothing", write(""), jot.ErrForbidden, 403, ""},
+		{"it copies", copies, jot.ErrRevoked, 401, "sorry"},
+		{"it flushes", flushes, jot.ErrForbidden, 403, ""},
+		{"it asks the server's writer", full, jot.ErrForbidden, 403, ""},
+		{"a hint is no answer", status(http.StatusEarlyHints), jot.ErrForbidden, 403, ""},
+		{"nor before one", status(http.StatusEarlyHints, 404), jot.ErrForbidden, 404, ""},
+		{"it says another", status(404), jot.ErrInvalid, 404, ""},
+		{"it says that all is well", status(200), jot.ErrInvalid, 200, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newManager(t, jot.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, err error) {
+				tc.handler(w, err)
+			}))
+			var out bytes.Buffer
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				m.WriteError(w, r, tc.err)
+			}))
+			server.Config.ErrorLog = log.New(&out, "", 0)
+			server.Start()
+			got, err := http.Get(server.URL)
+			require.NoError(t, err)
+			body, err := io.ReadAll(got.Body)
+			require.NoError(t, err)
+			require.NoError(t, got.Body.Close())
+			server.Close()
+			require.Equal(t, tc.status, got.StatusCode)
+			require.Equal(t, tc.body, string(body))
+			require.Empty(t, out.String(), "no status is written twice")
+		})
 	}
 }
 

@@ -207,9 +207,47 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 		DefaultErrorHandler(w, r, err)
 		return
 	}
-	factsOf(err).setHeaders(w.Header())
-	m.errorHandler(w, r, err)
+	e := factsOf(err)
+	e.setHeaders(w.Header())
+	own := &ownAnswer{ResponseWriter: w, status: e.Status()}
+	m.errorHandler(own, r, err)
+	own.begin()
 }
+
+// ownAnswer is the response of a handler of [WithErrorHandler]. Its status is the error's, unless the handler writes
+// another: what was refused must not be 200 because a case was forgotten.
+type ownAnswer struct {
+	http.ResponseWriter
+
+	status int
+	begun  bool
+}
+
+// begin writes the status, if there is none yet.
+func (a *ownAnswer) begin() {
+	if !a.begun {
+		a.WriteHeader(a.status)
+	}
+}
+
+func (a *ownAnswer) WriteHeader(status int) {
+	a.begun = a.begun || status >= 200 || status == http.StatusSwitchingProtocols
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *ownAnswer) Write(b []byte) (int, error) {
+	a.begin()
+	return a.ResponseWriter.Write(b)
+}
+
+// FlushError is for [http.ResponseController], which also writes the status.
+func (a *ownAnswer) FlushError() error {
+	a.begin()
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Unwrap is for [http.ResponseController].
+func (a *ownAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // refuse makes the refusal of a reason. Every verb that refuses ends here. First comes what has to follow (react),
 // which may turn the refusal into 503, then EventRefused, and the same for the log of who looks for the cause.
