@@ -31,10 +31,10 @@ type (
 
 // What a claim is called decides, whatever else is called nearly so: at every depth, whatever it is decoded into.
 func TestClaimsAsMatchesNamesExactly(t *testing.T) {
-	const cities = `{"City":"x","CITY":"x"}`
+	const cities = `{"City":"x","CITY":"x","city":""}`
 	token := verified(t, strings.Join([]string{
 		`"Sub":"mallory","SUB":"mallory"`,
-		`"Name":"mallory","NAME":"mallory"`,
+		`"Name":"mallory","NAME":"mallory","name":""`,
 		`"Home":{"city":"x"},"home":` + cities,
 		`"work":` + cities,
 		`"past":[` + cities + `,{"city":"Bonn","City":"x"}]`,
@@ -74,4 +74,18 @@ func TestClaimsAsMatchesNamesExactly(t *testing.T) {
 		Home string `json:"home"`
 	}](ctx)
 	require.ErrorContains(t, err, "claims do not fit **struct")
+}
+
+// A field that stays empty because its claim is spelled otherwise is a mistake that shows.
+func TestClaimsOfAnotherCase(t *testing.T) {
+	token := verified(t, `"plan":"hunter2","address":{"CITY":"hunter2"}`)
+	ctx := jot.NewContext(ctx, token)
+	_, err := jot.ClaimsAs[struct{ Plan string }](ctx)
+	require.EqualError(t, err, `jot: claims do not fit *struct { Plan string }: `+
+		`claim "plan" is not the field Plan: add the tag json:"plan"`)
+	var home address
+	err = token.Claim("address", &home)
+	require.EqualError(t, err, `jot: claim "address" does not fit *jot_test.address: `+
+		`claim "CITY" is not the field City, whose tag is json:"city"`)
+	saysOnce(t, err)
 }
