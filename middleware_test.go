@@ -966,15 +966,74 @@ func narrowed(t testing.TB, m *jot.Manager) string {
 }
 
 // A look-up that finds nobody and forgets to say so lets nobody in.
-func TestNilUser(t *testing.T) {
-	type user struct{}
-	for name, lookup := range map[string]jot.Option{
-		"a pointer": jot.WithUserLookup(func(context.Context, *jot.Token) (*user, error) { return nil, nil }),
-		"anything":  jot.WithUserLookup(func(context.Context, *jot.Token) (any, error) { return nil, nil }),
+func TestUserIsNobody(t *testing.T) {
+	type (
+		empty struct{}
+		user  struct {
+			Name string
+			at   *time.Time
+		}
+	)
+	for name, tc := range map[string]struct {
+		lookup jot.Option
+		passes bool
+	}{
+		"a nil pointer":           {finds[*user](nil), false},
+		"nil":                     {finds[any](nil), false},
+		"a zero struct":           {finds(user{}), false},
+		"in an any":               {finds[any](user{}), false},
+		"a struct":                {finds(user{Name: "a"}), true},
+		"with one hidden field":   {finds(user{at: new(time.Time)}), true},
+		"a pointer to a zero one": {finds(&user{}), true},
+		"one without fields":      {finds(empty{}), true},
+		"no name":                 {finds(""), true},
+		"no number":               {finds(0), true},
+		"an array":                {finds([2]user{}), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newManager(t, lookup)
-			require.Equal(t, "user_not_found", send(m.Required(), bearer(access(t, m))).code(t))
+			m := newManager(t, tc.lookup)
+			got := send(m.Required(), bearer(access(t, m)))
+			require.Equal(t, tc.passes, got.called)
+			if !tc.passes {
+				require.Equal(t, "user_not_found", got.code(t))
+			}
 		})
 	}
+}
+
+// finds is a look-up that always finds the same.
+func finds[T any](user T) jot.Option {
+	return jot.WithUserLookup(func(context.Context, *jot.Token) (T, error) { return user, nil })
+}
+
+// Whichever callback it was that failed, the operator learns its name, and errors.Is what it said.
+func TestCallbacksThatFailAreNamed(t *testing.T) {
+	adds := func(context.Context, *jot.Token) (map[string]any, error) { return nil, errDown }
+	narrows := func(context.Context, *jot.Token) ([]string, error) { return nil, errDown }
+	looks := func(context.Context, *jot.Token) (any, error) { return nil, errDown }
+	for name, tc := range map[string]struct {
+		option jot.Option
+		demand []jot.Demand
+	}{
+		"WithTokenInBlocklist":  {jot.WithTokenInBlocklist(says(false, errDown)), nil},
+		"WithTokenVerification": {jot.WithTokenVerification(says(true, errDown)), nil},
+		"WithUserLookup":        {jot.WithUserLookup(looks), nil},
+		"WithAdditionalClaims":  {jot.WithAdditionalClaims(adds), nil},
+		"WithAdditionalHeaders": {jot.WithAdditionalHeaders(adds), nil},
+		"WithScopes":            {jot.WithScopes(narrows), nil},
+		"Check":                 {jot.Options(), []jot.Demand{jot.Check(says(true, errDown))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := newManager(t, tc.option).Verify(ctx, access(t, newManager(t)), tc.demand...)
+			if err == nil { // it makes tokens
+				_, err = newManager(t, tc.option).CreateAccessToken(ctx, "alice")
+			}
+			require.ErrorIs(t, err, jot.ErrUnavailable)
+			require.ErrorIs(t, err, errDown)
+			require.EqualError(t, err, jot.ErrUnavailable.Error()+": "+name+": "+errDown.Error())
+		})
+	}
+	m := newManager(t, jot.WithTokenVerification(says(true, jot.ErrForbidden)))
+	_, err := m.Verify(ctx, access(t, m))
+	require.ErrorIs(t, err, jot.ErrForbidden, "a sentinel is an answer, whoever wraps it")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -231,29 +232,40 @@ func nilStore(store any) string {
 // refuses it as [ErrRevoked]. An error means that f cannot tell: the answer is 503, [ErrUnavailable], unless it wraps
 // another of this package's errors.
 func WithTokenInBlocklist(f func(ctx context.Context, t *Token) (revoked bool, err error)) Option {
-	return set("WithTokenInBlocklist", nilFunc(f == nil), func(s *setup) { s.ledger.inBlocklist = f })
+	return set("WithTokenInBlocklist", nilFunc(f == nil), func(s *setup) {
+		s.ledger.inBlocklist = named("WithTokenInBlocklist", f)
+	})
 }
 
 // WithTokenVerification asks f about every token that has passed all other checks. False refuses it as [ErrForbidden];
 // an error means that f cannot tell: the answer is 503, unless it wraps another of this package's errors. For a rule
 // of a single route, use [Check].
 func WithTokenVerification(f func(ctx context.Context, t *Token) (ok bool, err error)) Option {
-	return set("WithTokenVerification", nilFunc(f == nil), func(s *setup) { s.verification = f })
+	return set("WithTokenVerification", nilFunc(f == nil), func(s *setup) {
+		s.verification = named("WithTokenVerification", f)
+	})
 }
 
-// WithUserLookup loads the user of every accepted token, for [CurrentUser]. It runs last, on every guarded route. A nil
-// user, or an error that wraps [ErrUserNotFound], refuses the token with 401. Any other error is 503, so return
-// ErrUserNotFound for [database/sql.ErrNoRows] and its like.
+// WithUserLookup loads the user of every accepted token, for [CurrentUser]. It runs last, on every guarded route. An
+// error that wraps [ErrUserNotFound] refuses the token with 401, and so does a user who is nobody: nil, or a struct all
+// of whose fields are zero, as it is where nothing was found. Any other error is 503, so return ErrUserNotFound for
+// [database/sql.ErrNoRows] and its like.
 func WithUserLookup[T any](f func(ctx context.Context, t *Token) (T, error)) Option {
 	return set("WithUserLookup", nilFunc(f == nil), func(s *setup) {
-		s.lookup = func(ctx context.Context, t *Token) (any, error) {
+		s.lookup = named("WithUserLookup", func(ctx context.Context, t *Token) (any, error) {
 			user, err := f(ctx, t)
-			if err == nil && keyring.IsNil(user) {
+			if err == nil && isNobody(user) {
 				err = ErrUserNotFound
 			}
 			return user, err
-		}
+		})
 	})
+}
+
+// isNobody reports whether a user is what a look-up that finds nothing leaves.
+func isNobody(user any) bool {
+	v := reflect.ValueOf(user)
+	return keyring.IsNil(user) || v.Kind() == reflect.Struct && v.NumField() > 0 && v.IsZero()
 }
 
 // WithAdditionalClaims adds the claims that f returns to every access token, and to no other: a refresh token lives

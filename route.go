@@ -260,8 +260,19 @@ func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 			rt.failf("Check: the function is nil")
 			return
 		}
-		rt.checks = append(rt.checks, f)
+		rt.checks = append(rt.checks, named("Check", f))
 	})
+}
+
+// named is a callback whose errors say which one it is.
+func named[T any](name string, f func(context.Context, *Token) (T, error)) func(context.Context, *Token) (T, error) {
+	return func(ctx context.Context, t *Token) (T, error) {
+		v, err := f(ctx, t)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		return v, err
+	}
 }
 
 // InsecureSkipRevocation does not ask whether the token was revoked, for a route that must answer even when the store
