@@ -2,9 +2,14 @@ package jot
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync/atomic"
+
+	"github.com/go-jot/jot/internal/once"
 )
 
 type contextKey struct{}
@@ -51,6 +56,18 @@ func withValue(ctx context.Context, v *contextValue) context.Context {
 	return context.WithValue(ctx, contextKey{}, v)
 }
 
+// nobody is what a guard leaves that lets a request through without a token, where none further out has left anything.
+var nobody = new(contextValue)
+
+// seen returns the request as one that a guard has seen.
+func seen(r *http.Request) *http.Request {
+	ctx := r.Context()
+	if ctx.Value(contextKey{}) != nil {
+		return r
+	}
+	return r.WithContext(context.WithValue(ctx, contextKey{}, nobody))
+}
+
 // FromContext returns the token that the innermost guard verified. ok is false on a route without a guard and for an
 // anonymous request to one with [Optional].
 func FromContext(ctx context.Context) (t *Token, ok bool) {
@@ -79,10 +96,17 @@ func found(ctx context.Context, by *origin) *contextValue {
 	return nil
 }
 
-// Identity returns the subject of the token that [FromContext] returns, "" when there is none.
+// Identity returns the subject of the token that [FromContext] returns, "" when there is none: for an anonymous request
+// to a route with [Optional], or one that [Except] lets through. Where no guard has seen the request at all, because
+// its route has none, or because the handler got another request than [Guard.Admit] returned, it also logs a warning,
+// once per process. FromContext does not.
 func Identity(ctx context.Context) string {
 	if t, ok := FromContext(ctx); ok {
 		return t.Subject
+	}
+	if ctx.Value(contextKey{}) == nil {
+		once.Log(ctx, slog.LevelWarn, "jot: Identity in a request that no guard has seen: is its route guarded, "+
+			"and was it the guard that called its handler?")
 	}
 	return ""
 }
@@ -100,10 +124,17 @@ func ClaimsAs[T any](ctx context.Context) (T, error) {
 }
 
 // CurrentUser returns what the function of [WithUserLookup] returned for the token that [FromContext] returns. ok is
-// false when there is no token, no such function, or when it returns another type than T.
+// false when there is no token, no such function, or when it returns another type than T: since that is a mistake, it
+// is also logged as an error, once per process and type.
 func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
-	if t, found := FromContext(ctx); found {
-		user, ok = t.within().user.(T)
+	t, found := FromContext(ctx)
+	if !found {
+		return user, false
+	}
+	is := t.within().user
+	if user, ok = is.(T); !ok && is != nil {
+		once.Log(ctx, slog.LevelError,
+			fmt.Sprintf("jot: CurrentUser[%v]: the function of WithUserLookup returns %T", reflect.TypeFor[T](), is))
 	}
 	return user, ok
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/memstore"
 )
 
@@ -178,4 +180,87 @@ func TestZeroValues(t *testing.T) {
 	token.Location = jot.InCookie
 	_, err = without.Rotate(ctx, token)
 	require.NoError(t, err)
+}
+
+// A handler whose route nobody guards asks who is there, and would greet "". It is told once.
+func TestIdentityWithoutAGuard(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	const told = "jot: Identity in a request that no guard has seen: is its route guarded, " +
+		"and was it the guard that called its handler?"
+	m := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery), wire.Profile{ExemptOptions: true})
+	others := newManager(t, jot.WithHeader("X-Other", ""))
+	optional, open := m.Required(jot.Optional()), m.Required(jot.Except("/public/"))
+	nowhere := func(next http.Handler) http.Handler { return next }
+	dropped := func(next http.Handler) http.Handler { // the old request, instead of that of Admit
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := m.Guard().Admit(w, r)
+			require.NoError(t, err)
+			next.ServeHTTP(w, r)
+		})
+	}
+	both := func(next http.Handler) http.Handler { return m.Required()(others.Required(jot.Optional())(next)) }
+	good, none := bearer(access(t, m)), httptest.NewRequest(http.MethodGet, "/", nil)
+	public := httptest.NewRequest(http.MethodGet, "/public/x", nil)
+	preflight := httptest.NewRequest(http.MethodOptions, "/", nil)
+	carries := none.WithContext(jot.NewContext(ctx, accepted(t, m, access(t, m))))
+	out := logged(t)
+	for _, tc := range []struct {
+		name  string
+		guard func(http.Handler) http.Handler
+		r     *http.Request
+		is    string
+		told  bool
+	}{
+		{"guarded", m.Required(), good, "alice", false},
+		{"optional", optional, good, "alice", false},
+		{"anonymous", optional, none, "", false},
+		{"anonymous within another's", both, good, "", false},
+		{"exempt", open, public, "", false},
+		{"exempt by a profile", m.Required(), preflight, "", false},
+		{"put there by hand", nowhere, carries, "alice", false},
+		{"not the request of Admit", dropped, good, "", true},
+		{"not guarded", nowhere, good, "", false}, // not again
+	} {
+		out.Reset()
+		tc.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = jot.FromContext(r.Context())
+			require.Empty(t, out.String(), tc.name)
+			require.Equal(t, tc.is, jot.Identity(r.Context()), tc.name)
+		})).ServeHTTP(httptest.NewRecorder(), tc.r)
+		require.Equal(t, tc.told, strings.Contains(out.String(), `level=WARN msg="`+told+`"`), tc.name)
+	}
+}
+
+// A user of another type than the handler asks for is a mistake of the program's. It is told once for each type, and
+// nothing of the user.
+func TestCurrentUserOfAnotherType(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	type user struct{ Name string }
+	m := newManager(t, finds(&user{"hunter2"}))
+	token := accepted(t, m, access(t, m))
+	carries := jot.NewContext(ctx, token)
+	out := logged(t)
+	_, without := jot.CurrentUser[user](jot.NewContext(ctx, accepted(t, newManager(t), access(t, m))))
+	require.False(t, without)
+	for range 3 {
+		_, ok := jot.CurrentUser[user](carries)
+		require.False(t, ok)
+		_, ok = jot.CurrentUser[interface{ Admin() bool }](carries)
+		require.False(t, ok)
+		is, ok := jot.CurrentUser[*user](carries)
+		require.True(t, ok)
+		require.Equal(t, "hunter2", is.Name)
+		_, ok = jot.CurrentUser[user](ctx)
+		require.False(t, ok)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 2)
+	const returns = ": the function of WithUserLookup returns *jot_test.user"
+	require.Contains(t, lines[0], `level=ERROR msg="jot: CurrentUser[jot_test.user]`+returns)
+	require.Contains(t, lines[1], `level=ERROR msg="jot: CurrentUser[interface { Admin() bool }]`+returns)
+	require.NotContains(t, out.String(), "hunter2")
 }

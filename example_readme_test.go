@@ -41,10 +41,10 @@ func Example_handler() {
 	var auth *jot.Manager
 	type User struct{ Name string }
 	_ = func(w http.ResponseWriter, r *http.Request) {
-		token, _ := jot.FromContext(r.Context())       // ID, Subject, Scopes, SessionID, ExpiresAt, …
-		id := jot.Identity(r.Context())                // token.Subject
-		user, _ := jot.CurrentUser[*User](r.Context()) // what WithUserLookup has loaded
-		claims, err := jot.ClaimsAs[struct {           // your own claims
+		token, _ := jot.FromContext(r.Context())        // ID, Subject, Scopes, SessionID, ExpiresAt, …
+		id := jot.Identity(r.Context())                 // token.Subject
+		user, ok := jot.CurrentUser[*User](r.Context()) // what WithUserLookup has loaded; not ok if that is no *User
+		claims, err := jot.ClaimsAs[struct {            // your own claims
 			Plan string `json:"plan"`
 		}](r.Context())
 		if err != nil {
@@ -52,7 +52,7 @@ func Example_handler() {
 			return
 		}
 
-		_, _, _, _ = token, id, user, claims
+		_, _, _, _, _ = token, id, user, ok, claims
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -374,4 +376,22 @@ func silence(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { slog.SetDefault(before) })
+}
+
+// alone reports whether the test has a process of its own, as one that looks at what is logged once per process must.
+// If not, it runs the test in one, and there is nothing left to do.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const key = "JOT_TEST_ALONE"
+	if os.Getenv(key) == t.Name() {
+		return true
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	child := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v")
+	child.Env = append(os.Environ(), key+"="+t.Name())
+	output, err := child.CombinedOutput()
+	require.NoError(t, err, string(output))
+	require.Contains(t, string(output), "--- PASS: "+t.Name(), "the test is there")
+	return false
 }

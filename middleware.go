@@ -33,7 +33,8 @@ func (m *Manager) Guard(opts ...RouteOption) *Guard {
 // not reach the handler. It panics, at start-up, if opts contradict each other, with a message that names them. See
 // [Manager.Guard] for OPTIONS and for guards within guards.
 //
-// It has the type that routers expect of middleware, and never wraps the ResponseWriter.
+// It has the type that routers expect of middleware, and never wraps the ResponseWriter. What it returns is all that
+// is guarded: serve that, in the handler's place.
 func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Handler {
 	rt, err := m.compile(opts)
 	if err != nil {
@@ -87,9 +88,10 @@ func (g *Guard) around(next http.Handler) *Guard {
 }
 
 // Admit does everything that [Guard.Handler] does before it calls the handler, for adapters to other frameworks. It
-// returns the request to serve, whose context carries the token; with [Optional] or [Except] there may be none. It
-// sets headers of the response: those that keep caches away, and a renewed cookie. Its error is for
-// [Manager.WriteError]; the request is nil then, so that whoever forgets to return cannot serve it.
+// returns the request whose context carries the token; with [Optional] or [Except] there may be none. Serve the
+// request that it returns: for a handler that gets r itself, nobody is logged in. It sets headers of the response:
+// those that keep caches away, and a renewed cookie. Its error is for [Manager.WriteError]; the request is nil then, so
+// that whoever forgets to return cannot serve it.
 //
 // After its handler, an adapter sets MultipartForm and Pattern of r to those of the request that Admit returned,
 // so that net/http removes the files of uploads.
@@ -98,7 +100,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 		return nil, mistake("Guard", errNotNew)
 	}
 	if g.exempts(r) {
-		return r, nil
+		return seen(r), nil
 	}
 	p := g.m.enter(r, g.route)
 	ok := p.check() || p.revive()
@@ -110,7 +112,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 		if p.renewal != nil && g.m.jar.ours(asPost(r)) { // of a session that has ended; a link changes nothing
 			g.m.UnsetCookies(w)
 		}
-		return p.anonymous(), nil
+		return seen(p.anonymous()), nil
 	}
 	return nil, p.refusal()
 }
