@@ -125,7 +125,7 @@ func (d *draft) checkRotation() {
 }
 
 // ExpiresIn sets the token's lifetime, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a pair it
-// means the access token.
+// means the access token: for "remember me" it is [RefreshExpiresIn] that you may mean.
 func ExpiresIn(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("ExpiresIn", badTTL(d))

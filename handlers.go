@@ -9,10 +9,14 @@ import (
 // RefreshHandler returns the endpoint for refreshing: it verifies a refresh token as [Manager.Required] with [Refresh]
 // does, rotates it ([Manager.Rotate]), and answers with the next pair, or a refusal. If the token came in a cookie,
 // the answer sets cookies and holds the CSRF values; otherwise it is the pair as JSON. GET, HEAD and OPTIONS get 405.
-// Without [WithStore] it panics, at start-up.
+// Without [WithStore], or a key that signs, it panics, at start-up.
 func (m *Manager) RefreshHandler() http.Handler {
+	m.exists()
 	if m.ledger.store == nil {
 		panic(unsupported("RefreshHandler", "WithStore").Error())
+	}
+	if !m.issuer.signs() {
+		panic("jot: RefreshHandler needs a key that signs: " + onlyVerifies)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at, pair, err := m.refresh(w, r)
@@ -67,6 +71,7 @@ func (m *Manager) refresh(w http.ResponseWriter, r *http.Request) (at Location, 
 // LogoutHandler returns the endpoint for logging out: it calls [Manager.Logout] and answers with 204, or a refusal.
 // Without [WithStore] or [WithBlocklist] it panics, at start-up.
 func (m *Manager) LogoutHandler() http.Handler {
+	m.exists()
 	if !m.ledger.remembers() {
 		panic(unsupported("LogoutHandler", "WithStore or WithBlocklist").Error())
 	}

@@ -22,7 +22,9 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	s := newSetup(keys)
 	s.apply(opts)
 	s.settle()
-	s.errs = append(s.errs, defects(s.verifier.sources)...)
+	defects := defects(s.verifier.sources)
+	s.errs = append(s.errs, defects...)
+	s.wrong(s.sliding && len(defects) == 0 && !s.issuer.signs(), "WithSlidingSessions needs a key that signs: "+onlyVerifies)
 	if err := errors.Join(s.errs...); err != nil {
 		return nil, err
 	}
@@ -39,6 +41,13 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 		slog.Warn("jot: cookies with SameSite=None and without Partitioned: browsers drop them on another site's pages")
 	}
 	return &Manager{s.config}, nil
+}
+
+// exists panics, at start-up, where the error of New was passed over.
+func (m *Manager) exists() {
+	if m == nil {
+		panic("jot: the Manager is nil: look at the error of New")
+	}
 }
 
 // CreateAccessToken issues an access token for subject, the user's ID: 1 to 255 bytes of UTF-8. Unless [InSession]
@@ -190,6 +199,7 @@ func (m *Manager) UnsetCookies(w http.ResponseWriter) {
 // prevents login CSRF: another site's page must not log a visitor in under somebody else's name. Guards do the same
 // for cookie credentials by themselves, and so do [Manager.RefreshHandler] and [Manager.LogoutHandler].
 func (m *Manager) CrossOriginGuard(next http.Handler) http.Handler {
+	m.exists()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if why := m.jar.crossOrigin(r); why != nil {
 			m.WriteError(w, r, m.refuse(r.Context(), why, nil, ""))

@@ -21,6 +21,7 @@ type Guard struct {
 // it and refusals carry CORS headers. Inside another guard of the same manager, it reuses the verified token and
 // checks only its own demands.
 func (m *Manager) Guard(opts ...RouteOption) *Guard {
+	m.exists()
 	rt, err := m.compile(opts)
 	if err != nil {
 		panic("jot: Guard: " + err.Error())
@@ -36,6 +37,7 @@ func (m *Manager) Guard(opts ...RouteOption) *Guard {
 // It has the type that routers expect of middleware, and never wraps the ResponseWriter. What it returns is all that
 // is guarded: serve that, in the handler's place.
 func (m *Manager) Required(opts ...RouteOption) func(next http.Handler) http.Handler {
+	m.exists()
 	rt, err := m.compile(opts)
 	if err != nil {
 		panic("jot: Required: " + err.Error())

@@ -45,6 +45,11 @@ var (
 	errNotOurs     = errors.New("not a token that this Manager has verified")
 )
 
+const onlyVerifies = "the Manager only verifies: its current key is public or a Keyfunc"
+
+// signs reports whether there is a key that signs.
+func (i *issuer) signs() bool { return i.signing.keys().Signer != nil }
+
 // login is the grant of a session that starts now.
 func (i *issuer) login(d *draft, subject string) grant {
 	d.refuse(max(d.expiresIn, d.refreshExpiresIn) > i.sessionTTL, "ExpiresIn",
@@ -213,8 +218,7 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	}
 	signer := i.signing.keys().Signer
 	if signer == nil {
-		return minted{}, fmt.Errorf("jot: the Manager only verifies: its current key is public or a Keyfunc: %w",
-			errors.ErrUnsupported)
+		return minted{}, fmt.Errorf("jot: %s: %w", onlyVerifies, errors.ErrUnsupported)
 	}
 	c := i.claimsOf(d, g, t)
 	if err := errors.Join(d.errs...); err != nil {

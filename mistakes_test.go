@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
@@ -290,3 +291,39 @@ func TestMethodsSayItOnce(t *testing.T) {
 
 // unread is an answer that nobody reads.
 type unread struct{ http.ResponseWriter }
+
+// Whoever passes over the error of New is told so at start-up, by whatever is called first.
+func TestNilManager(t *testing.T) {
+	var m *jot.Manager
+	for name, call := range map[string]func(){
+		"Guard":            func() { m.Guard() },
+		"Required":         func() { m.Required() },
+		"RefreshHandler":   func() { m.RefreshHandler() },
+		"LogoutHandler":    func() { m.LogoutHandler() },
+		"CrossOriginGuard": func() { m.CrossOriginGuard(http.NotFoundHandler()) },
+	} {
+		require.Equal(t, "jot: the Manager is nil: look at the error of New", panicOf(call), name)
+	}
+}
+
+// What could never make a token is no refresher.
+func TestRefreshersThatCannotSign(t *testing.T) {
+	const why = "the Manager only verifies: its current key is public or a Keyfunc"
+	only := func(*jwt.Token) (any, error) { return secret, nil }
+	public := jot.PublicKey("ES256", &ecKey.PublicKey)
+	set, err := jot.NewKeySet(public, jot.HS256(secret))
+	require.NoError(t, err)
+	for name, keys := range map[string]jot.KeySource{
+		"a public key": public, "a set of keys": set, "a function": jot.Keyfunc(only, "HS256"),
+	} {
+		stored := jot.WithStore(memstore.New())
+		m := manager(t, keys, stored)
+		require.Equal(t, "jot: RefreshHandler needs a key that signs: "+why, panicOf(func() { m.RefreshHandler() }), name)
+		require.Empty(t, panicOf(func() { m.LogoutHandler() }), name)
+		_, err := jot.New(keys, stored, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions())
+		require.EqualError(t, err, "jot: WithSlidingSessions needs a key that signs: "+why, name)
+	}
+	_, err = jot.New(nil, jot.WithSlidingSessions())
+	require.ErrorContains(t, err, "the key source is nil")
+	require.NotContains(t, err.Error(), why, "of a source that is none, nothing more is said")
+}

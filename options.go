@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -103,7 +104,17 @@ func (s *setup) settleSessions() {
 	if s.issuer.sessionTTL == 0 {
 		s.issuer.sessionTTL = max(defaultSessionTTL, longest)
 	}
-	s.wrong(s.issuer.sessionTTL < longest, "WithSessionTTL is shorter than the lifetime of a token")
+	for _, of := range []struct {
+		name, option string
+		ttl          time.Duration
+	}{{"access", "WithAccessTTL", s.issuer.accessTTL}, {"refresh", "WithRefreshTTL", s.issuer.refreshTTL}} {
+		s.wrong(s.issuer.sessionTTL < of.ttl, fmt.Sprintf("WithSessionTTL: %v is shorter than %s tokens live, %v: see %s",
+			s.issuer.sessionTTL, of.name, of.ttl, of.option))
+	}
+	s.wrong(s.given["WithAccessTTL"] && s.given["WithRefreshTTL"] && !s.given["profile"] &&
+		s.issuer.accessTTL > s.issuer.refreshTTL,
+		fmt.Sprintf("WithAccessTTL: with %v, access tokens outlive refresh tokens, which WithRefreshTTL gives %v",
+			s.issuer.accessTTL, s.issuer.refreshTTL))
 	s.wrong(s.ledger.store != nil && s.issuer.accessTTL > session.MaxTokenLife,
 		"WithAccessTTL is more than 400 days, which is how long a store remembers who was logged out")
 	s.ledger.sessionTTL = s.issuer.sessionTTL
@@ -295,7 +306,8 @@ func WithScopes(f func(ctx context.Context, t *Token) ([]string, error)) Option 
 }
 
 // WithAccessTTL sets the lifetime of access tokens, and of those of [Manager.CreateToken]: whole seconds, 15 minutes
-// unless set. Without a store or a blocklist, a token cannot be revoked before it expires.
+// unless set. Without a store or a blocklist, a token cannot be revoked before it expires. With [WithRefreshTTL] beside
+// it, it is at most that.
 func WithAccessTTL(d time.Duration) Option {
 	return set("WithAccessTTL", badTTL(d), func(s *setup) { s.issuer.accessTTL = d })
 }
@@ -402,13 +414,19 @@ func WithEventHandler(f func(ctx context.Context, e Event)) Option {
 }
 
 // WithClock sets the clock, for tests: [time.Now] unless set. A store refuses tokens outside any session that are
-// older than itself: with a clock in the past, use package memstore, or give sqlstore.Since the zero time.
+// older than itself: with a clock in the past, use package memstore, or give sqlstore.Since the zero time. A method of
+// one instant, such as time.Now().UTC, stands still and is an error: give a function that calls time.Now.
 func WithClock(now func() time.Time) Option {
-	return set("WithClock", nilFunc(now == nil), func(s *setup) { s.origin.clock = now })
+	wrong := nilFunc(now == nil)
+	if now != nil && strings.HasPrefix(runtime.FuncForPC(reflect.ValueOf(now).Pointer()).Name(), "time.Time.") {
+		wrong = "it stands still, as a method of one instant does: give a function that calls time.Now"
+	}
+	return set("WithClock", wrong, func(s *setup) { s.origin.clock = now })
 }
 
 // WithLocations looks for tokens in these places, in order: [InHeader] unless set, or [InCookie] with [WithCookies].
 // The first place that holds something decides, even if what it holds is bad. A single route may differ: [Locations].
+// [InCookie] without WithCookies is WithCookies(CookieConfig{}).
 func WithLocations(places ...Location) Option {
 	return set("WithLocations", badLocations(places), func(s *setup) { s.places.order = slices.Clone(places) })
 }
@@ -425,7 +443,8 @@ func WithHeader(name, scheme string) Option {
 }
 
 // WithQueryParam sets the parameter of [InQuery], and a prefix that its value must have before the token:
-// "access_token" (RFC 6750 section 2.3) and none unless set.
+// "access_token" (RFC 6750 section 2.3) and none unless set. It does not make anybody look there: [WithLocations] or a
+// route's [Locations] must name InQuery.
 func WithQueryParam(name, prefix string) Option {
 	wrong := ""
 	if name == "" {
@@ -435,7 +454,8 @@ func WithQueryParam(name, prefix string) Option {
 }
 
 // WithBodyKeys sets the names under which [InBody] finds access tokens and refresh tokens: "access_token" and
-// "refresh_token" unless set.
+// "refresh_token" unless set. It does not make anybody look there: [WithLocations] or a route's [Locations] must name
+// InBody.
 func WithBodyKeys(access, refresh string) Option {
 	wrong := ""
 	if access == "" || refresh == "" {
@@ -487,9 +507,9 @@ func WithCrossOriginProtection(p *http.CrossOriginProtection) Option {
 // forms.
 //
 // The cookie is set before the handler runs, and withdrawn if the handler sets or clears cookies, or revokes. A
-// renewal that fails is an event, and never fails the request. It needs [WithCookies] without a RefreshPath, and
-// [WithStore]: a session that has ended must not be renewed. Routes with [InsecureSkipRevocation] renew nothing.
-// Unless given, nothing is renewed.
+// renewal that fails is an event, and never fails the request. It needs a key that signs, [WithCookies] without a
+// RefreshPath, and [WithStore]: a session that has ended must not be renewed. Routes with [InsecureSkipRevocation]
+// renew nothing. Unless given, nothing is renewed.
 func WithSlidingSessions() Option {
 	return set("WithSlidingSessions", "", func(s *setup) { s.sliding = true })
 }

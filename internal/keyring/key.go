@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -118,6 +119,10 @@ func Public(alg string, key crypto.PublicKey) (*Key, error) {
 	method, err := pairMethod(alg)
 	if err != nil {
 		return nil, err
+	}
+	switch key.(type) {
+	case crypto.Signer, *ed25519.PrivateKey, rsa.PrivateKey, ecdsa.PrivateKey:
+		return nil, errors.New("the key is a private one: PublicKey wants the public half, key.Public(), or use PrivateKey")
 	}
 	return public(method, key)
 }
