@@ -20,6 +20,8 @@ const (
 // dialect is what databases differ in. Statements are written for PostgreSQL, with names in capitals for what has
 // another one elsewhere.
 type dialect struct {
+	name       string
+	version    string            // asks for the version, as no other database is asked
 	words      *strings.Replacer // makes a statement the dialect's
 	prepare    func(ctx context.Context, db *sql.DB) error
 	hasTables  string // asks whether a table has been made
@@ -33,6 +35,7 @@ type dialect struct {
 
 var dialects = map[Dialect]dialect{
 	SQLite: {
+		name: "SQLite", version: "SELECT sqlite_version()",
 		words: strings.NewReplacer(
 			"$", "?", "LATER(", "MAX(", "BYTES", "BLOB", "SEQUENCE", "INTEGER PRIMARY KEY", "KEY OF (", "UNIQUE ("),
 		prepare:   prepareSQLite,
@@ -43,6 +46,7 @@ var dialects = map[Dialect]dialect{
 		oneWriter: true,
 	},
 	PostgreSQL: {
+		name: "PostgreSQL", version: "SELECT current_setting('server_version')",
 		words: strings.NewReplacer("LATER(", "GREATEST(", "BYTES", "bytea",
 			"SEQUENCE", "bigint GENERATED ALWAYS AS IDENTITY", "KEY OF (", "PRIMARY KEY ("),
 		prepare: func(context.Context, *sql.DB) error { return nil },

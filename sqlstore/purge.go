@@ -15,6 +15,9 @@ const batch = 500
 //
 // What one node's clock takes for expired is forgotten for all: now must be no later than the clock of any node.
 func (s *Store) Purge(ctx context.Context, now time.Time) (rows int64, err error) {
+	if s.db == nil {
+		return 0, fmt.Errorf("sqlstore: Purge: %w", errNotNew)
+	}
 	for _, statement := range s.statements.purge {
 		for n := int64(-1); n != 0; rows += n {
 			err := s.write(ctx, func(q querier) (err error) {

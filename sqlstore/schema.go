@@ -55,7 +55,7 @@ var migrations = []string{
 // is nothing to do, nothing is asked that needs a right to make tables.
 func (s *Store) migrate(ctx context.Context) error {
 	version := 0
-	err := retry(ctx, func() (err error) {
+	err := s.retry(ctx, func() (err error) {
 		version, err = s.version(ctx, s.db)
 		return err
 	})

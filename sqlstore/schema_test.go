@@ -92,6 +92,44 @@ func TestNewRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "sqlstore: the tables: ")
 }
 
+// The database of another dialect is known by how it answers.
+func TestWrongDialect(t *testing.T) {
+	_, err := sqlstore.New(ctx, sqlite(t, sqliteSettings)(t), sqlstore.PostgreSQL)
+	require.ErrorContains(t, err, "sqlstore: the tables: ")
+	require.ErrorContains(t, err, ": is this database SQLite?")
+	server := postgres(t, "read committed")(t)
+	_, err = sqlstore.New(ctx, server, sqlstore.SQLite)
+	require.ErrorContains(t, err, "sqlstore: the tables: ")
+	require.ErrorContains(t, err, ": is this database PostgreSQL?")
+	newStore(t, server, sqlstore.PostgreSQL)
+
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	for _, d := range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL} {
+		_, err = sqlstore.New(gone, server, d)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotContains(t, err.Error(), "is this database")
+	}
+}
+
+// A Store that nobody made says so, whatever is asked of it.
+func TestStoreOfNobody(t *testing.T) {
+	s := new(sqlstore.Store)
+	for name, call := range map[string]func() error{
+		"Begin":         func() error { return s.Begin(ctx, record("alice", "s"), 1) },
+		"Check":         func() error { _, err := s.Check(ctx, session.Query{Subject: "alice"}); return err },
+		"Rotate":        func() error { _, err := s.Rotate(ctx, rotation("alice", "s")); return err },
+		"End":           func() error { _, err := s.End(ctx, session.Ending{Subject: "alice"}); return err },
+		"RevokeToken":   func() error { _, err := s.RevokeToken(ctx, revocation("alice", "t", now)); return err },
+		"RevokeSubject": func() error { return s.RevokeSubject(ctx, "alice", now, now) },
+		"RevokeAll":     func() error { return s.RevokeAll(ctx, now) },
+		"List":          func() error { _, err := s.List(ctx, "alice", now); return err },
+		"Purge":         func() error { _, err := s.Purge(ctx, now); return err },
+	} {
+		require.EqualError(t, call(), "sqlstore: "+name+": the Store was not made by New")
+	}
+}
+
 func TestInMemory(t *testing.T) {
 	for _, dsn := range []string{":memory:", "file::memory:?cache=shared", ""} {
 		_, err := sqlstore.New(ctx, open(t, "sqlite", dsn), sqlstore.SQLite)

@@ -13,7 +13,7 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// Store is a [session.Store] in a database. Make one with [New].
+// Store is a [session.Store] in a database. Make one with [New]: the methods of another one return an error that says so.
 type Store struct {
 	db         *sql.DB
 	dialect    dialect
@@ -28,7 +28,8 @@ var _ session.Store = (*Store)(nil)
 // New returns a store in db, whose tables it makes if there are none; any number of processes may do so at once. The
 // database stays the caller's to close.
 //
-// It fails when the database cannot be reached, or when a later version of this package has made its tables.
+// It fails when the database cannot be reached, when it is not of the dialect, or when a later version of this package
+// has made its tables.
 func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, error) {
 	known, ok := dialects[d]
 	if !ok || db == nil {
@@ -50,9 +51,22 @@ func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, er
 		err = s.migrate(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sqlstore: the tables: %w", err)
+		return nil, fmt.Errorf("sqlstore: the tables: %w%s", err, other(ctx, db, d))
 	}
 	return s, nil
+}
+
+// other asks whether a database is one of another dialect's, if it answers as such a one does.
+func other(ctx context.Context, db *sql.DB, d Dialect) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for is, known := range dialects {
+		var version string
+		if is != d && db.QueryRowContext(ctx, known.version).Scan(&version) == nil {
+			return ": is this database " + known.name + "?"
+		}
+	}
+	return ""
 }
 
 // Option is a setting of a [Store].
@@ -109,7 +123,7 @@ func (s *Store) Check(ctx context.Context, q session.Query) (session.Status, err
 	if q.Record {
 		statement, targets = s.statements.checkRecord, append(targets, r.details()...)
 	}
-	err := retry(ctx, func() error {
+	err := s.retry(ctx, func() error {
 		return s.db.QueryRowContext(ctx, statement,
 			[]byte(q.Subject), []byte(q.Token), millis(q.Now), []byte(q.Session)).Scan(targets...)
 	})
@@ -227,7 +241,7 @@ func (s *Store) RevokeAll(ctx context.Context, now time.Time) error {
 
 // List implements [session.Store], by one statement.
 func (s *Store) List(ctx context.Context, subject string, now time.Time) (list []session.Record, err error) {
-	err = retry(ctx, func() error {
+	err = s.retry(ctx, func() error {
 		list, err = s.list(ctx, subject, now)
 		return err
 	})

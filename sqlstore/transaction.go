@@ -17,12 +17,12 @@ func (s *Store) write(ctx context.Context, f func(q querier) error) error {
 		// every driver tells the end of. COMMIT does.
 		return s.transact(ctx, f)
 	}
-	return retry(ctx, func() error { return f(s.db) })
+	return s.retry(ctx, func() error { return f(s.db) })
 }
 
 // transact runs f in a transaction, again if it was in the way of another one.
 func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
-	return retry(ctx, func() error { return s.attempt(ctx, f) })
+	return s.retry(ctx, func() error { return s.attempt(ctx, f) })
 }
 
 // attempt runs f in a transaction.
@@ -70,6 +70,16 @@ func rollback(ctx context.Context, conn *sql.Conn) {
 
 // patience is how long what was in the way of others is tried again. No request waits so long.
 const patience = 5 * time.Second
+
+// retry runs f as retry does, of a store that New has made.
+func (s *Store) retry(ctx context.Context, f func() error) error {
+	if s.db == nil {
+		return errNotNew
+	}
+	return retry(ctx, f)
+}
+
+var errNotNew = errors.New("the Store was not made by New")
 
 // retry runs f again while it fails for no other reason than others being at work.
 func retry(ctx context.Context, f func() error) error {
