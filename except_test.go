@@ -3,6 +3,7 @@ package jot_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,6 +57,121 @@ func TestExceptRefusesDoubledSlashes(t *testing.T) {
 		require.Equal(t, open, send(guard, r).called, target)
 	}
 }
+
+// A pattern that no request would ever match is refused, with the cure.
+func TestExceptRefusesWhatMatchesNothing(t *testing.T) {
+	m := newManager(t)
+	for _, tc := range []struct{ pattern, cure string }{
+		{"post /login", `methods are in capitals: write "POST /login"`},
+		{"Post /login", `write "POST /login"`},
+		{"* /login", `a pattern of every method has none: write "/login"`},
+		{"POST /login ", `"POST /login " has white space too much: write "POST /login"`},
+		{" POST /login", `write "POST /login"`},
+		{"\tPOST /login\n", `write "POST /login"`},
+		{" /login", `write "/login"`},
+		{"/login ", `write "/login"`},
+		{"POST  /login", `write "POST /login"`},
+		{"POST\t/login", `write "POST /login"`},
+		{"POST /login POST /refresh", "has white space within: give each pattern by itself"},
+		{"GET /log in", "has white space within"},
+		{"/login/*", `write "/login/" for all that lies under it`},
+		{"GET /login/**", `write "GET /login/" for all that lies under it`},
+		{"GET /users/{id}/*", `write "GET /users/{id}/"`},
+		{"/users/*/avatar", "write {name} for one segment"},
+		{"/users/*/*", "write {name} for one segment"},
+		{"/*.js", "write {name} for one segment"},
+		{"/login*", "write {name} for one segment"},
+		{"/*", `write "/{$}" for the front page`},
+		{"GET /**", `write "GET /{$}" for the front page`},
+	} {
+		reason := panicOf(func() { m.Required(jot.Except("GET /one", tc.pattern)) })
+		require.Contains(t, reason, "jot: Required: Except: ", tc.pattern)
+		require.Contains(t, reason, tc.cure, tc.pattern)
+		saysOnce(t, reason)
+	}
+}
+
+// A pattern that was meant for the request that is refused, and that the mux spells otherwise, is told once. One that
+// the mux has is right, whatever else is refused beside it.
+func TestExceptDoubts(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	const none = ""
+	alike := func(name, has string) string {
+		return `jot: Except names "` + name + `", but the mux has "` + has + `": spell both alike`
+	}
+	behind := func(name, has string) string {
+		return `jot: Except names "` + name + `", but the mux hands that to "` + has + `": guard what is behind it instead`
+	}
+	m := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery))
+	for _, tc := range []struct {
+		except, mux []string
+		method, url string
+		told        string
+	}{
+		// the method
+		{of("/login"), of("POST /login"), "POST", "/login", alike("/login", "POST /login")},
+		{of("GET /sign-in"), of("POST /sign-in"), "POST", "/sign-in", alike("GET /sign-in", "POST /sign-in")},
+		{of("POST /enter"), of("/enter"), "POST", "/enter", alike("POST /enter", "/enter")},
+		{of("POST /enter"), of("/enter"), "POST", "/enter", none}, // not again
+		{of("/a"), of("POST /a"), "GET", "/a", none},              // which the mux has not
+		{of("GET /b"), of("GET /b", "POST /b"), "POST", "/b", none},
+		{of("/c"), of("/c", "POST /c"), "POST", "/c", none},
+		{of("POST /d", "/d"), of("POST /d", "GET /d"), "GET", "/d", alike("/d", "GET /d")},
+		// the slash
+		{of("/public"), of("/public/"), "GET", "/public/x.png", alike("/public", "/public/")},
+		{of("/e"), of("/e", "/e/"), "GET", "/e/x.png", none},
+		{of("/f/"), of("GET /f"), "GET", "/f", alike("/f/", "GET /f")},
+		{of("/f/{$}"), of("/f/"), "GET", "/f/x", alike("/f/{$}", "/f/")},
+		{of("/g/"), of("/g/{rest...}"), "GET", "/g/x", alike("/g/", "/g/{rest...}")},
+		{of("/h/"), of("/h/"), "GET", "/h", none},
+		{of("/h/"), of("/h/", "/h/{$}"), "GET", "/h/", none},
+		{of("/h/"), of("/h/", "/h/{id}"), "GET", "/h/x", none},
+		{of("/h/"), of("/h/", "/h/{id}/{rest...}", "GET /h/{$}"), "GET", "/h/", none},
+		// the names of wildcards, and hosts
+		{of("/i/{id}"), of("/i/{name}"), "GET", "/i/7", alike("/i/{id}", "/i/{name}")},
+		{of("/i/{id}"), of("/i/{id}", "GET /i/all"), "GET", "/i/all", none},
+		{of("/i/{id}"), of("/i/{id}", "GET /i/{id}"), "GET", "/i/7", none},
+		{of("/j"), of("example.com/j"), "GET", "/j", alike("/j", "example.com/j")},
+		{of("example.com/k"), of("example.com/k", "POST example.com/k"), "POST", "/k", none},
+		{of("/l%20m"), of("/l%20m", "POST /l%20m"), "POST", "/l%20m", none},
+		// another mux, or everything
+		{of("POST /api/login"), of("/api/"), "POST", "/api/login", behind("POST /api/login", "/api/")},
+		{of("POST /n"), of("/"), "POST", "/n", behind("POST /n", "/")},
+		{of("POST /o"), of("/", "POST /o"), "POST", "/x", none},
+		{of("POST /p"), of("/"), "GET", "/p", none},
+		{of("/q/"), of("/q/x"), "GET", "/q/x", none}, // it would be less that is guarded
+		{of("/r"), of("/s"), "GET", "/r", none},      // nobody there
+	} {
+		mux := http.NewServeMux()
+		for _, pattern := range tc.mux {
+			mux.HandleFunc(pattern, noContent)
+		}
+		name := tc.method + " " + tc.url + " but for " + strings.Join(tc.except, ", ")
+		r := func() *http.Request { return httptest.NewRequest(tc.method, tc.url, nil) }
+		out := logged(t)
+		answerOf(m.Required(jot.Except(tc.except...))(noMux{mux}), r())
+		refused := r()
+		refused.Header.Set("Authorization", "Bearer x")
+		require.Equal(t, "token_invalid", answerOf(m.Required(jot.Except(tc.except...))(mux), refused).code(t), name)
+		require.Empty(t, out.String(), name)
+		for range 2 {
+			require.Equal(t, "token_missing", answerOf(m.Required(jot.Except(tc.except...))(mux), r()).code(t), name)
+		}
+		if tc.told == none {
+			require.Empty(t, out.String(), name)
+			continue
+		}
+		require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+		require.Contains(t, strings.ReplaceAll(out.String(), `\"`, `"`), `level=WARN msg="`+tc.told+`"`, name)
+	}
+}
+
+func of(patterns ...string) []string { return patterns }
+
+// noMux hides what a handler is.
+type noMux struct{ http.Handler }
 
 func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 

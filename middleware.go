@@ -2,7 +2,11 @@ package jot
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
+
+	"github.com/go-jot/jot/internal/once"
 )
 
 // Guard lets a request through to a handler only with a token that the manager's keys have signed, that has neither
@@ -57,6 +61,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		admitted, err := g.Admit(w, r)
 		if err != nil {
+			g.doubt(r, err)
 			g.m.WriteError(w, r, err)
 			return
 		}
@@ -75,6 +80,16 @@ func (g *Guard) end(r, admitted *http.Request) {
 	v, outer := found(admitted.Context(), g.m.origin), found(r.Context(), g.m.origin)
 	if v != nil && v.renewal != nil && (outer == nil || outer.renewal != v.renewal) {
 		v.renewal.over.Store(true) // a guard further out has its handler still
+	}
+}
+
+// doubt tells once that [Except] may have been meant to let a request through that was refused for want of a token.
+func (g *Guard) doubt(r *http.Request, err error) {
+	if g.route.except == nil || !errors.Is(err, ErrNoToken) {
+		return
+	}
+	if text := g.route.except.Doubt(r); text != "" {
+		once.Log(r.Context(), slog.LevelWarn, text)
 	}
 }
 

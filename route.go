@@ -200,10 +200,12 @@ func Locations(places ...Location) RouteOption {
 // Except lets requests through, without looking at their tokens, that a [net/http.ServeMux] would route to one of
 // these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. Name the routes of
 // [Manager.RefreshHandler] and [Manager.LogoutHandler] too: those look for a token by themselves, and not for an access
-// token alone. A pattern that matches everything is an error: write "GET /{$}" for the front page.
+// token alone. A pattern that matches everything is an error: write "GET /{$}" for the front page. So is one that would
+// match nothing: with a method in small letters, needless white space, or a * in its path.
 //
 // If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
-// matches, and that must be one of these, spelled as it is registered there, with the method or without. Behind any
+// matches, and that must be one of these, spelled as it is registered there, with the method or without. A request that
+// is refused for want of a token although one of these is nearly its pattern logs a warning, once for each. Behind any
 // other handler a pattern without a method exempts every method, and the guard cannot know that a more specific
 // pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean to.
 //

@@ -5,6 +5,7 @@ package exempt
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -28,11 +29,11 @@ func (open) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // Add adds a pattern, or says what is wrong with it.
 func (e *Patterns) Add(pattern string) (err error) {
-	if method, ok := isRoot(pattern); ok {
+	if method, ok := isRoot(strings.TrimRight(pattern, "*")); ok {
 		return fmt.Errorf("%q is every path there is: write %q for the front page", pattern, method+"/{$}")
 	}
-	if strings.Contains(pattern, "//") {
-		return fmt.Errorf("%q has a doubled slash, which is no path that is clean", pattern)
+	if err := misspelled(pattern); err != nil {
+		return err
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -41,6 +42,35 @@ func (e *Patterns) Add(pattern string) (err error) {
 	}()
 	e.mux.Handle(pattern, open{})
 	e.names = append(e.names, pattern)
+	return nil
+}
+
+// misspelled says what a mux would take as it stands, and no request ever match.
+func misspelled(pattern string) error {
+	fields := strings.Fields(pattern)
+	method, path, ok := strings.Cut(pattern, " ")
+	if !ok {
+		method, path = "", pattern
+	}
+	upper := strings.ToUpper(method)
+	under := strings.TrimRight(pattern, "*")
+	switch {
+	case len(fields) > 2:
+		return fmt.Errorf("%q has white space within: give each pattern by itself", pattern)
+	case len(fields) > 0 && pattern != strings.Join(fields, " "):
+		return fmt.Errorf("%q has white space too much: write %q", pattern, strings.Join(fields, " "))
+	case method == "*":
+		return fmt.Errorf("%q: a pattern of every method has none: write %q", pattern, path)
+	case method != upper:
+		return fmt.Errorf("%q: methods are in capitals: write %q", pattern, upper+" "+path)
+	case strings.Contains(path, "//"):
+		return fmt.Errorf("%q has a doubled slash, which is no path that is clean", pattern)
+	case strings.HasSuffix(under, "/") && under != pattern && !strings.Contains(under, "*"):
+		return fmt.Errorf("%q: a mux takes * for itself: write %q for all that lies under it", pattern, under)
+	case strings.Contains(path, "*"):
+		return fmt.Errorf("%q: a mux takes * for itself: write {name} for one segment of a path, "+
+			"and end it in a slash for all that lies under it", pattern)
+	}
 	return nil
 }
 
@@ -77,6 +107,92 @@ func (e *Patterns) Cover(r *http.Request) bool {
 	}
 	_, pattern := e.behind.Handler(r)
 	return slices.Contains(e.names, pattern)
+}
+
+// Doubt says which of the patterns may have been meant for r, which was refused: one that the mux behind does not have,
+// because it spells the same path otherwise, or hands it to another mux. It is empty if there is none. It quotes
+// patterns, and nothing of r.
+func (e *Patterns) Doubt(r *http.Request) string {
+	if e.behind == nil {
+		return ""
+	}
+	_, has := e.behind.Handler(r)
+	if has == "" {
+		return ""
+	}
+	_, matches := e.mux.Handler(r)
+	for _, name := range e.names {
+		switch {
+		case shape(name) == shape(has) && !isOf(e.behind, name):
+			return fmt.Sprintf("jot: Except names %q, but the mux has %q: spell both alike", name, has)
+		case name == matches && isAbove(has, name) && !isOf(e.behind, name):
+			return fmt.Sprintf("jot: Except names %q, but the mux hands that to %q: guard what is behind it instead",
+				name, has)
+		}
+	}
+	return ""
+}
+
+// segments are those of a pattern's path.
+func segments(pattern string) []string {
+	_, path, _ := strings.Cut(pattern, "/")
+	return strings.Split(path, "/")
+}
+
+func isWild(segment string) bool { return strings.HasPrefix(segment, "{") }
+func isRest(segment string) bool { return segment == "" || strings.HasSuffix(segment, "...}") }
+
+// shape is what a pattern's path has in common with those that mean nearly the same: the names of its wildcards do not
+// matter, nor whether it means all that lies under it.
+func shape(pattern string) string {
+	path := segments(pattern)
+	if last := path[len(path)-1]; isRest(last) || last == "{$}" {
+		path = path[:len(path)-1]
+	}
+	for i := range path {
+		if isWild(path[i]) {
+			path[i] = "{}"
+		}
+	}
+	return "/" + strings.Join(path, "/")
+}
+
+// isAbove reports whether a pattern is all that lies under a path, and another one's path lies there.
+func isAbove(pattern, other string) bool {
+	path := segments(pattern)
+	return isRest(path[len(path)-1]) && strings.HasPrefix(shape(other)+"/", strings.TrimSuffix(shape(pattern), "/")+"/")
+}
+
+// isOf reports whether a mux has a pattern: it would route requests to it that no more exact one is likely to match.
+func isOf(mux *http.ServeMux, pattern string) bool {
+	method, rest, ok := strings.Cut(pattern, " ")
+	if !ok {
+		method, rest = "ANY", pattern
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	path := segments(pattern)
+	for _, under := range []string{"", "~/~/~"} {
+		for i, segment := range path {
+			switch {
+			case isRest(segment):
+				path[i] = under
+			case segment == "{$}":
+				path[i] = ""
+			case isWild(segment):
+				path[i] = "~"
+			}
+		}
+		at := "/" + strings.Join(path, "/")
+		if plain, err := url.PathUnescape(at); err == nil {
+			at = plain
+		}
+		_, found := mux.Handler(&http.Request{Method: method, Host: host, URL: &url.URL{Path: at}})
+		if found == pattern {
+			return true
+		}
+		path = segments(pattern)
+	}
+	return false
 }
 
 // isPlain reports whether every reader of the request's path would read it alike: clean, and percent-encoded only
