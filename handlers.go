@@ -2,8 +2,11 @@ package jot
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
+
+	"github.com/go-jot/jot/internal/once"
 )
 
 // RefreshHandler returns the endpoint for refreshing: it verifies a refresh token as [Manager.Required] with [Refresh]
@@ -69,6 +72,8 @@ func (m *Manager) refresh(w http.ResponseWriter, r *http.Request) (at Location, 
 }
 
 // LogoutHandler returns the endpoint for logging out: it calls [Manager.Logout] and answers with 204, or a refusal.
+// What ends is the session of [Manager.CreatePair], with all its tokens. An access token of
+// [Manager.CreateAccessToken] is of none and ends alone; where there is a store, that logs a warning once per process.
 // Without [WithStore] or [WithBlocklist] it panics, at start-up.
 func (m *Manager) LogoutHandler() http.Handler {
 	m.exists()
@@ -129,7 +134,17 @@ func (d *departure) leave() error {
 	if refused != nil {
 		return refused.refusal()
 	}
+	d[0].m.doubt(d[0].ctx, ends)
 	return nil
+}
+
+// doubt tells once that a login cannot end as a whole whose tokens have no session in common.
+func (m *Manager) doubt(ctx context.Context, ends []*Token) {
+	if len(ends) == 1 && ends[0].SessionID == "" && ends[0].Type == typeAccess && m.ledger.store != nil &&
+		m.profile.Minting == nil { // another system's logins are like that
+		once.Log(ctx, slog.LevelWarn, "jot: a logout ended one token, which belongs to no session: "+
+			"CreatePair makes a login that ends as a whole")
+	}
 }
 
 // look returns the tokens whose sessions are to end, or else the pass whose reason is the refusal. A defect of one

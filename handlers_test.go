@@ -1,8 +1,12 @@
 package jot_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/flask"
+	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/memstore"
 	"github.com/go-jot/jot/session"
 )
@@ -518,4 +523,111 @@ func TestReplayTooLargeForACookie(t *testing.T) {
 	got = answerOf(w.RefreshHandler(), request(p.RefreshToken))
 	require.Equal(t, 200, got.Code, got.Body.String())
 	require.Len(t, lines(got), 4)
+}
+
+// Whoever writes a status before the cookies of a login is told so by net/http, since no cookie arrives.
+func TestStatusBeforeTheCookies(t *testing.T) {
+	m := newManager(t, jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}))
+	for early, want := range map[bool]string{true: "superfluous response.WriteHeader call", false: ""} {
+		var out bytes.Buffer
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if early {
+				w.WriteHeader(http.StatusOK)
+			}
+			_ = m.WritePair(w, pair(t, m))
+		}))
+		server.Config.ErrorLog = log.New(&out, "", 0)
+		server.Start()
+		got, err := http.Get(server.URL)
+		require.NoError(t, err)
+		require.NoError(t, got.Body.Close())
+		server.Close()
+		require.Equal(t, http.StatusOK, got.StatusCode)
+		require.Equal(t, early, len(got.Cookies()) == 0)
+		require.Contains(t, out.String(), want)
+		require.Equal(t, early, out.Len() > 0, out.String())
+	}
+}
+
+// Where tokens are looked for in cookies only, no way of writing a pair as JSON shows them to scripts.
+func TestPairAsJSON(t *testing.T) {
+	cookies := jot.WithCookies(jot.CookieConfig{})
+	for _, tc := range []struct {
+		name  string
+		opts  []jot.Option
+		shows bool
+	}{
+		{"header", nil, true},
+		{"cookies", options(cookies), false},
+		{"cookies, as a place", options(jot.WithLocations(jot.InCookie)), false},
+		{"both", options(cookies, jot.WithLocations(jot.InCookie, jot.InHeader)), true},
+		{"cookies and bodies", options(cookies, jot.WithLocations(jot.InCookie, jot.InBody)), true},
+	} {
+		w := newWorld(t, tc.opts...)
+		login := w.login(t)
+		next, err := w.Rotate(ctx, accepted(t, w.Manager, login.RefreshToken, jot.Refresh()))
+		require.NoError(t, err)
+		for _, p := range []*jot.Pair{login, next} {
+			for _, v := range []any{p, *p, map[string]any{"pair": p}} {
+				text, err := json.Marshal(v)
+				require.NoError(t, err)
+				require.Equal(t, tc.shows, strings.Contains(string(text), p.AccessToken), tc.name)
+				require.Equal(t, tc.shows, strings.Contains(string(text), p.RefreshToken), tc.name)
+				require.Equal(t, !tc.shows, strings.Contains(string(text), `"csrf_token"`), tc.name)
+			}
+		}
+		text, err := json.Marshal(jot.Pair{AccessToken: login.AccessToken})
+		require.NoError(t, err)
+		require.Contains(t, string(text), login.AccessToken, "what somebody writes down is written")
+	}
+}
+
+// A logout that leaves the refresh token behind, because its login was made of two that have nothing in common, is
+// told once.
+func TestLogoutOfALoginInTwo(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	const told = "jot: a logout ended one token, which belongs to no session: CreatePair makes a login that ends as a whole"
+	w := newWorld(t, jot.WithLocations(jot.InHeader, jot.InBody))
+	others := newWorld(t, wire.Profile{Minting: &wire.Minting{}})
+	blocking := newManager(t, jot.WithBlocklist(newBlocklist()))
+	typed, err := w.CreateToken(ctx, "alice", jot.Type("machine"))
+	require.NoError(t, err)
+	refresh, err := w.CreateRefreshToken(ctx, "alice")
+	require.NoError(t, err)
+	joined := access(t, w.Manager, jot.InSession(accepted(t, w.Manager, w.login(t).AccessToken)))
+	both := bearer(access(t, w.Manager))
+	both.Method, both.Body = http.MethodPost, io.NopCloser(strings.NewReader(`{"refresh_token":"`+refresh+`"}`))
+	both.Header.Set("Content-Type", "application/json")
+	post := func(raw string) *http.Request {
+		r := bearer(raw)
+		r.Method = http.MethodPost
+		return r
+	}
+	out := logged(t)
+	for _, tc := range []struct {
+		name   string
+		m      *jot.Manager
+		r      *http.Request
+		status int
+		told   bool
+	}{
+		{"a login", w.Manager, post(w.login(t).AccessToken), 204, false},
+		{"its refresh token", w.Manager, post(w.login(t).RefreshToken), 204, false},
+		{"one that joined", w.Manager, post(joined), 204, false},
+		{"none", w.Manager, post("x"), 401, false},
+		{"no login's", w.Manager, post(typed), 401, false},
+		{"both of two", w.Manager, both, 204, false},
+		{"where nothing is kept of sessions", blocking, post(access(t, blocking)), 204, false},
+		{"another system's", others.Manager, post(access(t, others.Manager)), 204, false},
+		{"one of two", w.Manager, post(access(t, w.Manager)), 204, true},
+		{"another one", w.Manager, post(access(t, w.Manager)), 204, false}, // not again
+	} {
+		out.Reset()
+		got := answerOf(tc.m.LogoutHandler(), tc.r)
+		require.Equal(t, tc.status, got.Code, tc.name)
+		require.Equal(t, tc.told, strings.Contains(out.String(), `level=WARN msg="`+told+`"`), tc.name)
+		require.Equal(t, tc.told, out.Len() > 0, out.String())
+	}
 }

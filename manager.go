@@ -51,7 +51,8 @@ func (m *Manager) exists() {
 }
 
 // CreateAccessToken issues an access token for subject, the user's ID: 1 to 255 bytes of UTF-8. Unless [InSession]
-// says otherwise, it belongs to no session, and so is not affected when one ends.
+// says otherwise, it belongs to no session, and so is not affected when one ends: for a login use [Manager.CreatePair],
+// whose tokens a logout ends together.
 func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "use CreateToken")
@@ -75,7 +76,8 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 }
 
 // CreateRefreshToken begins a session for subject, and issues its refresh token without an access token. Most logins
-// use [Manager.CreatePair].
+// use [Manager.CreatePair]: a token of [Manager.CreateAccessToken] beside it is of no session, and a logout with
+// either leaves the other.
 func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	d := newDraft(opts)
 	d.checkLogin()
@@ -141,8 +143,8 @@ func (m *Manager) byCookie() bool {
 
 // WritePair answers a login with the pair as JSON (RFC 6749 section 5.1), which no cache may store. Where tokens
 // travel in cookies and in no header, it sets the cookies, and the JSON holds the CSRF values and no token: what a
-// page's scripts can read, an injected script can steal. Its error is that of [Manager.SetCookies], in which case
-// nothing was written, or that of the connection.
+// page's scripts can read, an injected script can steal. It writes the status 200, so write none before: cookies would
+// not arrive. Its error is that of [Manager.SetCookies], in which case nothing was written, or that of the connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
 	if pair == nil {
 		return errors.New("jot: WritePair: the pair is nil")
@@ -160,6 +162,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	body, _ := json.Marshal(v) // strings and a number always have a JSON form
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK) // net/http tells if there was one before, and no cookie or header of ours arrived
 	_, err := w.Write(append(body, '\n'))
 	return err
 }

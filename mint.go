@@ -25,6 +25,7 @@ type issuer struct {
 	accessTTL, refreshTTL, sessionTTL time.Duration
 	longest                           time.Duration // a token of no session lives no longer; 0 is no bound
 	csrf                              bool          // tokens carry a CSRF value
+	cookies                           bool          // and travel in cookies only
 	reserved                          []string      // names of claims that no callback may set
 	claims, headers                   func(context.Context, *Token) (map[string]any, error)
 	scopes                            func(context.Context, *Token) ([]string, error)
@@ -198,7 +199,7 @@ func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
 	return &Pair{
 		AccessToken: access.raw, RefreshToken: refresh.raw, CSRFToken: access.csrf, RefreshCSRFToken: refresh.csrf,
 		ExpiresIn: access.life(), RefreshExpiresIn: refresh.life(), SessionID: g.session,
-		made: [2]minted{access, refresh},
+		made: [2]minted{access, refresh}, cookies: i.cookies,
 	}, nil
 }
 

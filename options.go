@@ -162,7 +162,7 @@ func (s *setup) settleTokens() {
 	s.issuer.profile, s.verifier.profile = s.profile, &s.profile
 	s.issuer.origin, s.verifier.origin = s.origin, s.origin
 	s.issuer.signing = s.verifier.sources[0]
-	s.issuer.csrf = s.jar.cookies != nil
+	s.issuer.csrf, s.issuer.cookies = s.jar.cookies != nil, slices.Equal(s.places.order, []Location{InCookie})
 	s.issuer.reserved = append(slices.Clone(reservedClaims), s.profile.SubjectClaim())
 	s.issuer.audience = s.verifier.audience
 	s.verifier.issuers = s.profile.Issuers

@@ -211,7 +211,8 @@ func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // Pair is the access token and the refresh token of a login. [Manager.WritePair] writes it as the JSON of RFC 6749
-// section 5.1. Printed or logged, it is redacted, except by package fmt when it is in an unexported field of another
+// section 5.1. Where a manager looks for tokens in cookies only, the JSON of its pairs has the CSRF values and no token,
+// as WritePair's: it is [Manager.SetCookies] that hands them out. Printed or logged, it is redacted, except by package fmt when it is in an unexported field of another
 // struct: keep no Pair there.
 type Pair struct {
 	AccessToken, RefreshToken string
@@ -223,7 +224,8 @@ type Pair struct {
 	// SessionID is the id of the login (sid).
 	SessionID string
 
-	made [2]minted // what the issuer knows of both
+	made    [2]minted // what the issuer knows of both
+	cookies bool      // tokens travel in these only
 }
 
 // minted is a token that was made, with what cookies and answers say of it.
@@ -249,8 +251,12 @@ func (t minted) which() int {
 }
 
 // MarshalJSON returns the access token response of RFC 6749 section 5.1. Empty members are left out, so a Pair with an
-// access token alone is the response of a handler that refreshes without rotation.
+// access token alone is the response of a handler that refreshes without rotation. Of a pair whose tokens travel in
+// cookies only, it returns the CSRF values instead.
 func (p Pair) MarshalJSON() ([]byte, error) {
+	if p.cookies {
+		return json.Marshal(p.withoutTokens())
+	}
 	return json.Marshal(struct {
 		Access    string `json:"access_token"`
 		Refresh   string `json:"refresh_token,omitempty"`
