@@ -102,7 +102,8 @@ func TestExceptDoubts(t *testing.T) {
 		return `jot: Except names "` + name + `", but the mux has "` + has + `": spell both alike`
 	}
 	behind := func(name, has string) string {
-		return `jot: Except names "` + name + `", but the mux hands that to "` + has + `": guard what is behind it instead`
+		return `jot: Except names "` + name + `", but the mux hands that to "` + has +
+			`": guard what is behind it instead`
 	}
 	m := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery))
 	for _, tc := range []struct {

@@ -140,8 +140,8 @@ func (d *departure) leave() error {
 
 // doubt tells once that a login cannot end as a whole whose tokens have no session in common.
 func (m *Manager) doubt(ctx context.Context, ends []*Token) {
-	if len(ends) == 1 && ends[0].SessionID == "" && ends[0].Type == typeAccess && m.ledger.store != nil &&
-		m.profile.Minting == nil { // another system's logins are like that
+	alone := len(ends) == 1 && ends[0].SessionID == ""
+	if alone && m.ledger.store != nil && m.profile.Minting == nil { // another system's logins are like that
 		once.Log(ctx, slog.LevelWarn, "jot: a logout ended one token, which belongs to no session: "+
 			"CreatePair makes a login that ends as a whole")
 	}

@@ -588,7 +588,8 @@ func TestLogoutOfALoginInTwo(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	const told = "jot: a logout ended one token, which belongs to no session: CreatePair makes a login that ends as a whole"
+	const told = "jot: a logout ended one token, which belongs to no session: " +
+		"CreatePair makes a login that ends as a whole"
 	w := newWorld(t, jot.WithLocations(jot.InHeader, jot.InBody))
 	others := newWorld(t, wire.Profile{Minting: &wire.Minting{}})
 	blocking := newManager(t, jot.WithBlocklist(newBlocklist()))

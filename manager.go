@@ -24,7 +24,8 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	s.settle()
 	defects := defects(s.verifier.sources)
 	s.errs = append(s.errs, defects...)
-	s.wrong(s.sliding && len(defects) == 0 && !s.issuer.signs(), "WithSlidingSessions needs a key that signs: "+onlyVerifies)
+	s.wrong(s.sliding && len(defects) == 0 && !s.issuer.signs(),
+		"WithSlidingSessions needs a key that signs: "+onlyVerifies)
 	if err := errors.Join(s.errs...); err != nil {
 		return nil, err
 	}
@@ -243,11 +244,13 @@ func (a *ownAnswer) begin() {
 	}
 }
 
+// WriteHeader notes that there is a status.
 func (a *ownAnswer) WriteHeader(status int) {
 	a.begun = a.begun || status >= 200 || status == http.StatusSwitchingProtocols
 	a.ResponseWriter.WriteHeader(status)
 }
 
+// Write writes the status first.
 func (a *ownAnswer) Write(b []byte) (int, error) {
 	a.begin()
 	return a.ResponseWriter.Write(b)

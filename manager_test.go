@@ -51,6 +51,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	stored := func(opt jot.Option) jot.Option { return jot.Options(jot.WithStore(memstore.New()), opt) }
 	blocking := jot.WithBlocklist(newBlocklist())
 	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	short := jot.WithSessionTTL(time.Hour)
 	swapped := jot.Options(jot.WithAccessTTL(30*day), jot.WithRefreshTTL(15*time.Minute))
 	longer := jot.Options(jot.WithSessionTTL(day), jot.WithAccessTTL(year), jot.WithRefreshTTL(day))
 	for _, tc := range []struct {
@@ -70,9 +71,9 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"WithRotationGrace: 1m0.000000001s is not from 0 to a minute", jot.WithRotationGrace(time.Minute + 1)},
 		{"WithRotationGrace: -1ns is not", jot.WithRotationGrace(-1)},
 		{"WithSessionTTL: 0s is not", jot.WithSessionTTL(0)},
-		{"WithSessionTTL: 1h0m0s is shorter than refresh tokens live, 720h0m0s: see WithRefreshTTL", jot.WithSessionTTL(time.Hour)},
-		{"WithSessionTTL: 24h0m0s is shorter than access tokens live, 8760h0m0s: see WithAccessTTL", longer},
-		{"WithAccessTTL: with 720h0m0s, access tokens outlive refresh tokens, which WithRefreshTTL gives 15m0s", swapped},
+		{"WithSessionTTL: 1h0m0s is less than refresh tokens live, 720h0m0s: see WithRefreshTTL", short},
+		{"WithSessionTTL: 24h0m0s is less than access tokens live, 8760h0m0s: see WithAccessTTL", longer},
+		{"WithAccessTTL: with 720h0m0s, access tokens outlive refresh tokens, whose WithRefreshTTL is 15m0s", swapped},
 		{"WithEventHandler: the function is nil", jot.WithEventHandler(nil)},
 		{"WithTokenInBlocklist: the function is nil", jot.WithTokenInBlocklist(nil)},
 		{"WithTokenVerification: the function is nil", jot.WithTokenVerification(nil)},
@@ -100,7 +101,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{"WithScopes: the function is nil", jot.WithScopes(nil)},
 		{"WithClock: the function is nil", jot.WithClock(nil)},
 		{"WithClock: it stands still", jot.WithClock(now.UTC)},
-		{"WithClock: it stands still", jot.WithClock(time.Now().Local)},
+		{"WithClock: it stands still", jot.WithClock(time.Now().UTC)},
 		{"WithIssuer is given twice", jot.Options(jot.WithIssuer("a"), jot.WithIssuer("a"))},
 		{"WithBlocklist is given twice", jot.Options(blocking, jot.Options(blocking))},
 	} {
@@ -127,13 +128,13 @@ func TestNewReportsEveryMistake(t *testing.T) {
 func TestNewTakes(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for name, opt := range map[string]jot.Option{
-		"access tokens that live long":          jot.WithAccessTTL(year),
-		"refresh tokens that do not":            jot.WithRefreshTTL(time.Second),
-		"both the same":                         jot.Options(jot.WithAccessTTL(year), jot.WithRefreshTTL(year)),
-		"whatever another system's tokens have": jot.Options(jot.WithAccessTTL(year), jot.WithRefreshTTL(1e9), wire.Profile{}),
-		"the clock":                             jot.WithClock(time.Now),
-		"one that is a method":                  jot.WithClock((&movingClock{now}).Now),
-		"one that stands still":                 jot.WithClock(func() time.Time { return now }),
+		"access tokens that live long": jot.WithAccessTTL(year),
+		"refresh tokens that do not":   jot.WithRefreshTTL(time.Second),
+		"both the same":                jot.Options(jot.WithAccessTTL(year), jot.WithRefreshTTL(year)),
+		"as another system has them":   jot.Options(jot.WithAccessTTL(year), jot.WithRefreshTTL(1e9), wire.Profile{}),
+		"the clock":                    jot.WithClock(time.Now),
+		"one that is a method":         jot.WithClock((&movingClock{now}).Now),
+		"one that stands still":        jot.WithClock(func() time.Time { return now }),
 	} {
 		_, err := jot.New(jot.HS256(secret), opt)
 		require.NoError(t, err, name)

@@ -318,7 +318,8 @@ func TestRefreshersThatCannotSign(t *testing.T) {
 	} {
 		stored := jot.WithStore(memstore.New())
 		m := manager(t, keys, stored)
-		require.Equal(t, "jot: RefreshHandler needs a key that signs: "+why, panicOf(func() { m.RefreshHandler() }), name)
+		reason := panicOf(func() { m.RefreshHandler() })
+		require.Equal(t, "jot: RefreshHandler needs a key that signs: "+why, reason, name)
 		require.Empty(t, panicOf(func() { m.LogoutHandler() }), name)
 		_, err := jot.New(keys, stored, jot.WithCookies(jot.CookieConfig{}), jot.WithSlidingSessions())
 		require.EqualError(t, err, "jot: WithSlidingSessions needs a key that signs: "+why, name)

@@ -108,12 +108,12 @@ func (s *setup) settleSessions() {
 		name, option string
 		ttl          time.Duration
 	}{{"access", "WithAccessTTL", s.issuer.accessTTL}, {"refresh", "WithRefreshTTL", s.issuer.refreshTTL}} {
-		s.wrong(s.issuer.sessionTTL < of.ttl, fmt.Sprintf("WithSessionTTL: %v is shorter than %s tokens live, %v: see %s",
+		s.wrong(s.issuer.sessionTTL < of.ttl, fmt.Sprintf("WithSessionTTL: %v is less than %s tokens live, %v: see %s",
 			s.issuer.sessionTTL, of.name, of.ttl, of.option))
 	}
 	s.wrong(s.given["WithAccessTTL"] && s.given["WithRefreshTTL"] && !s.given["profile"] &&
 		s.issuer.accessTTL > s.issuer.refreshTTL,
-		fmt.Sprintf("WithAccessTTL: with %v, access tokens outlive refresh tokens, which WithRefreshTTL gives %v",
+		fmt.Sprintf("WithAccessTTL: with %v, access tokens outlive refresh tokens, whose WithRefreshTTL is %v",
 			s.issuer.accessTTL, s.issuer.refreshTTL))
 	s.wrong(s.ledger.store != nil && s.issuer.accessTTL > session.MaxTokenLife,
 		"WithAccessTTL is more than 400 days, which is how long a store remembers who was logged out")

@@ -211,9 +211,10 @@ func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // Pair is the access token and the refresh token of a login. [Manager.WritePair] writes it as the JSON of RFC 6749
-// section 5.1. Where a manager looks for tokens in cookies only, the JSON of its pairs has the CSRF values and no token,
-// as WritePair's: it is [Manager.SetCookies] that hands them out. Printed or logged, it is redacted, except by package fmt when it is in an unexported field of another
-// struct: keep no Pair there.
+// section 5.1. Where a manager looks for tokens in cookies only, the JSON of its pairs has the CSRF values instead of
+// the tokens, as that of WritePair, so that no script sees them; [Manager.SetCookies] hands them out. Printed or
+// logged, it is redacted, except by package fmt when it is in an unexported field of another struct: keep no Pair
+// there.
 type Pair struct {
 	AccessToken, RefreshToken string
 	// CSRFToken and RefreshCSRFToken are the values that a page must send back with the tokens' cookies; empty without

@@ -13,7 +13,7 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// Store is a [session.Store] in a database. Make one with [New]: the methods of another one return an error that says so.
+// Store is a [session.Store] in a database. Make one with [New]: the methods of one made otherwise return errors.
 type Store struct {
 	db         *sql.DB
 	dialect    dialect

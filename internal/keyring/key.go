@@ -121,8 +121,9 @@ func Public(alg string, key crypto.PublicKey) (*Key, error) {
 		return nil, err
 	}
 	switch key.(type) {
-	case crypto.Signer, *ed25519.PrivateKey, rsa.PrivateKey, ecdsa.PrivateKey:
-		return nil, errors.New("the key is a private one: PublicKey wants the public half, key.Public(), or use PrivateKey")
+	case *ed25519.PrivateKey, rsa.PrivateKey, ecdsa.PrivateKey, crypto.Signer:
+		return nil, errors.New(
+			"the key is a private one: PublicKey wants the public half, key.Public(), or use PrivateKey")
 	}
 	return public(method, key)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/memstore"
 	"github.com/go-jot/jot/session"
 )
@@ -122,6 +123,7 @@ func play(p *plan, plant func(session.Store) session.Store, trace func(string)) 
 func (w *world) newServer(index int, n node) *server {
 	s, set := &server{node: n, index: index}, &w.plan.settings
 	opts := []jot.Option{
+		wire.Profile{}, // jot's own rules; New leaves access tokens that outlive refresh tokens to whoever gives one
 		jot.WithStore(&faulty{w.store, w}), jot.WithRotationGrace(n.grace), jot.WithMaxSessions(n.limit),
 		jot.WithAccessTTL(set.accessTTL), jot.WithRefreshTTL(set.refreshTTL), jot.WithSessionTTL(set.sessionTTL),
 		jot.WithClock(func() time.Time { return w.clock(n.offset) }),

@@ -73,7 +73,8 @@ func TestDecodeMatchesNamesExactly(t *testing.T) {
 	)
 	first, numbers := time.Unix(1893456000, 0).UTC(), object{"A": json.Number("1"), "a": json.Number("2")}
 	beside, twice := `{"sub":"a","team":`+folded+`,"TEAM":{"sub":"m"}}`, `{"x":`+folded+`,"X":`+folded+`}`
-	orNull, chain := `{"x":`+folded+`,"y":null}`, `{"name":"a","next":{"NAME":"m","name":"b","next":{"name":"c","NEXT":{},"next":null}}}`
+	orNull, embedding := `{"x":`+folded+`,"y":null}`, `{"Sub":"m","sub":"","Role":"a","ROLE":"m"}`
+	chain := `{"name":"a","next":{"NAME":"m","name":"b","next":{"name":"c","NEXT":{},"next":null}}}`
 	inMap := `{"x":{"team":{"sub":"m"},"Team":` + folded + `}}`
 	for name, tc := range map[string]row{
 		"a struct":             {folded, new(user), &want},
@@ -92,7 +93,7 @@ func TestDecodeMatchesNamesExactly(t *testing.T) {
 		"in itself":            {chain, new(loop), &loop{"a", &loop{"b", &loop{"c", nil}}}},
 		"of two embedded":      {`{"Sub":"a","sub":"b","SUB":"c"}`, new(ambiguous), &ambiguous{SUB: "c"}},
 		"of one unexported":    {`{"Not":"m","not":"m","-":"a"}`, new(unseen), &unseen{Odd: "a"}},
-		"of the embedded type": {`{"Sub":"m","sub":"","Role":"a","ROLE":"m"}`, new(embedsSub), &embedsSub{Sub: Sub{"a"}}},
+		"of the embedded type": {embedding, new(embedsSub), &embedsSub{Sub: Sub{"a"}}},
 		"where there are none": {`{"a":{"A":1,"a":2}}`, new(object), &object{"a": numbers}},
 		"of numbers":           {`[1,2]`, new([]int), &[]int{1, 2}},
 		"null":                 {`{"team":null}`, new(Embedded), &Embedded{}},
@@ -121,7 +122,7 @@ func TestDecodeNamesWhatItWouldDrop(t *testing.T) {
 		untagged struct{ Plan string }
 		twins    struct {
 			Plan string
-			PLAN string //nolint:revive // that is the point
+			PLAN string
 		}
 	)
 	const plan, sub = `claim "plan" is not the field Plan: add the tag json:"plan"`,
