@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -58,8 +59,10 @@ var (
 			"or before the store was made")
 	errTooOld = errors.New(
 		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
-	errNoID = errors.New("without a jti it cannot be revoked or used up")
-	errUsed = errors.New("it has been used")
+	errListed      = errors.New("WithTokenInBlocklist says so")
+	errNoID        = errors.New("without a jti it cannot be revoked or used up")
+	errUsed        = errors.New("it has been used")
+	errUsedOrWrong = errors.New("it has been used, or the Blocklist does not say first: see jottest.TestBlocklist")
 	// A client may send such a token, so this is a refusal (401), not a mistake of the caller's.
 	errNoRotation = errors.New("a token that belongs to no session of ours does not rotate")
 	errNoMore     = errors.New("a refreshed token has no more scopes than the one before")
@@ -83,6 +86,7 @@ func (l *ledger) check(ctx context.Context, t *Token, now time.Time) (r session.
 	if l.inBlocklist != nil {
 		revoked, err := l.inBlocklist(ctx, t)
 		if why := verdict(!revoked, ErrRevoked, err); why != nil {
+			why.cause = cmp.Or(why.cause, errListed)
 			return r, why
 		}
 	}
@@ -245,7 +249,10 @@ func (l *ledger) revoke(ctx context.Context, t *Token, now time.Time) *reason {
 // use revokes a token that nobody has revoked before.
 func (l *ledger) use(ctx context.Context, t *Token, now time.Time) *reason {
 	first, why := l.write(ctx, t, now)
-	if why == nil && !first {
+	switch {
+	case why == nil && !first && l.blocklist != nil:
+		return &reason{sentinel: ErrRevoked, cause: errUsedOrWrong}
+	case why == nil && !first:
 		return &reason{sentinel: ErrRevoked, cause: errUsed}
 	}
 	return why

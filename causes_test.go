@@ -2,6 +2,7 @@ package jot_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -48,6 +49,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	inHeader, basic := setHeader("Authorization", "Bearer TOKEN"), setHeader("Authorization", "Basic YTpi")
 	preflight := setHeader("Access-Control-Request-Method", "POST")
 	options := func(opts ...jot.Option) []jot.Option { return opts }
+	everyToken := func(context.Context, *jot.Token) (bool, error) { return true, nil }
 	wants := func(demands ...jot.RouteOption) []jot.RouteOption { return demands }
 
 	for _, tc := range []struct {
@@ -157,6 +159,10 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{
 			"an ended session", nil, nil, ended, at("GET", page, inHeader), jot.ErrRevoked, "token has been revoked",
 			"the store knows no such session: it has ended, or the store is new, or the memory of another process",
+		},
+		{
+			"a list", options(jot.WithTokenInBlocklist(everyToken)), nil, kept, at("GET", page, inHeader),
+			jot.ErrRevoked, "token has been revoked", "WithTokenInBlocklist says so",
 		},
 		{
 			"another secret", nil, nil, func(t testing.TB, _ *jot.Manager) string {

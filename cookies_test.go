@@ -656,9 +656,29 @@ func TestWritePairByLocation(t *testing.T) {
 		require.Len(t, lines(w), tc.cookies, tc.name)
 		require.Equal(t, tc.body, strings.Contains(w.Body.String(), "eyJ"), tc.name)
 	}
+	m := newManager(t, withCookies)
 	w := httptest.NewRecorder()
-	require.Error(t, newManager(t, withCookies).WritePair(w, &jot.Pair{AccessToken: "x"}))
+	require.Error(t, m.WritePair(w, &jot.Pair{AccessToken: "x"}))
 	require.Empty(t, w.Body.String())
+
+	// One token, as after step-up authentication, and what a page needs for it.
+	p := pair(t, m)
+	for _, tc := range []struct {
+		pair jot.Pair
+		body string
+	}{
+		{jot.Pair{AccessToken: p.AccessToken}, `{"csrf_token":"` + p.CSRFToken + `","expires_in":900}`},
+		{jot.Pair{RefreshToken: p.RefreshToken}, `{"refresh_csrf_token":"` + p.RefreshCSRFToken + `"}`},
+		{
+			jot.Pair{AccessToken: p.AccessToken, CSRFToken: "x", ExpiresIn: time.Minute},
+			`{"csrf_token":"x","expires_in":60}`,
+		},
+	} {
+		w = httptest.NewRecorder()
+		require.NoError(t, m.WritePair(w, &tc.pair))
+		require.Len(t, lines(w), 2)
+		require.JSONEq(t, tc.body, w.Body.String())
+	}
 }
 
 // What is too large for a cookie is found before a session begins, or a refresh token is used up.

@@ -299,7 +299,7 @@ func ExampleWithTokenInBlocklist() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// jot: token has been revoked
+	// jot: token has been revoked: WithTokenInBlocklist says so
 }
 
 func ExampleWithAdditionalClaims() {

@@ -142,14 +142,16 @@ func (m *Manager) byCookie() bool {
 	return m.jar.cookies != nil && !slices.Contains(m.places.order, InHeader)
 }
 
-// WritePair answers a login with the pair as JSON (RFC 6749 section 5.1), which no cache may store. Where tokens
-// travel in cookies and in no header, it sets the cookies, and the JSON holds the CSRF values and no token: what a
-// page's scripts can read, an injected script can steal. It writes the status 200, so write none before: cookies would
-// not arrive. Its error is that of [Manager.SetCookies], in which case nothing was written, or that of the connection.
+// WritePair answers a login with the pair as JSON (RFC 6749 section 5.1), which no cache may store. Where tokens travel
+// in cookies and in no header, it sets the cookies, and the JSON holds the CSRF values and no token: what a page's
+// scripts can read, an injected script can steal. A pair may be put together by hand, of one token say: expires_in and
+// the CSRF values are then read from its tokens. It writes the status 200, so write none before: cookies would not
+// arrive. Its error is that of [Manager.SetCookies], in which case nothing was written, or that of the connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
-	if pair == nil {
-		return errors.New("jot: WritePair: the pair is nil")
+	if pair == nil || pair.AccessToken == "" && pair.RefreshToken == "" {
+		return mistake("WritePair", errEmptyPair)
 	}
+	pair = m.verifier.completed(pair)
 	if !m.byCookie() {
 		return writeJSON(w, pair)
 	}

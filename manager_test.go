@@ -730,7 +730,13 @@ func TestWritePair(t *testing.T) {
 	require.NoError(t, m.WritePair(w, &jot.Pair{AccessToken: "a"}))
 	require.JSONEq(t, `{"access_token":"a","token_type":"Bearer"}`, w.Body.String())
 
-	require.ErrorContains(t, m.WritePair(w, nil), "the pair is nil")
+	w = httptest.NewRecorder() // what its token says of itself
+	require.NoError(t, m.WritePair(w, &jot.Pair{AccessToken: p.AccessToken}))
+	require.JSONEq(t, `{"access_token":"`+p.AccessToken+`","token_type":"Bearer","expires_in":900}`, w.Body.String())
+
+	for _, empty := range []*jot.Pair{nil, {}, {CSRFToken: "x"}} {
+		require.EqualError(t, m.WritePair(w, empty), "jot: WritePair: the pair is empty")
+	}
 	require.ErrorIs(t, m.WritePair(gone{httptest.NewRecorder()}, p), io.ErrClosedPipe)
 }
 

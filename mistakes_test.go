@@ -311,7 +311,7 @@ func TestRefreshersThatCannotSign(t *testing.T) {
 	const why = "the Manager only verifies: its current key is public or a Keyfunc"
 	only := func(*jwt.Token) (any, error) { return secret, nil }
 	public := jot.PublicKey("ES256", &ecKey.PublicKey)
-	set, err := jot.NewKeySet(public, jot.HS256(secret))
+	set, err := jot.NewKeySet(public, jot.PrivateKey("EdDSA", edKey))
 	require.NoError(t, err)
 	for name, keys := range map[string]jot.KeySource{
 		"a public key": public, "a set of keys": set, "a function": jot.Keyfunc(only, "HS256"),

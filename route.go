@@ -204,7 +204,7 @@ func Locations(places ...Location) RouteOption {
 // match nothing: with a method in small letters, needless white space, or a * in its path.
 //
 // If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
-// matches, and that must be one of these, spelled as it is registered there, with the method or without. A request that
+// matches, and that must be one of these, spelled as it is registered there, method and all. A request that
 // is refused for want of a token although one of these is nearly its pattern logs a warning, once for each. Behind any
 // other handler a pattern without a method exempts every method, and the guard cannot know that a more specific
 // pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean to.

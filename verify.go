@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 // made returns what is known of a pair's tokens: from their making, or else, of a token by itself, from its text.
 func (v *verifier) made(pair *Pair) (tokens []minted, err error) {
 	if pair == nil || pair.AccessToken == "" && pair.RefreshToken == "" {
-		return nil, errors.New("the pair is empty")
+		return nil, errEmptyPair
 	}
 	for i, raw := range [...]string{pair.AccessToken, pair.RefreshToken} {
 		if raw == "" {
@@ -87,6 +88,29 @@ func (v *verifier) made(pair *Pair) (tokens []minted, err error) {
 	return tokens, nil
 }
 
+// completed returns the pair with what its tokens say of themselves, where it was put together by hand, of tokens of
+// ours.
+func (v *verifier) completed(pair *Pair) *Pair {
+	if pair.made != [2]minted{} || v.origin == nil {
+		return pair
+	}
+	tokens, err := v.made(pair)
+	if err != nil {
+		return pair
+	}
+	whole := *pair
+	for _, t := range tokens {
+		csrf, life := &whole.CSRFToken, &whole.ExpiresIn
+		if t.typ == typeRefresh {
+			csrf, life = &whole.RefreshCSRFToken, &whole.RefreshExpiresIn
+		}
+		*csrf, *life = cmp.Or(*csrf, t.csrf), cmp.Or(*life, t.life())
+	}
+	return &whole
+}
+
+var errEmptyPair = errors.New("the pair is empty")
+
 // reread makes out of a token's text what its making knew.
 func (v *verifier) reread(raw, typ string) (minted, error) {
 	t, why := v.read(context.Background(), raw)
@@ -100,7 +124,9 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 	if !t.ExpiresAt.IsZero() {
 		expires = t.ExpiresAt.Unix()
 	}
-	return minted{raw: raw, typ: typ, csrf: t.within().csrf, expires: expires, origin: v.origin}, nil
+	return minted{
+		raw: raw, typ: typ, csrf: t.within().csrf, at: t.IssuedAt.Unix(), expires: expires, origin: v.origin,
+	}, nil
 }
 
 // issuer asks who issued the token.
