@@ -84,6 +84,12 @@ fuzz: ## every fuzz test for FUZZTIME (1m)
 simulate: ## a million histories of clocks apart, lost answers and thieves (HISTORIES=n)
 	go test -count=1 -timeout 0 -v -run TestHistories ./internal/simulation -args -histories $(HISTORIES)
 
+.PHONY: flask-live
+flask-live: ## flask/ beside the original, whose source is in FJE=directory (it needs Flask and PyJWT)
+	@if [ -n "$(FJE)" ]; then JOT_FJE='$(abspath $(FJE))' go test -count=1 -v -run '^TestLive$$' ./flask; \
+	else echo "FJE= names no directory with the source of Flask-JWT-Extended 4.7.1: the recorded exchanges stand in" && \
+		go test -count=1 -run '^TestRecordedExchanges$$' ./flask; fi
+
 .PHONY: mutation
 mutation: ## change the code of PACKAGE (.) and see which changes no test notices; takes long
 	go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --timeout-coefficient 20 $(or $(PACKAGE),.)

@@ -9,8 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jot/jot"
@@ -42,7 +44,10 @@ type app struct {
 	ext           extension
 	mu            sync.Mutex
 	revoked       map[string]bool
+	ahead         atomic.Int64 // seconds
 }
+
+func (a *app) now() time.Time { return now.Add(time.Duration(a.ahead.Load()) * time.Second) }
 
 func newApp(config flask.Config, ext extension, keys jot.KeySource) (http.Handler, error) {
 	a := &app{cookies: flask.NewCookies(config), ext: ext, revoked: map[string]bool{}}
@@ -59,7 +64,7 @@ func newApp(config flask.Config, ext extension, keys jot.KeySource) (http.Handle
 		}
 		flask.WriteError(w, r, err, key)
 	}
-	base := jot.Options(flask.Options(config), jot.WithClock(func() time.Time { return now }))
+	base := jot.Options(flask.Options(config), jot.WithClock(a.now))
 	opts := []jot.Option{base}
 	if ext.Blocklist == nil || *ext.Blocklist {
 		opts = append(opts, jot.WithTokenInBlocklist(func(_ context.Context, t *jot.Token) (bool, error) {
@@ -209,7 +214,11 @@ func (a *app) routes() http.Handler {
 	access("POST /echo", echo)
 	mux.HandleFunc("POST /decode", a.decode)
 	mux.HandleFunc("POST /jti_csrf", a.jtiCSRF)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ahead, _ := strconv.ParseInt(r.Header.Get("X-Clock"), 10, 64)
+		a.ahead.Store(ahead)
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // implicit renews an access cookie that is about to end, the recipe of Flask-JWT-Extended's documentation.
@@ -217,7 +226,7 @@ func (a *app) implicit(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, ok := jot.FromContext(r.Context())
 		if a.ext.ImplicitRefresh > 0 && ok && t.Location == jot.InCookie && t.Type == "access" &&
-			t.ExpiresAt.Before(now.Add(time.Duration(a.ext.ImplicitRefresh)*time.Second)) {
+			t.ExpiresAt.Before(a.now().Add(time.Duration(a.ext.ImplicitRefresh)*time.Second)) {
 			if raw, err := a.auth.CreateAccessToken(r.Context(), t.Subject); err == nil {
 				_ = a.cookies.SetAccess(w, raw)
 			}

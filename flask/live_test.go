@@ -1,0 +1,618 @@
+package flask_test
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// TestLive sends the same requests to Flask-JWT-Extended and to this package, and compares the answers. JOT_FJE names a
+// directory with the source of the original. What it sends is in testdata/live/exchanges.txt, and every recorded
+// exchange too. A difference is a row of the table in docs/from-flask.md, or the test fails.
+func TestLive(t *testing.T) {
+	source := os.Getenv("JOT_FJE")
+	if source == "" {
+		t.Skip("JOT_FJE names no directory with the original: the recorded exchanges stand in")
+	}
+	all, keys := load(t, "testdata")
+	script := readScript(t, &all)
+	l := &live{script: script, secret: keys["default"].Secret, shown: map[string]int{}}
+	l.there, l.here = original(t, source, all), twins(t, all, keys)
+	for _, line := range script.lines {
+		l.run(t, line)
+	}
+	for _, c := range all.Cases {
+		if all.Profiles[c.Profile].Config != nil && c.ConstructError == nil {
+			l.replay(t, &c)
+		}
+	}
+	rows := tableOfDifferences(t)
+	for id := range l.shown {
+		if !slices.Contains(rows, id) {
+			t.Errorf("%q is no row of the table in docs/from-flask.md", id)
+		}
+	}
+	for _, id := range rows {
+		if l.shown[id] == 0 {
+			t.Errorf("no exchange shows the row %q of the table in docs/from-flask.md", id)
+		}
+	}
+	//nolint:forbidigo // the summary
+	fmt.Printf("live exchanges: %d, identical %d, differing on purpose %d, differing %d\n",
+		l.identical+l.deliberate+l.differing, l.identical, l.deliberate, l.differing)
+	for _, id := range slices.Sorted(maps.Keys(l.shown)) {
+		fmt.Printf("  %-12s %d\n", id, l.shown[id]) //nolint:forbidigo // the summary
+	}
+}
+
+// tableOfDifferences returns the ids of the rows of the guide's table.
+func tableOfDifferences(t *testing.T) (ids []string) {
+	t.Helper()
+	text, err := os.ReadFile("../docs/from-flask.md")
+	require.NoError(t, err)
+	_, text, _ = bytes.Cut(text, []byte("## What differs all the same, and why"))
+	text, _, _ = bytes.Cut(text, []byte("\n## "))
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|").FindAllSubmatch(text, -1) {
+		ids = append(ids, string(m[1]))
+	}
+	return ids
+}
+
+// script is what exchanges.txt says.
+type script struct {
+	lines    []line
+	names    map[string]string       // a token's name: the words that make it
+	recorded map[string][]difference // of a recorded case
+}
+
+// line is one row of the file, with its alternatives spelled out.
+type line struct {
+	at        int // its number
+	requests  [][]string
+	follows   bool // it uses the tokens of the line before
+	expected  []difference
+	unmatched map[string]bool
+}
+
+// difference is one that is a row of the table.
+type difference struct {
+	row   string
+	parts []string
+}
+
+var word = regexp.MustCompile("`[^`]*`|\\S+")
+
+// readScript reads exchanges.txt, and adds its profiles to the recorded ones.
+func readScript(t *testing.T, all *recorded) *script {
+	t.Helper()
+	text, err := os.ReadFile("testdata/live/exchanges.txt")
+	require.NoError(t, err)
+	s := &script{names: map[string]string{}, recorded: map[string][]difference{}}
+	for i, raw := range strings.Split(string(text), "\n") {
+		raw, _, _ = strings.Cut(raw, "#")
+		words := word.FindAllString(raw, -1)
+		if len(words) == 0 {
+			continue
+		}
+		var expected []difference
+		words = slices.DeleteFunc(words, func(w string) bool {
+			mark, ok := strings.CutPrefix(w, "!")
+			if ok {
+				row, parts, _ := strings.Cut(mark, ":")
+				expected = append(expected, difference{row, strings.Split(parts, ",")})
+			}
+			return ok
+		})
+		switch words[0] {
+		case "profile":
+			profile := all.Profiles[words[1]]
+			require.Nil(t, profile.Config, "line %d: the profile is there already", i+1)
+			require.NoError(t, json.Unmarshal([]byte(unquote(words[2])), &profile), "line %d", i+1)
+			all.Profiles[words[1]] = profile
+		case "token":
+			s.names[words[1]] = strings.Join(words[2:], " ")
+		case "recorded":
+			s.recorded[words[1]] = expected
+		default:
+			l := line{at: i + 1, expected: expected, unmatched: map[string]bool{}}
+			if l.follows = words[0] == ">"; l.follows {
+				words = words[1:]
+			}
+			l.requests = spell(words)
+			for _, d := range expected {
+				l.unmatched[d.row] = true
+			}
+			s.lines = append(s.lines, l)
+		}
+	}
+	return s
+}
+
+func unquote(w string) string { return strings.Trim(w, "`") }
+
+var alternatives = regexp.MustCompile(`\([^()]*\|[^()]*\)`)
+
+// spell spells out (a|b).
+func spell(words []string) [][]string {
+	for i, w := range words {
+		if at := alternatives.FindStringIndex(w); at != nil {
+			var all [][]string
+			for _, each := range strings.Split(w[at[0]+1:at[1]-1], "|") {
+				one := slices.Clone(words)
+				one[i] = w[:at[0]] + each + w[at[1]:]
+				all = append(all, spell(one)...)
+			}
+			return all
+		}
+	}
+	return [][]string{words}
+}
+
+// live is the run.
+type live struct {
+	*script
+
+	there, here string // where they serve
+	secret      string
+	// tokens are those of one line, by who has made them.
+	tokens                           [2]map[string]string
+	identical, deliberate, differing int
+	shown                            map[string]int
+}
+
+// run sends a line's requests: those with a token once with one of theirs and once with one of ours.
+func (l *live) run(t *testing.T, line line) {
+	t.Helper()
+	for _, words := range line.requests {
+		if !line.follows {
+			l.tokens = [2]map[string]string{{}, {}}
+		}
+		for maker, name := range []string{"theirs", "ours"} {
+			minted := false
+			request := l.request(t, words, maker, &minted)
+			if minted && slices.Contains(slices.Collect(maps.Values(l.tokens[maker])), "") {
+				continue // it makes no such token, which the row of that login says
+			}
+			title := fmt.Sprintf("line %d: %s", line.at, strings.Join(words, " "))
+			if minted {
+				title += ", a token of " + name
+			}
+			for _, row := range l.compare(t, title, words[0], request, line.expected) {
+				delete(line.unmatched, row)
+			}
+			if !minted {
+				break
+			}
+		}
+	}
+	for row := range line.unmatched {
+		t.Errorf("line %d: nothing differs as %q says", line.at, row)
+	}
+}
+
+var named = regexp.MustCompile(`\{([a-z0-9_]+)(?:\.([a-z0-9]+))?\}`)
+
+// request makes the bytes of a request.
+func (l *live) request(t *testing.T, words []string, maker int, minted *bool) []byte {
+	t.Helper()
+	profile, method, path := words[0], words[1], words[2]
+	fill := func(text string) string { return l.fill(t, text, profile, maker, minted) }
+	var headers [][2]string
+	body := ""
+	add := func(name, value string) { headers = append(headers, [2]string{name, value}) }
+	for _, w := range words[3:] {
+		key, value, _ := strings.Cut(unquote(w), "=")
+		switch key {
+		case "bearer":
+			add("Authorization", "Bearer "+fill(value))
+		case "cookie":
+			add("Cookie", fill(value))
+		case "csrf":
+			add("X-CSRF-TOKEN", fill(value))
+		case "at":
+			add("X-Clock", value)
+		case "json":
+			add("Content-Type", "application/json")
+			body = fill(value)
+		case "form":
+			add("Content-Type", "application/x-www-form-urlencoded")
+			body = fill(value)
+		case "body":
+			body = fill(value)
+		default:
+			name, text, ok := strings.Cut(unquote(w), ": ")
+			require.True(t, ok, "%q is no word of a request", w)
+			add(name, fill(text))
+		}
+	}
+	return message(method, profile, fill(path), headers, body)
+}
+
+// message writes a request.
+func message(method, profile, target string, headers [][2]string, body string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s /%s%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method, profile, target)
+	for _, h := range headers {
+		b.WriteString(h[0] + ": ")
+		for _, c := range h[1] {
+			b.WriteByte(byte(c)) // Latin-1
+		}
+		b.WriteString("\r\n")
+	}
+	if body != "" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
+	}
+	b.WriteString("\r\n" + body)
+	return b.Bytes()
+}
+
+// fill puts tokens, their segments and claims into a text.
+func (l *live) fill(t *testing.T, text, profile string, maker int, minted *bool) string {
+	t.Helper()
+	return named.ReplaceAllStringFunc(text, func(found string) string {
+		m := named.FindStringSubmatch(found)
+		raw := l.token(t, m[1], profile, maker, minted)
+		if raw == "" {
+			return ""
+		}
+		switch m[2] {
+		case "":
+			return raw
+		case "header", "payload", "sig":
+			return strings.Split(raw, ".")[slices.Index([]string{"header", "payload", "sig"}, m[2])]
+		}
+		var claims map[string]any
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(payload, &claims))
+		return fmt.Sprint(claims[m[2]])
+	})
+}
+
+// token returns the token of a name: one of a login at one of the two, or one that the file spells out.
+func (l *live) token(t *testing.T, name, profile string, maker int, minted *bool) string {
+	t.Helper()
+	made, ok := l.names[name]
+	require.True(t, ok, "no token has the name %q", name)
+	words := word.FindAllString(made, -1)
+	if words[0] != "login" {
+		header, key := `{"alg":"HS256","typ":"JWT"}`, l.secret
+		for _, w := range words[2:] {
+			switch what, value, _ := strings.Cut(unquote(w), "="); what {
+			case "header":
+				header = value
+			case "key":
+				key = value
+			}
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		text := encode([]byte(header)) + "." + encode([]byte(unquote(words[1])))
+		signature, err := jwt.SigningMethodHS256.Sign(text, []byte(key))
+		require.NoError(t, err)
+		return text + "." + encode(signature)
+	}
+	*minted = true
+	if raw := l.tokens[maker][name]; raw != "" {
+		return raw
+	}
+	body := "{}"
+	if len(words) > 2 {
+		body = unquote(words[2])
+	}
+	r := l.send(t, []string{l.there, l.here}[maker], message("POST", profile, "/login", nil, body))
+	var answer map[string]string
+	_ = json.Unmarshal(r.body, &answer)
+	l.tokens[maker][name] = answer[words[1]+"_token"]
+	return l.tokens[maker][name]
+}
+
+// reply is an answer, as text that can be compared.
+type reply struct {
+	status  int
+	header  http.Header
+	body    []byte
+	failure string
+}
+
+func (l *live) send(t *testing.T, address string, request []byte) reply {
+	t.Helper()
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err = conn.Write(request)
+	require.NoError(t, err)
+	method, _, _ := bytes.Cut(request, []byte(" "))
+	asked := &http.Request{Method: string(method)}
+	response, err := http.ReadResponse(bufio.NewReader(conn), asked)
+	if err != nil {
+		return reply{failure: err.Error()}
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return reply{status: response.StatusCode, header: response.Header, body: body}
+}
+
+// compare sends a request to both, and reports what differs and is no row. It returns the rows that were shown.
+func (l *live) compare(t *testing.T, title, profile string, request []byte, expected []difference) (rows []string) {
+	t.Helper()
+	return l.judge(t, title, l.send(t, l.there, request), l.send(t, l.here, request), expected)
+}
+
+func (l *live) judge(t *testing.T, title string, there, here reply, expected []difference) (rows []string) {
+	t.Helper()
+	a, b := there.parts(), here.parts()
+	var found []string
+	for _, part := range slices.Sorted(maps.Keys(a)) {
+		if a[part] != b[part] {
+			found = append(found, part)
+		}
+	}
+	if len(found) == 0 {
+		l.identical++
+		return nil
+	}
+	left := slices.Clone(found)
+	for _, d := range expected {
+		before := len(left)
+		left = slices.DeleteFunc(left, func(part string) bool { return slices.Contains(d.parts, part) })
+		if len(left) < before {
+			rows = append(rows, d.row)
+			l.shown[d.row]++
+		}
+	}
+	if len(left) == 0 {
+		l.deliberate++
+		return rows
+	}
+	l.differing++
+	text := ""
+	for _, part := range left {
+		text += fmt.Sprintf("\n    %-8s there  %s\n    %-8s here   %s", part, a[part], "", b[part])
+	}
+	t.Errorf("%s%s", title, text)
+	return rows
+}
+
+// own are headers of the servers, and those of the recorded application.
+var own = []string{"Date", "Server", "Connection", "Set-Cookie", "X-Error-Kind"}
+
+// parts are what is compared: status, headers, cookies and body, with tokens as what they say.
+func (r reply) parts() map[string]string {
+	if r.failure != "" {
+		return map[string]string{"status": r.failure, "headers": "", "cookies": "", "body": ""}
+	}
+	var headers []string
+	for name, values := range r.header {
+		if slices.Contains(own, name) || name == "Content-Length" && r.status < 400 {
+			continue
+		}
+		headers = append(headers, name+": "+strings.Join(values, ", "))
+	}
+	slices.Sort(headers)
+	body := string(r.body)
+	var value any
+	if decoder := json.NewDecoder(strings.NewReader(body)); r.status < 400 {
+		decoder.UseNumber()
+		if decoder.Decode(&value) == nil {
+			body = plain(value)
+		}
+	}
+	return map[string]string{
+		"status":  strconv.Itoa(r.status),
+		"headers": strings.Join(headers, "; "),
+		"cookies": readable(strings.Join(r.header["Set-Cookie"], "\n                    ")),
+		"body":    readable(strings.TrimSuffix(body, "\n")),
+	}
+}
+
+var (
+	tokenText = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
+	anyUUID   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+)
+
+// readable spells tokens out, and makes ids alike.
+func readable(text string) string {
+	text = tokenText.ReplaceAllStringFunc(text, func(raw string) string {
+		out := "<"
+		for _, segment := range strings.Split(raw, ".")[:2] {
+			decoded, err := base64.RawURLEncoding.DecodeString(segment)
+			var value any
+			decoder := json.NewDecoder(bytes.NewReader(decoded))
+			decoder.UseNumber()
+			if err != nil || decoder.Decode(&value) != nil {
+				return raw
+			}
+			out += plain(value)
+		}
+		return out + ">"
+	})
+	return anyUUID.ReplaceAllString(text, "<uuid>")
+}
+
+// plain writes a JSON value in one way.
+func plain(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		var members []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			members = append(members, strconv.Quote(name)+":"+plain(v[name]))
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	case []any:
+		var elements []string
+		for _, each := range v {
+			elements = append(elements, plain(each))
+		}
+		return "[" + strings.Join(elements, ",") + "]"
+	case json.Number:
+		if n, ok := new(big.Rat).SetString(string(v)); ok {
+			return n.RatString()
+		}
+		return string(v)
+	}
+	text, _ := json.Marshal(v)
+	return string(text)
+}
+
+// replay sends a recorded case's requests, with what the original answered to earlier ones filled in, and then with
+// what we did.
+func (l *live) replay(t *testing.T, c *exchange) {
+	t.Helper()
+	expected, marked := l.recorded[c.ID]
+	unmatched := map[string]bool{}
+	for _, d := range expected {
+		unmatched[d.row] = true
+	}
+	for maker, name := range []string{"theirs", "ours"} {
+		var answers []*httptest.ResponseRecorder
+		filled := false
+		for i, s := range c.Steps {
+			target := s.Request.Path
+			if s.Request.Query != "" {
+				target += "?" + s.Request.Query
+			}
+			filled = filled || template.MatchString(fmt.Sprint(s.Request))
+			if l.lacks(t, &s, answers) {
+				break // it could not be made
+			}
+			var headers [][2]string
+			for _, h := range s.Request.Headers {
+				headers = append(headers, [2]string{h[0], fill(t, h[1], answers)})
+			}
+			request := message(s.Request.Method, c.Profile, target, headers, fill(t, s.Request.Body, answers))
+			there, here := l.send(t, l.there, request), l.send(t, l.here, request)
+			title := fmt.Sprintf("recorded %s, step %d: %s %s", c.ID, i, s.Request.Method, target)
+			if filled {
+				title += ", a token of " + name
+			}
+			if maker == 0 || filled {
+				for _, row := range l.judge(t, title, there, here, expected) {
+					delete(unmatched, row)
+				}
+			}
+			w := httptest.NewRecorder()
+			from := []reply{there, here}[maker]
+			maps.Copy(w.Header(), from.header)
+			w.WriteHeader(cmp.Or(from.status, 500))
+			_, _ = w.Write(from.body)
+			answers = append(answers, w)
+		}
+		if !filled {
+			break
+		}
+	}
+	for row := range unmatched {
+		if marked {
+			t.Errorf("recorded %s: nothing differs as %q says", c.ID, row)
+		}
+	}
+}
+
+// lacks reports whether an earlier answer has not what a step uses.
+func (l *live) lacks(t *testing.T, s *step, answers []*httptest.ResponseRecorder) bool {
+	t.Helper()
+	for _, m := range template.FindAllStringSubmatch(fmt.Sprint(s.Request), -1) {
+		if valueOf(t, answers[int(m[1][0]-'0')], m[2], m[3]) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// twins serves our application, every profile under its name.
+func twins(t *testing.T, all recorded, keys known) (address string) {
+	t.Helper()
+	servers := map[string]http.Handler{}
+	for name, p := range all.Profiles {
+		server, err := build(p.Config, p.Ext, keys)
+		if err != nil {
+			continue // which is what a recorded case of it expects
+		}
+		servers[name] = server
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, rest, _ := strings.Cut(r.URL.Path[1:], "/")
+		profile, ok := servers[name]
+		if !ok {
+			http.Error(w, "the configuration was refused", http.StatusTeapot)
+			return
+		}
+		r.URL.Path, r.URL.RawPath = "/"+rest, ""
+		profile.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// original starts the original.
+func original(t *testing.T, source string, all recorded) (address string) {
+	t.Helper()
+	source, err := filepath.Abs(source)
+	require.NoError(t, err)
+	_, err = os.Stat(filepath.Join(source, "flask_jwt_extended"))
+	require.NoError(t, err, "JOT_FJE is not the directory of the original's source")
+	named := map[string]any{}
+	for name, p := range all.Profiles {
+		named[name] = map[string]any{"config": p.Config, "ext": p.Ext}
+	}
+	text, err := json.Marshal(map[string]any{"now": all.Now, "profiles": named})
+	require.NoError(t, err)
+	profiles := filepath.Join(t.TempDir(), "profiles.json")
+	require.NoError(t, os.WriteFile(profiles, text, 0o600))
+	python := interpreter(t)
+	cmd := exec.CommandContext(t.Context(), python, "testdata/live/original.py", source, profiles, "testdata/keys")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	first, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err, "the original did not start")
+	var port, version, pyjwt, flask, werkzeug string
+	_, err = fmt.Sscanf(first, "serving %s %s %s %s %s", &port, &version, &pyjwt, &flask, &werkzeug)
+	require.NoError(t, err, first)
+	t.Logf("Flask-JWT-Extended %s, PyJWT %s, Flask %s, Werkzeug %s", version, pyjwt, flask, werkzeug)
+	require.Equal(t, "4.7.1", version)
+	return "127.0.0.1:" + port
+}
+
+// interpreter finds a Python that has Flask and PyJWT.
+func interpreter(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{os.Getenv("JOT_PYTHON"), "python3", "/usr/bin/python3"} {
+		if python == "" {
+			continue
+		}
+		if exec.CommandContext(t.Context(), python, "-c", "import flask, jwt").Run() == nil { //nolint:gosec // our own
+			return python
+		}
+	}
+	require.FailNow(t, "no Python here has flask and jwt: install python3-flask and python3-jwt")
+	return ""
+}
