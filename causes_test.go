@@ -150,11 +150,11 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		},
 		{
 			"another issuer", options(jot.WithIssuer("here")), nil, made(), at("GET", page, inHeader),
-			jot.ErrInvalid, "token is invalid", `iss is "", not one of ["here"]`,
+			jot.ErrInvalid, "token is invalid", `iss is not the one expected: "" is not one of ["here"]`,
 		},
 		{
 			"another audience", options(jot.WithAudience("here")), wants(jot.Audience("there")), fresh,
-			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", `aud is ["here"], not one of ["there"]`,
+			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", `aud names others: ["here"], none of them of ["there"]`,
 		},
 		{
 			"an ended session", nil, nil, ended, at("GET", page, inHeader), jot.ErrRevoked, "token has been revoked",

@@ -47,6 +47,8 @@ type CookieConfig struct {
 	// Former lists cookies that an earlier configuration has set. They are cleared whenever cookies are set or
 	// cleared, because a request with two cookies of one name is refused.
 	Former []FormerCookie
+
+	made func(which int, value string, now time.Time) *http.Cookie // a profile's
 }
 
 // jar knows how tokens travel in cookies, and how they are protected there.
@@ -148,7 +150,10 @@ func (c *CookieConfig) sets(f FormerCookie) bool {
 }
 
 // cookie makes one of the four, by its place among the names. A life that has ended clears it.
-func (c *CookieConfig) cookie(i int, value string, life time.Duration) *http.Cookie {
+func (c *CookieConfig) cookie(i int, value string, life time.Duration, now time.Time) *http.Cookie {
+	if c.made != nil {
+		return c.made(i, value, now)
+	}
 	cookie := &http.Cookie{ //nolint:gosec // as configured
 		Name: *c.names()[i], Value: value, Path: "/", Domain: c.Domain, MaxAge: int(life / time.Second),
 		HttpOnly: i < 2,
@@ -174,6 +179,9 @@ func put(w http.ResponseWriter, cookies []*http.Cookie) {
 		h.Set("Cache-Control", "no-store")
 	}
 	for _, cookie := range cookies {
+		if cookie == nil {
+			continue
+		}
 		kept := h["Set-Cookie"][:0]
 		for _, line := range h["Set-Cookie"] {
 			other, err := http.ParseSetCookie(line)
@@ -196,9 +204,9 @@ func (c *CookieConfig) set(tokens []minted, now time.Time) ([]*http.Cookie, erro
 		if t.expires == wire.NoDate {
 			life = 400 * 24 * time.Hour // browsers keep none longer
 		}
-		cookies = append(cookies, c.cookie(t.which(), t.raw, life))
+		cookies = append(cookies, c.cookie(t.which(), t.raw, life, now))
 		if t.csrf != "" {
-			cookies = append(cookies, c.cookie(t.which()+2, t.csrf, life))
+			cookies = append(cookies, c.cookie(t.which()+2, t.csrf, life, now))
 		}
 	}
 	return cookies, nil
@@ -218,7 +226,7 @@ func (c *CookieConfig) fits(t minted) error {
 func (c *CookieConfig) clear() []*http.Cookie {
 	cookies := c.former()
 	for i := range c.names() {
-		cookies = append(cookies, c.cookie(i, "", 0))
+		cookies = append(cookies, c.cookie(i, "", 0, time.Time{}))
 	}
 	return cookies
 }

@@ -11,9 +11,15 @@ import (
 	"strings"
 
 	"github.com/go-jot/jot/internal/credential"
+	"github.com/go-jot/jot/internal/wire"
 )
 
-var errCSRF = &reason{sentinel: ErrCSRF, cause: told("the CSRF value is not the one that goes with the token")}
+// The reasons that are the same for every request.
+var (
+	errCSRF = &reason{sentinel: ErrCSRF, cause: told{text: "the CSRF value is not the one that goes with the token"}}
+	// A profile's clients know such a token as one that is not good at all.
+	errNoCSRFClaim = invalid(wire.DefectError{Claim: "csrf", Missing: true})
+)
 
 // newCSRF returns the CSRF value of a session: 128 random bits.
 func newCSRF() string {
@@ -105,7 +111,7 @@ func repeated(r *http.Request, kind names) (value string, why *reason) {
 		if kind.csrfField != "" {
 			where += " or the form field " + kind.csrfField
 		}
-		return "", &reason{sentinel: ErrCSRF, cause: told("the CSRF value is missing: repeat it in " + where)}
+		return "", &reason{sentinel: ErrCSRF, cause: told{"the CSRF value is missing: repeat it in " + where, wire.ErrNoCSRF}}
 	}
 	return value, nil
 }

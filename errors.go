@@ -102,9 +102,13 @@ func answerTo(err error) answer {
 
 // told is a cause that helps the sender of a request, says nothing of our inside, and quotes nothing: the default
 // answer has it as its detail.
-type told string
+type told struct {
+	text string
+	fact error // for whoever tells causes apart; nil where nobody does
+}
 
-func (t told) Error() string { return string(t) }
+func (t told) Error() string { return t.text }
+func (t told) Unwrap() error { return t.fact }
 
 // Error is a refusal with its facts. Find it in an error by [errors.AsType] or [errors.As].
 type Error struct {
@@ -216,7 +220,7 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 		slog.WarnContext(r.Context(), "jot: cannot tell whether a token is good", "error", err)
 	}
 	if text, ok := e.Cause.(told); ok { //nolint:errorlint // not one that somebody has wrapped in more
-		a.detail = string(text)
+		a.detail = text.text
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	body, _ := json.Marshal(problem{"about:blank", http.StatusText(a.status), a.status, a.detail, a.code})

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
-	"github.com/go-jot/jot/flask"
 	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/memstore"
 	"github.com/go-jot/jot/session"
@@ -417,7 +416,11 @@ func TestLogoutOfOneTokenTwice(t *testing.T) {
 // cookie it is cleared.
 func TestLogoutWithoutAnID(t *testing.T) {
 	const dates = `"iat":1893456000,"exp":1893456900`
-	places := flask.Options(flask.Config{TokenLocation: flask.List{"cookies", "headers"}})
+	places := jot.Options(
+		jot.WithLocations(jot.InCookie, jot.InHeader), jot.WithCookies(jot.CookieConfig{AccessName: "access_token_cookie"}),
+		wire.Profile{IDOptional: true, DefaultType: "access", CSRF: &wire.CSRF{
+			Methods: []string{"POST"}, Header: [2]string{"X-Csrf-Token", "X-Csrf-Token"},
+		}})
 	nameless := forge(t, ourHeader, `{"sub":"alice",`+dates+`,"csrf":"value"}`)
 	ofSession := forge(t, ourHeader, `{"sub":"alice",`+dates+`,"csrf":"value","sid":"their-session"}`)
 	repeats := setHeader("X-Csrf-Token", "value")
@@ -428,9 +431,9 @@ func TestLogoutWithoutAnID(t *testing.T) {
 		status  int
 		cleared int
 	}{
-		{"in a header", inField, nameless, 422, 0},
+		{"in a header", inField, nameless, 401, 0},
 		{"in a cookie", inCookie("access_token_cookie", repeats), nameless, 204, 4},
-		{"in a cookie, by no value", inCookie("access_token_cookie"), nameless, 401, 0},
+		{"in a cookie, by no value", inCookie("access_token_cookie"), nameless, 403, 0},
 		{"of a session, in a header", inField, ofSession, 204, 4},
 		{"of a session, in a cookie", inCookie("access_token_cookie", repeats), ofSession, 204, 4},
 	} {

@@ -121,7 +121,9 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	}
 	p := g.m.enter(r, g.route)
 	ok := p.check() || p.revive()
-	keepPrivate(w.Header(), p.at, g.m.places.header)
+	if !g.m.profile.Silent {
+		keepPrivate(w.Header(), p.at, g.m.places.header)
+	}
 	switch {
 	case ok:
 		return r.WithContext(p.context(p.slide(w))), nil

@@ -26,6 +26,7 @@ type issuer struct {
 	longest                           time.Duration // a token of no session lives no longer; 0 is no bound
 	csrf                              bool          // tokens carry a CSRF value
 	cookies                           bool          // and travel in cookies only
+	bare                              bool          // and nothing of sessions, which there are none of
 	reserved                          []string      // names of claims that no callback may set
 	claims, headers                   func(context.Context, *Token) (map[string]any, error)
 	scopes                            func(context.Context, *Token) ([]string, error)
@@ -66,6 +67,9 @@ func (i *issuer) login(d *draft, subject string) grant {
 	if i.csrf {
 		g.csrf = newCSRF()
 	}
+	if i.bare {
+		g.session, g.authTime = "", time.Time{}
+	}
 	return g
 }
 
@@ -82,7 +86,7 @@ func (i *issuer) single(d *draft, subject string) grant {
 			g.end = start.Add(i.sessionTTL)
 		}
 	}
-	if d.isFresh() {
+	if d.isFresh() && !i.bare {
 		g.authTime = g.now
 	}
 	return g

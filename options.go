@@ -142,6 +142,9 @@ func (s *setup) settleCookies() {
 	if s.sliding && s.jar.cookies != nil && !s.given["RefreshSameSite"] {
 		s.jar.cookies.RefreshSameSite = http.SameSiteLaxMode // a link from a mail finds its reader logged in
 	}
+	if s.jar.cookies != nil {
+		s.jar.cookies.made = s.profile.Cookie
+	}
 	s.jar.profile = s.profile.CSRF
 	s.places.profile, s.places.access.param = &s.profile, s.places.param
 	if s.profile.RefreshInQuery {
@@ -172,6 +175,7 @@ func (s *setup) settleTokens() {
 	s.ledger.issuer, s.ledger.endless = s.issuer.name, len(s.profile.NoExpiry) > 0
 	if s.profile.Minting != nil {
 		s.ledger.issuer = s.profile.Minting.Issuer
+		s.issuer.bare = s.profile.Minting.Bare && !s.ledger.remembers()
 	}
 }
 

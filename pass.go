@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/go-jot/jot/internal/wire"
 )
 
 // pass is one request's way through a guard. A step that fails says why.
@@ -132,6 +134,8 @@ func (p *pass) csrf() bool {
 		return true
 	case p.want.eitherProof && p.token.Type == typeRefresh && p.token.provesAccess(p.proof):
 		return true // which is what the page knows
+	case p.m.jar.profile != nil && p.token.CSRFToken() == "":
+		return p.holds(errNoCSRFClaim)
 	}
 	return p.holds(errCSRF)
 }
@@ -141,7 +145,7 @@ func (p *pass) times() bool { return p.holds(p.m.verifier.current(p.token, p.now
 // route asks for what the route demands.
 func (p *pass) route() bool {
 	if p.at == InQuery && p.token.Type == typeRefresh && !p.m.profile.RefreshInQuery {
-		return p.holds(&reason{sentinel: ErrWrongType, cause: told("a refresh token is not taken from a URL")})
+		return p.holds(&reason{sentinel: ErrWrongType, cause: told{text: "a refresh token is not taken from a URL"}})
 	}
 	return p.holds(p.want.judge(p.token, p.now))
 }
@@ -207,10 +211,25 @@ func (p *pass) vouch() bool {
 func (p *pass) refusal() error {
 	if p.absent && p.r != nil {
 		if guess := p.m.places.stray(p.r, p.order(), p.kind()); guess != "" {
-			p.why = &reason{sentinel: ErrNoToken, cause: told(guess)}
+			p.why = &reason{sentinel: ErrNoToken, cause: told{text: guess}}
 		}
 	}
-	return p.m.refuse(p.ctx, p.why, p.token, p.at)
+	err := p.m.refuse(p.ctx, p.why, p.token, p.at)
+	if e, ok := asError(err); ok && p.m.profile.Explain != nil {
+		e.Cause = p.m.profile.Explain(err, p.circumstances())
+	}
+	return err
+}
+
+// circumstances are what a profile's answers are written from.
+func (p *pass) circumstances() wire.Circumstances {
+	c := wire.Circumstances{
+		Request: p.r, At: string(p.at), Refresh: p.want.refresh, Raw: p.raw, Latest: p.now.Add(p.m.origin.leeway),
+	}
+	for _, at := range p.order() {
+		c.Places = append(c.Places, string(at))
+	}
+	return c
 }
 
 // anonymous is the request of nobody: the handler does not find the token of a guard further out either.

@@ -162,9 +162,9 @@ func (rt *route) another(typ string) *reason {
 	why := &reason{sentinel: ErrWrongType}
 	switch {
 	case typ == typeRefresh && rt.takes(typeAccess):
-		why.cause = told("an access token is required, and this is a refresh token")
+		why.cause = told{text: "an access token is required, and this is a refresh token"}
 	case typ == typeAccess && rt.takes(typeRefresh):
-		why.cause = told("a refresh token is required, and this is an access token")
+		why.cause = told{text: "a refresh token is required, and this is an access token"}
 	}
 	return why
 }

@@ -27,10 +27,10 @@ var (
 	errTooLong   = invalid(errors.New("longer than 8 KiB"))
 	errMalformed = invalid(errors.New("not three segments of base64url"))
 	errScheme    = invalid(errors.New("not three segments of base64url: leave out the scheme, \"Bearer \" say"))
-	errNoKey     = invalid(errors.New("no key for its alg and kid"))
+	errNoKey     = invalid(wire.ErrNoKey)
 	errKeyOver   = invalid(errors.New("its key has ended"))
-	errSignature = invalid(errors.New("signature does not match"))
-	errNotYet    = invalid(errors.New("nbf or iat lies in the future"))
+	errSignature = invalid(wire.ErrSignature)
+	errNotYet    = invalid(wire.ErrNotYet)
 	errPast      = &reason{sentinel: ErrExpired}
 )
 
@@ -132,7 +132,7 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 // issuer asks who issued the token.
 func (v *verifier) issuer(t *Token) *reason {
 	if len(v.issuers) > 0 && !slices.Contains(v.issuers, t.Issuer) {
-		return invalid(fmt.Errorf("iss is %q, not one of %q", t.Issuer, v.issuers))
+		return invalid(fmt.Errorf("%w: %q is not one of %q", wire.ErrIssuer, t.Issuer, v.issuers))
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (v *verifier) meant(t *Token, audience []string) *reason {
 			return nil
 		}
 	}
-	return invalid(fmt.Errorf("aud is %q, not one of %q", t.Audience, audience))
+	return invalid(fmt.Errorf("%w: %q, none of them of %q", wire.ErrAudience, t.Audience, audience))
 }
 
 // current asks when the token is good. Expiry comes last, so that ErrExpired means that all else held.

@@ -1,7 +1,6 @@
 package flask
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -53,8 +52,8 @@ func answerTo(err error) answer {
 // no refusal is unavailable or server_error.
 func Kind(err error) string { return answerTo(err).kind }
 
-// WriteError answers as Flask-JWT-Extended does: {"msg": text} under the given key, with 401, 422 or 400. A store
-// that cannot answer is 503.
+// WriteError answers as Flask-JWT-Extended does: the text of [Message] under the given key, JWT_ERROR_MESSAGE_KEY, with
+// 401, 422 or 400. A store that cannot answer is 503.
 func WriteError(w http.ResponseWriter, r *http.Request, err error, key string) {
 	a := answerTo(err)
 	if a.status >= http.StatusInternalServerError {
@@ -63,8 +62,5 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, key string) {
 	if a.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
-	body, _ := json.Marshal(map[string]string{key: a.text}) // strings always have a JSON form
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(a.status)
-	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
+	writeMessage(w, a.status, key, Message(err))
 }

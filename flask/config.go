@@ -5,6 +5,9 @@
 //	keys, err := flask.Keys(config)
 //	auth, err := jot.New(keys, flask.Options(config), …)
 //
+// The texts of refusals are the original's, and so are cookies and headers, byte for byte. What differs on purpose is a
+// table in docs/from-flask.md.
+//
 // What a new service wants is jot's own way: this one has cookies without prefixes, no protection by origin, and the
 // weaknesses that clients depend on.
 package flask
@@ -14,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -44,11 +48,13 @@ type Config struct {
 	// DecodeLeeway is in seconds.
 	DecodeLeeway int   `json:"JWT_DECODE_LEEWAY"`
 	EncodeNBF    *bool `json:"JWT_ENCODE_NBF"`
-	// VerifySub changes nothing: an identity is a string in any case.
+	// VerifySub set to false accepts tokens whose sub is a whole number, as its digits: those of an application whose
+	// identities were numbers. New tokens hold a string in any case.
 	VerifySub       *bool  `json:"JWT_VERIFY_SUB"`
 	IdentityClaim   string `json:"JWT_IDENTITY_CLAIM"`
 	ErrorMessageKey string `json:"JWT_ERROR_MESSAGE_KEY"`
 
+	// TokenLocation is nil for Flask's default, the headers. Without any place, or with an unknown one, jot.New fails.
 	TokenLocation List    `json:"JWT_TOKEN_LOCATION"`
 	HeaderName    *string `json:"JWT_HEADER_NAME"`
 	HeaderType    *string `json:"JWT_HEADER_TYPE"`
@@ -68,7 +74,8 @@ type Config struct {
 	SessionCookie     *bool  `json:"JWT_SESSION_COOKIE"`
 
 	CookieCSRFProtect *bool `json:"JWT_COOKIE_CSRF_PROTECT"`
-	// CSRFMethods is nil for Flask's default; empty, nothing is protected.
+	// CSRFMethods is nil for Flask's default; empty, nothing is protected. Lower case is as good as upper case; in the
+	// original it switches the protection off.
 	CSRFMethods           List   `json:"JWT_CSRF_METHODS"`
 	CSRFInCookies         *bool  `json:"JWT_CSRF_IN_COOKIES"`
 	CSRFCheckForm         bool   `json:"JWT_CSRF_CHECK_FORM"`
@@ -85,13 +92,41 @@ type Config struct {
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error) `json:"-"`
 }
 
+// UnmarshalJSON takes a config file, whatever else it says, but no name that begins with JWT_ and is no option: a
+// misspelt one would leave its default standing.
+func (c *Config) UnmarshalJSON(text []byte) error {
+	var names map[string]json.RawMessage
+	if err := json.Unmarshal(text, &names); err != nil {
+		return err
+	}
+	for name := range names {
+		if strings.HasPrefix(strings.ToUpper(name), "JWT_") && !slices.Contains(options, name) {
+			return fmt.Errorf("flask: %s is no option", name)
+		}
+	}
+	type plain Config // without this method
+	return json.Unmarshal(text, (*plain)(c))
+}
+
+// options are the names that a Config has.
+var options = func() (names []string) {
+	for field := range reflect.TypeFor[Config]().Fields() {
+		names = append(names, field.Tag.Get("json"))
+	}
+	return names
+}()
+
 // List is a list of strings, or one of them.
 type List []string
 
 // UnmarshalJSON takes a string or a list.
 func (l *List) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
 	var one string
 	if json.Unmarshal(text, &one) == nil {
+		*l = List{}
 		if one != "" {
 			*l = List{one}
 		}
@@ -145,7 +180,7 @@ func (c Config) settle() Config {
 	c.Algorithm = or(c.Algorithm, "HS256")
 	c.IdentityClaim = or(c.IdentityClaim, "sub")
 	c.ErrorMessageKey = or(c.ErrorMessageKey, "msg")
-	if len(c.TokenLocation) == 0 {
+	if c.TokenLocation == nil {
 		c.TokenLocation = List{"headers"}
 	}
 	if c.HeaderName == nil {
@@ -169,6 +204,11 @@ func (c Config) settle() Config {
 	if c.CSRFMethods == nil {
 		c.CSRFMethods = List{"POST", "PUT", "PATCH", "DELETE"}
 	}
+	methods := make(List, len(c.CSRFMethods))
+	for i, name := range c.CSRFMethods {
+		methods[i] = strings.ToUpper(name)
+	}
+	c.CSRFMethods = methods
 	return c
 }
 
@@ -196,17 +236,23 @@ func Options(c Config) jot.Option {
 	c = c.settle()
 	profile := wire.Profile{
 		DefaultType:    "access",
-		IDOptional:     true,
 		Issuers:        c.DecodeIssuer,
 		AnyAudience:    len(c.DecodeAudience) == 0,
 		ExemptOptions:  true,
 		RefreshInQuery: true,
 		NoForms:        true,
+		AnyKeyID:       true,
+		NumericSubject: c.IdentityClaim != "sub" || !is(c.VerifySub),
+		TextualSub:     is(c.VerifySub),
+		Silent:         true,
+		Explain:        c.explain,
+		Cookie:         (&Cookies{c}).made,
 		Minting: &wire.Minting{
 			Issuer:           c.EncodeIssuer,
 			Audience:         c.EncodeAudience,
 			NotBefore:        is(c.EncodeNBF),
 			ClaimsEverywhere: true,
+			Bare:             true,
 		},
 		CSRF: &wire.CSRF{
 			Methods: c.CSRFMethods,
@@ -236,6 +282,8 @@ func Options(c Config) jot.Option {
 			AccessCSRFName:  c.AccessCSRFCookieName,
 			RefreshCSRFName: c.RefreshCSRFCookieName,
 			Insecure:        !c.CookieSecure,
+			Domain:          strings.TrimPrefix(c.CookieDomain, "."),
+			RefreshPath:     c.RefreshCookiePath,
 		}),
 	}
 	if len(c.DecodeAudience) > 0 {
@@ -266,6 +314,7 @@ type errorHandler = func(w http.ResponseWriter, r *http.Request, err error)
 // unannounced takes away the headers that jot sets and Flask-JWT-Extended does not.
 func unannounced(handler errorHandler) errorHandler {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
+		w.Header().Del("Cache-Control")
 		w.Header().Del("WWW-Authenticate")
 		w.Header().Del("X-Content-Type-Options")
 		handler(w, r, err)
@@ -288,12 +337,7 @@ func (c Config) order() []jot.Location {
 // algorithm.
 func Keys(c Config) (jot.KeySource, error) {
 	c = c.settle()
-	algorithms := List{c.Algorithm}
-	for _, alg := range c.DecodeAlgorithms {
-		if !slices.Contains(algorithms, alg) {
-			algorithms = append(algorithms, alg)
-		}
-	}
+	algorithms := c.algorithms()
 	for _, alg := range algorithms {
 		if strings.HasPrefix(alg, "HS") != strings.HasPrefix(c.Algorithm, "HS") {
 			return nil, fmt.Errorf("flask: JWT_DECODE_ALGORITHMS: %s beside %s lets a public key be taken for a secret",
@@ -314,7 +358,18 @@ func Keys(c Config) (jot.KeySource, error) {
 	return jot.NewKeySet(keys[0], keys[1:]...)
 }
 
-func (c Config) key(alg string) (jot.Key, error) {
+// algorithms are those that tokens may have.
+func (c *Config) algorithms() List {
+	algorithms := List{c.Algorithm}
+	for _, alg := range c.DecodeAlgorithms {
+		if !slices.Contains(algorithms, alg) {
+			algorithms = append(algorithms, alg)
+		}
+	}
+	return algorithms
+}
+
+func (c *Config) key(alg string) (jot.Key, error) {
 	if strings.HasPrefix(alg, "HS") {
 		secret := []byte(or(c.JWTSecretKey, c.SecretKey))
 		if len(secret) == 0 {

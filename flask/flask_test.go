@@ -205,7 +205,7 @@ func TestWriteError(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	manager(t, flask.Config{SecretKey: secret}).Required()(http.NotFoundHandler()).ServeHTTP(w, request)
-	require.JSONEq(t, `{"msg":"Missing JWT"}`, w.Body.String())
+	require.JSONEq(t, `{"msg":"Missing Authorization Header"}`, w.Body.String())
 }
 
 // sentinels are the names of package jot's exported errors, as its source has them.
@@ -362,28 +362,36 @@ func TestIdentityClaim(t *testing.T) {
 	require.NoError(t, err, "it is a name like any other where the identity is sub")
 }
 
-// A token that never expires is kept as long as browsers keep anything. It is not cleared.
-func TestCookiesOfEndlessTokens(t *testing.T) {
+// The manager's own handlers set and clear cookies as they are configured, whatever the lifetimes of the tokens.
+func TestCookiesOfHandlers(t *testing.T) {
 	quiet(t)
-	const never, month, quarter = 400 * 24 * 3600, 30 * 24 * 3600, 15 * 60
-	cookies := flask.List{"cookies"}
 	for name, tc := range map[string]struct {
-		access, refresh flask.Expires
-		ages            [2]int
+		config flask.Config
+		want   string // of the access token's cookie, behind its value
 	}{
-		"both end":          {0, 0, [2]int{quarter, month}},
-		"the access token":  {flask.Never, 0, [2]int{never, month}},
-		"the refresh token": {0, flask.Never, [2]int{quarter, never}},
-		"both":              {flask.Never, flask.Never, [2]int{never, never}},
+		"as they are": {flask.Config{}, "; Path=/; HttpOnly"},
+		"endless": {
+			flask.Config{AccessTokenExpires: flask.Never, RefreshTokenExpires: flask.Never}, "; Path=/; HttpOnly",
+		},
+		"persistent": {
+			flask.Config{SessionCookie: new(false)},
+			"; Path=/; Expires=Wed, 01 Jan 2031 01:06:40 GMT; Max-Age=31540000; HttpOnly",
+		},
+		"all": {
+			flask.Config{
+				CookieDomain: ".example.com", CookieSameSite: "Strict", CookieSecure: true,
+				AccessCookiePath: "/api", RefreshCookiePath: "/r", AccessCSRFCookiePath: "/p",
+			},
+			"; Path=/api; Domain=example.com; HttpOnly; Secure; SameSite=Strict",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := manager(t, flask.Config{
-				SecretKey: secret, TokenLocation: cookies, CookieSecure: true,
-				AccessTokenExpires: tc.access, RefreshTokenExpires: tc.refresh,
-			}, jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return now }))
+			c := tc.config
+			c.SecretKey, c.TokenLocation = secret, flask.List{"cookies"}
+			m := manager(t, c, jot.WithStore(memstore.New()), jot.WithClock(func() time.Time { return now }))
 			p, err := m.CreatePair(ctx, "alice")
 			require.NoError(t, err)
-			login, refreshed := httptest.NewRecorder(), httptest.NewRecorder()
+			login, refreshed, out := httptest.NewRecorder(), httptest.NewRecorder(), httptest.NewRecorder()
 			require.NoError(t, m.WritePair(login, p))
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
 			r.AddCookie(&http.Cookie{Name: "refresh_token_cookie", Value: p.RefreshToken})
@@ -391,12 +399,25 @@ func TestCookiesOfEndlessTokens(t *testing.T) {
 			m.RefreshHandler().ServeHTTP(refreshed, r)
 			for _, w := range []*httptest.ResponseRecorder{login, refreshed} {
 				require.Equal(t, 200, w.Code, w.Body.String())
-				require.Len(t, w.Result().Cookies(), 4)
-				for i, cookie := range w.Result().Cookies() {
-					require.NotEmpty(t, cookie.Value)
-					require.Equal(t, tc.ages[i/2], cookie.MaxAge, cookie.Name)
-				}
+				lines := w.Header()["Set-Cookie"]
+				require.Len(t, lines, 4)
+				_, attributes, _ := strings.Cut(lines[0], ";")
+				require.Equal(t, tc.want, ";"+attributes)
 			}
+			m.UnsetCookies(out)
+			require.Len(t, out.Result().Cookies(), 4)
+			for i, cookie := range out.Result().Cookies() {
+				require.Empty(t, cookie.Value)
+				require.Equal(t, time.Unix(0, 0).UTC(), cookie.Expires)
+				require.Equal(t, i < 2, cookie.HttpOnly)
+			}
+			require.Equal(t, login.Result().Cookies()[2].Path, out.Result().Cookies()[1].Path, "of the refresh token")
+
+			c.CSRFInCookies = new(false)
+			m = manager(t, c, jot.WithStore(memstore.New()))
+			bare := httptest.NewRecorder()
+			m.UnsetCookies(bare)
+			require.Len(t, bare.Result().Cookies(), 2)
 		})
 	}
 }
@@ -453,7 +474,8 @@ func TestCookies(t *testing.T) {
 	k.Unset(w, flask.MaxAge(time.Hour))
 	require.Len(t, w.Result().Cookies(), 4)
 	for _, cookie := range w.Result().Cookies() {
-		require.Negative(t, cookie.MaxAge, "a lifetime brings nothing back")
+		require.Zero(t, cookie.MaxAge, "a lifetime brings nothing back")
+		require.Equal(t, time.Unix(0, 0).UTC(), cookie.Expires)
 	}
 	w = httptest.NewRecorder()
 	require.Error(t, k.SetAccess(w, "x"))
@@ -528,5 +550,5 @@ func ExampleOptions() {
 	w := httptest.NewRecorder()
 	auth.Required()(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	fmt.Println(w.Code, w.Body)
-	// Output: 401 {"msg":"Missing JWT"}
+	// Output: 401 {"msg":"Missing Authorization Header"}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/flask"
+	"github.com/go-jot/jot/memstore"
 )
 
 // now is where the clock of the recorded exchanges stands.
@@ -35,6 +36,8 @@ type extension struct {
 	EncodeKid              string            `json:"encode_kid"`
 	ErrorLoaders           bool              `json:"error_loaders"`
 	ImplicitRefresh        int               `json:"implicit_refresh"`
+	Store                  bool              `json:"store"`   // which the original has not
+	Failing                bool              `json:"failing"` // the blocklist cannot tell
 }
 
 // app is the recorded application, built on jot.
@@ -68,10 +71,16 @@ func newApp(config flask.Config, ext extension, keys jot.KeySource) (http.Handle
 	opts := []jot.Option{base}
 	if ext.Blocklist == nil || *ext.Blocklist {
 		opts = append(opts, jot.WithTokenInBlocklist(func(_ context.Context, t *jot.Token) (bool, error) {
+			if ext.Failing {
+				return false, errors.New("the database is away")
+			}
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			return a.revoked[t.ID], nil
 		}))
+	}
+	if ext.Store {
+		opts = append(opts, jot.WithStore(memstore.New(memstore.Since(time.Time{}))))
 	}
 	if ext.Users != nil {
 		opts = append(opts, jot.WithUserLookup(func(_ context.Context, t *jot.Token) (map[string]any, error) {
@@ -129,9 +138,9 @@ func (a *app) loaders(w http.ResponseWriter, err error, kind string) {
 	}
 	switch kind {
 	case "missing", "csrf":
-		answer(w, 460, map[string]any{"custom": "unauthorized", "reason": err.Error()})
+		answer(w, 460, map[string]any{"custom": "unauthorized", "reason": flask.Message(err)})
 	case "invalid", "wrong_type":
-		answer(w, 461, map[string]any{"custom": "invalid", "reason": err.Error()})
+		answer(w, 461, map[string]any{"custom": "invalid", "reason": flask.Message(err)})
 	case "expired":
 		answer(w, 462, map[string]any{"custom": kind, "sub": sub})
 	case "revoked":
@@ -153,7 +162,9 @@ func answer(w http.ResponseWriter, status int, body any) {
 		w.Header().Set("X-Error-Kind", "ok")
 	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(body)
 }
 
 type obj = map[string]any

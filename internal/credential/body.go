@@ -37,12 +37,14 @@ func InJSON(r *http.Request, name string) (raw string, err error) {
 		}
 		var ok bool
 		if raw, ok = strictjson.String(value); !ok {
-			return errBody
+			return ErrNotText
 		}
 		return nil
 	})
 	switch {
-	case errors.Is(err, errBody) || errors.Is(err, strictjson.ErrDuplicate):
+	case errors.Is(err, ErrNotText):
+		return "", ErrNotText
+	case errors.Is(err, strictjson.ErrDuplicate):
 		return "", errBody
 	case err != nil:
 		return "", nil //nolint:nilerr // no JSON, so no credential either

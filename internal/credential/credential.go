@@ -22,6 +22,9 @@ var (
 	errBody   = errors.New("a body that is malformed, too large, or names the token twice")
 )
 
+// ErrNotText is the defect of a body whose token is no string.
+var ErrNotText = errors.New("a body whose token is no string")
+
 // InHeader finds the token in a header field, behind the scheme unless that is empty. Another scheme is not there; a
 // credential that is not one token68 is malformed, and so is a second field. Of one longer than longest nothing is
 // asked: its length is what refuses it.
@@ -33,7 +36,7 @@ func InHeader(h http.Header, name, scheme string, longest int) (raw string, err 
 	if len(fields) > 1 {
 		return "", errFields // which of them another reader would take is anybody's guess
 	}
-	raw = fields[0]
+	raw = strings.Trim(fields[0], " \t") // which are no part of it, RFC 9110 section 5.5
 	if scheme != "" {
 		if len(raw) < len(scheme) || !strings.EqualFold(raw[:len(scheme)], scheme) {
 			return "", nil

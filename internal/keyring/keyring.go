@@ -115,6 +115,18 @@ func Find[S any](
 	if err != nil {
 		return nil, err
 	}
+	k, err := named(ctx, sources, ring, h, text)
+	if k == nil && profile.AnyKeyID && h.HasID {
+		h.HasID = false
+		return named(ctx, sources, ring, h, text)
+	}
+	return k, err
+}
+
+// named returns the key that a header names, or the one that is meant where it names none.
+func named[S any](
+	ctx context.Context, sources []S, ring func(S) *Ring, h wire.Header, text string,
+) (*Key, error) {
 	var failed error // one source that cannot tell does not silence the next
 	for _, source := range sources {
 		k, err := ring(source).candidate(ctx, h, text)

@@ -28,10 +28,19 @@ type Claims struct {
 // NoDate stands for a date that the token does not carry.
 const NoDate = -1
 
-// defect names a claim that is missing or malformed. It never quotes the token.
-type defect string
+// DefectError is a claim that is missing or malformed. It never quotes the token.
+type DefectError struct {
+	Claim   string
+	Missing bool
+}
 
-func (d defect) Error() string { return string(d) }
+// Error names the claim.
+func (d DefectError) Error() string {
+	if d.Missing {
+		return d.Claim + " is missing"
+	}
+	return d.Claim + " is not what it must be"
+}
 
 var errBound = errors.New("cnf binds the token to a key, it is no bearer token") // RFC 9449 section 7.2, RFC 8705
 
@@ -44,8 +53,8 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 	}
 	subject := p.SubjectClaim()
 	err := strictjson.Object(text, func(name, raw string) error {
-		if !c.set(name, raw, subject) {
-			return defect(name + " is not what it must be")
+		if !p.sets(&c, name, raw, subject) {
+			return DefectError{Claim: name}
 		}
 		if name == "cnf" {
 			return errBound
@@ -55,18 +64,36 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 	switch {
 	case err != nil:
 	case c.Subject == "":
-		err = defect(subject + " is missing")
+		err = DefectError{subject, true}
 	case c.Type == "":
-		err = defect("type is missing")
+		err = DefectError{"type", true}
 	case c.ID == "" && !p.IDOptional:
-		err = defect("jti is missing")
+		err = DefectError{"jti", true}
 	case c.Expires == NoDate && !slices.Contains(p.NoExpiry, c.Type):
-		err = defect("exp is missing")
+		err = DefectError{"exp", true}
 	}
 	if err != nil {
 		return Claims{}, fmt.Errorf("claims: %w", err)
 	}
 	return c, nil
+}
+
+// sets takes one member as the profile reads it.
+func (p *Profile) sets(c *Claims, name, raw, subject string) bool {
+	switch {
+	case name == subject && p.NumericSubject && isInteger(raw):
+		c.Subject = raw
+		return true
+	case name == "sub" && name != subject && p.TextualSub:
+		_, ok := strictjson.String(raw)
+		return ok
+	}
+	return c.set(name, raw, subject)
+}
+
+// isInteger reports whether raw, a value of JSON, is a whole number without an exponent.
+func isInteger(raw string) bool {
+	return strings.Trim(strings.TrimPrefix(raw, "-"), "0123456789") == ""
 }
 
 // set takes one member; false means that its value has the wrong form. Dates that open a time are rounded up, those

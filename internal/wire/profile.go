@@ -4,6 +4,8 @@
 package wire
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -19,6 +21,12 @@ type Profile struct {
 	NoExpiry []string
 	// IDOptional accepts a token without jti.
 	IDOptional bool
+	// NumericSubject reads a subject that is a number as its digits.
+	NumericSubject bool
+	// TextualSub refuses a sub that is no string, even where another claim holds the subject.
+	TextualSub bool
+	// AnyKeyID reads a kid that no key has as none.
+	AnyKeyID bool
 	// Issuers are accepted, any of them, instead of the manager's. Empty means the manager's.
 	Issuers []string
 	// AnyAudience accepts a token that has an aud where none is configured.
@@ -37,6 +45,28 @@ type Profile struct {
 	RefreshInQuery bool
 	// CSRF, unless nil, replaces the protection of cookies against other origins' pages.
 	CSRF *CSRF
+	// Cookie, unless nil, makes the cookies of the manager: that of the access token, of the refresh token, and of
+	// their CSRF values. An empty value clears one. It returns nil where there is no such cookie.
+	Cookie func(which int, value string, now time.Time) *http.Cookie
+	// Silent sets no header that keeps caches away.
+	Silent bool
+	// Explain, unless nil, returns the cause of a refusal: what the answer says.
+	Explain func(refusal error, of Circumstances) error
+}
+
+// Circumstances are those of a refusal.
+type Circumstances struct {
+	// Request is nil where a token was verified without one.
+	Request *http.Request
+	// Places are where the route looks for a token, Refresh says that it looks for refresh tokens there. At is where
+	// it found what it refuses, empty if there was nothing.
+	Places  []string
+	At      string
+	Refresh bool
+	// Raw is the token's text, which nobody may have vouched for.
+	Raw string
+	// Latest is the instant, leeway included, after which no token may begin.
+	Latest time.Time
 }
 
 // Minting says what tokens are made with, beside what every token has.
@@ -50,6 +80,8 @@ type Minting struct {
 	ClaimsEverywhere bool
 	// NewCSRF makes the CSRF value of each token; nil means that none has one.
 	NewCSRF func() string
+	// Bare leaves out sid and auth_time where there is neither a store nor a blocklist, so no session either.
+	Bare bool
 }
 
 // CSRF says how cookies are protected.
@@ -79,6 +111,16 @@ type NoExpiry struct{}
 
 // JotTokenOption makes it a jot.TokenOption.
 func (NoExpiry) JotTokenOption(Sealed) {}
+
+// The causes that a profile explains. None quotes the token.
+var (
+	ErrNoKey     = errors.New("no key for its alg and kid")
+	ErrSignature = errors.New("signature does not match")
+	ErrIssuer    = errors.New("iss is not the one expected")
+	ErrAudience  = errors.New("aud names others")
+	ErrNotYet    = errors.New("nbf or iat lies in the future")
+	ErrNoCSRF    = errors.New("the request does not repeat the CSRF value")
+)
 
 // SubjectClaim returns the name of the claim that holds the subject.
 func (p *Profile) SubjectClaim() string {

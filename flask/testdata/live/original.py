@@ -78,7 +78,11 @@ def build(config, ext):
 
 
 def callbacks(jm, ext, revoked):
-    if ext.get("blocklist", True):
+    if ext.get("failing"):
+        @jm.token_in_blocklist_loader
+        def fails(header, claims):
+            raise RuntimeError("the database is away")
+    elif ext.get("blocklist", True):
         jm.token_in_blocklist_loader(lambda header, claims: claims["jti"] in revoked)
     if "users" in ext:
         @jm.user_lookup_loader
