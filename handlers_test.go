@@ -417,7 +417,8 @@ func TestLogoutOfOneTokenTwice(t *testing.T) {
 func TestLogoutWithoutAnID(t *testing.T) {
 	const dates = `"iat":1893456000,"exp":1893456900`
 	places := jot.Options(
-		jot.WithLocations(jot.InCookie, jot.InHeader), jot.WithCookies(jot.CookieConfig{AccessName: "access_token_cookie"}),
+		jot.WithLocations(jot.InCookie, jot.InHeader),
+		jot.WithCookies(jot.CookieConfig{AccessName: "access_token_cookie"}),
 		wire.Profile{IDOptional: true, DefaultType: "access", CSRF: &wire.CSRF{
 			Methods: []string{"POST"}, Header: [2]string{"X-Csrf-Token", "X-Csrf-Token"},
 		}})

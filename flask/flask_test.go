@@ -83,6 +83,9 @@ func TestConfigFile(t *testing.T) {
 		`{"JWT_REFRESH_TOKEN_EXPIRES": 1e12}`:        "cannot unmarshal",
 		`{"JWT_REFRESH_TOKEN_EXPIRES": 99999999999}`: "a lifetime is",
 		`{"JWT_TOKEN_LOCATION": 1}`:                  "cannot unmarshal",
+		`{"JWT_TOKEN_LOCATIONS": ["cookies"]}`:       "flask: JWT_TOKEN_LOCATIONS is no option",
+		`{"jwt_secret_key": "x"}`:                    "flask: jwt_secret_key is no option",
+		`[]`:                                         "cannot unmarshal",
 	} {
 		require.ErrorContains(t, json.Unmarshal([]byte(text), new(flask.Config)), want)
 	}
@@ -104,6 +107,7 @@ func TestMistakes(t *testing.T) {
 	}
 	for want, c := range map[string]flask.Config{
 		`"moon" is no location`:     {TokenLocation: flask.List{"moon"}},
+		"name at least one":         {TokenLocation: flask.List{}},
 		"not the name of a header":  {HeaderName: new("")},
 		"WithLeeway: 10m0s is not":  {DecodeLeeway: 600},
 		"two cookies have the name": {AccessCookieName: "a", RefreshCookieName: "a"},
@@ -465,6 +469,13 @@ func TestCookies(t *testing.T) {
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
 	require.NoError(t, k.SetAccess(w, p.AccessToken, flask.MaxAge(time.Hour), flask.Domain("example.com")))
+	_, claims, err := jot.InsecureDecode(p.AccessToken)
+	require.NoError(t, err)
+	issued, err := claims["iat"].(json.Number).Int64()
+	require.NoError(t, err)
+	require.Equal(t, "access_token_cookie="+p.AccessToken+"; Domain=example.com; Expires="+
+		time.Unix(issued, 0).Add(time.Hour).UTC().Format(http.TimeFormat)+
+		"; Max-Age=3600; Secure; HttpOnly; Path=/; SameSite=None", w.Header().Get("Set-Cookie"), "as Werkzeug writes")
 	for _, cookie := range w.Result().Cookies() {
 		require.Equal(t, 3600, cookie.MaxAge)
 		require.Equal(t, "example.com", cookie.Domain)
