@@ -270,6 +270,10 @@ func Options(c Config) jot.Option {
 	} else {
 		profile.CSRF.Methods = nil
 	}
+	unknown := http.SameSite(0)
+	if _, ok := sameSite(c.CookieSameSite); !ok {
+		unknown = -1 // New says so
+	}
 	opts := []jot.Option{
 		jot.WithLeeway(time.Duration(c.DecodeLeeway) * time.Second),
 		jot.WithLocations(c.order()...),
@@ -284,6 +288,7 @@ func Options(c Config) jot.Option {
 			Insecure:        !c.CookieSecure,
 			Domain:          strings.TrimPrefix(c.CookieDomain, "."),
 			RefreshPath:     c.RefreshCookiePath,
+			SameSite:        unknown,
 		}),
 	}
 	if len(c.DecodeAudience) > 0 {

@@ -39,10 +39,13 @@ func Domain(name string) CookieOption {
 // persistent is how long a cookie lives that is not the browser session's.
 const persistent = 31540000
 
-var sameSite = map[string]http.SameSite{
-	"None":   http.SameSiteNoneMode,
-	"Lax":    http.SameSiteLaxMode,
-	"Strict": http.SameSiteStrictMode,
+// sameSite reads JWT_COOKIE_SAMESITE, in any case. Empty, cookies have no such attribute.
+func sameSite(name string) (mode http.SameSite, ok bool) {
+	modes := map[string]http.SameSite{
+		"": 0, "none": http.SameSiteNoneMode, "lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode,
+	}
+	mode, ok = modes[strings.ToLower(name)]
+	return mode, ok
 }
 
 // written are a cookie's name and path, as the four are configured.
@@ -64,6 +67,7 @@ func (k *Cookies) made(which int, value string, now time.Time) *http.Cookie {
 	if which > 1 && !k.showsCSRF() {
 		return nil
 	}
+	mode, _ := sameSite(k.config.CookieSameSite)
 	c := &http.Cookie{ //nolint:gosec // as configured
 		Name:     k.four()[which].name,
 		Value:    value,
@@ -71,7 +75,7 @@ func (k *Cookies) made(which int, value string, now time.Time) *http.Cookie {
 		Domain:   k.config.CookieDomain,
 		Secure:   k.config.CookieSecure,
 		HttpOnly: which < 2,
-		SameSite: sameSite[k.config.CookieSameSite],
+		SameSite: mode,
 	}
 	switch {
 	case value == "":

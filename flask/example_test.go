@@ -6,6 +6,8 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-jot/jot"
@@ -53,6 +55,39 @@ func ExampleMessage() {
 	// Output:
 	// 401 Please log in: Missing Authorization Header
 	// 422 {"msg":"Not enough segments"}
+}
+
+// The four places of a token, and an identity, which is a string: where user_identity_loader made one of a user, the
+// application passes it.
+func ExampleLocation() {
+	auth := newManager(flask.Config{
+		JWTSecretKey:  "the secret that Python has used all the time",
+		TokenLocation: flask.List{"headers", "cookies", "query_string", "json"},
+	})
+	user := struct{ ID int }{7}
+	raw, err := auth.CreateAccessToken(context.Background(), strconv.Itoa(user.ID))
+	if err != nil {
+		log.Fatal(err)
+	}
+	where := auth.Required()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		token, _ := jot.FromContext(r.Context())
+		fmt.Println(jot.Identity(r.Context()), flask.Location(token.Location))
+	}))
+	header := httptest.NewRequest(http.MethodGet, "/", nil)
+	header.Header.Set("Authorization", "Bearer "+raw)
+	cookie := httptest.NewRequest(http.MethodGet, "/", nil)
+	cookie.AddCookie(&http.Cookie{Name: "access_token_cookie", Value: raw})
+	query := httptest.NewRequest(http.MethodGet, "/?jwt="+raw, nil)
+	body := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"access_token": "`+raw+`"}`))
+	body.Header.Set("Content-Type", "application/json")
+	for _, r := range []*http.Request{header, cookie, query, body} {
+		where.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	// Output:
+	// 7 headers
+	// 7 cookies
+	// 7 query_string
+	// 7 json
 }
 
 // The implicit refresh of the original's documentation. In a middleware it comes before the handler, so that a handler

@@ -109,6 +109,8 @@ func TestMistakes(t *testing.T) {
 		`"moon" is no location`:     {TokenLocation: flask.List{"moon"}},
 		"name at least one":         {TokenLocation: flask.List{}},
 		"not the name of a header":  {HeaderName: new("")},
+		"SameSite -1 is not Lax":    {CookieSameSite: "Loose"},
+		`"127.0.0.1" is no domain`:  {CookieDomain: "127.0.0.1"},
 		"WithLeeway: 10m0s is not":  {DecodeLeeway: 600},
 		"two cookies have the name": {AccessCookieName: "a", RefreshCookieName: "a"},
 	} {

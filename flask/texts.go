@@ -62,13 +62,7 @@ func (c *Config) text(e *jot.Error, of *wire.Circumstances) string {
 	case is(jot.ErrInvalid):
 		return c.invalid(e, of)
 	case is(jot.ErrWrongType):
-		if of.Refresh {
-			return "Only refresh tokens are allowed"
-		}
-		if e.Token != nil && e.Token.Type != "refresh" {
-			return "Only access tokens are allowed"
-		}
-		return "Only non-refresh tokens are allowed"
+		return onlyOf(e.Token, of.Refresh)
 	case is(jot.ErrUserNotFound):
 		if e.Token != nil {
 			return "Error loading the user " + e.Token.Subject
@@ -79,6 +73,19 @@ func (c *Config) text(e *jot.Error, of *wire.Circumstances) string {
 		}
 	}
 	return ""
+}
+
+// onlyOf says which tokens a route takes, that does not take t.
+func onlyOf(t *jot.Token, refresh bool) string {
+	switch {
+	case refresh:
+		return "Only refresh tokens are allowed"
+	case t == nil || t.Type == "access": // which only a route for a type of its own refuses
+		return ""
+	case t.Type == "refresh":
+		return "Only non-refresh tokens are allowed"
+	}
+	return "Only access tokens are allowed"
 }
 
 // missing says where a token was looked for.

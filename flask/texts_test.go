@@ -210,6 +210,10 @@ func TestTexts(t *testing.T) {
 			name: "another type", header: changed(jwt.MapClaims{"type": "reset"}),
 			want: `422 Only access tokens are allowed`,
 		},
+		{
+			name: "an access token for a link", header: bearer(good), route: []jot.RouteOption{jot.Type("reset")},
+			want: `422 Only tokens of another type are allowed`,
+		},
 		{name: "an access token", header: bearer(good), route: refresh, want: `422 Only refresh tokens are allowed`},
 		{name: "stale", header: bearer(good), route: []jot.RouteOption{jot.Fresh()}, want: `401 Fresh token required`},
 		{name: "unknown", header: bearer(good), option: nobody, want: `401 Error loading the user 9`},
@@ -335,7 +339,7 @@ func TestNothingIsA500(t *testing.T) {
 		"deep":   strings.Repeat("eyJh", 2000) + ".e30.AAAA",
 		"null":   signed(t, key, jwt.MapClaims{"exp": nil, "sub": nil, "fresh": nil, "iat": nil, "type": nil}),
 		"lists":  signed(t, key, with(jwt.MapClaims{"fresh": []int{}, "csrf": 7, "aud": []int{7}})),
-		"future": signed(t, key, with(jwt.MapClaims{"iat": 1 << 50})),
+		"future": signed(t, key, with(jwt.MapClaims{"iat": int64(1) << 50})),
 	}
 	places := map[string]func(r *http.Request, raw string){
 		"header": func(r *http.Request, raw string) { r.Header.Set("Authorization", "Bearer "+raw) },
