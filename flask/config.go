@@ -8,8 +8,8 @@
 // The texts of refusals are the original's, and so are cookies and headers, byte for byte. What differs on purpose is a
 // table in docs/from-flask.md.
 //
-// What a new service wants is jot's own way: this one has cookies without prefixes, no protection by origin, and the
-// weaknesses that clients depend on.
+// What a new service wants is jot's own way: this one has cookies without prefixes, no protection by origin, no headers
+// that keep caches away, and the weaknesses that clients depend on.
 package flask
 
 import (

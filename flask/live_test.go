@@ -25,6 +25,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot/flask"
 )
 
 // TestLive sends the same requests to Flask-JWT-Extended and to this package, and compares the answers. JOT_FJE names a
@@ -83,6 +85,32 @@ func TestTableOfDifferences(t *testing.T) {
 	slices.Sort(rows)
 	require.NotEmpty(t, rows)
 	require.Equal(t, rows, slices.Sorted(maps.Keys(marked)))
+}
+
+// TestEveryOptionIsLive: no option of the original's is left out of what is compared.
+func TestEveryOptionIsLive(t *testing.T) {
+	all, _ := load(t, "testdata")
+	s := readScript(t, &all)
+	used := map[string]bool{}
+	for _, l := range s.lines {
+		for _, words := range l.requests {
+			used[words[0]] = true
+		}
+	}
+	for _, c := range all.Cases {
+		used[c.Profile] = used[c.Profile] || c.ConstructError == nil
+	}
+	set := map[string]bool{}
+	for name := range used {
+		for option := range all.Profiles[name].Config {
+			set[option] = true
+		}
+	}
+	var options map[string]any
+	text, err := json.Marshal(flask.Config{})
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &options))
+	require.Equal(t, slices.Sorted(maps.Keys(options)), slices.Sorted(maps.Keys(set)))
 }
 
 // TestLiveCanFail: whatever differs is noticed, unless it is a row of the table in just that part.

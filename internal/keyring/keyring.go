@@ -116,7 +116,7 @@ func Find[S any](
 		return nil, err
 	}
 	k, err := named(ctx, sources, ring, h, text)
-	if k == nil && profile.AnyKeyID && h.HasID {
+	if k == nil && err == nil && profile.AnyKeyID && h.HasID {
 		h.HasID = false
 		return named(ctx, sources, ring, h, text)
 	}

@@ -281,6 +281,23 @@ func TestProfileRelaxes(t *testing.T) {
 	require.EqualValues(t, wire.NoDate, got.Expires)
 	_, err = p.ReadClaims(`{"sub":"alice"}`)
 	require.ErrorContains(t, err, "identity is missing")
+
+	p.TextualSub, p.NumericSubject = true, true
+	for raw, want := range map[string]string{
+		`7`: "7", `-7`: "-7", `0`: "0", `12345678901234567890`: "12345678901234567890", `"x"`: "x",
+		`7.0`: "", `1e3`: "", `true`: "", `null`: "", `""`: "", `[7]`: "", `{}`: "",
+	} {
+		got, err := p.ReadClaims(`{"identity":` + raw + `,"sub":"x"}`)
+		require.Equal(t, want, got.Subject, raw)
+		require.Equal(t, want == "", err != nil, raw)
+		var defect wire.DefectError
+		if err != nil {
+			require.ErrorAs(t, err, &defect, raw)
+			require.Equal(t, wire.DefectError{Claim: "identity"}, defect, raw)
+		}
+	}
+	_, err = p.ReadClaims(`{"identity":"alice","sub":7}`)
+	require.ErrorContains(t, err, "sub is not what it must be")
 	_, err = p.ReadClaims(`{"identity":"alice","type":""}`)
 	require.Error(t, err)
 }
