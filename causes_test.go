@@ -154,7 +154,8 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		},
 		{
 			"another audience", options(jot.WithAudience("here")), wants(jot.Audience("there")), fresh,
-			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", `aud names others: ["here"], none of them of ["there"]`,
+			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid",
+			`aud names others: ["here"], none of them of ["there"]`,
 		},
 		{
 			"an ended session", nil, nil, ended, at("GET", page, inHeader), jot.ErrRevoked, "token has been revoked",

@@ -111,7 +111,8 @@ func repeated(r *http.Request, kind names) (value string, why *reason) {
 		if kind.csrfField != "" {
 			where += " or the form field " + kind.csrfField
 		}
-		return "", &reason{sentinel: ErrCSRF, cause: told{"the CSRF value is missing: repeat it in " + where, wire.ErrNoCSRF}}
+		text := "the CSRF value is missing: repeat it in " + where
+		return "", &reason{sentinel: ErrCSRF, cause: told{text, wire.ErrNoCSRF}}
 	}
 	return value, nil
 }
