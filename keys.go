@@ -87,8 +87,10 @@ func GenerateSecret() []byte {
 
 // PrivateKey returns a key that signs and verifies by alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
 // ES512 or EdDSA (Ed25519). RSA keys have at least 2048 bits; an EC key must be on the algorithm's curve. The signer
-// may live in a KMS or an HSM: then only its public key is read here, and it is called once per token. The key's id is
-// its RFC 7638 thumbprint.
+// may live in a KMS or an HSM (PKCS #11): then only its public key is read here, and it is called once per token, with
+// the request's context if it has a method SignContext, which is Sign with a context in front. What it answers is
+// verified; if it fails, gives a wrong answer, or none for 5 seconds, the error is [ErrUnavailable]. At most 64 calls
+// are under way at once. The key's id is its RFC 7638 thumbprint.
 func PrivateKey(alg string, key crypto.Signer) Key { return keyOf(keyring.Private(alg, key)) }
 
 // PublicKey returns a key that only verifies by alg, one of those of [PrivateKey]. A [Manager] whose current key is

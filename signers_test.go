@@ -2,6 +2,7 @@ package jot_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -11,11 +12,16 @@ import (
 	"io"
 	"math/big"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // A pointer to an Ed25519 key is a signer as well: the method set of a pointer holds that of its value.
@@ -109,4 +115,110 @@ func TestNonsenseOfASigner(t *testing.T) {
 	m := manager(t, jot.PrivateKey("ES512", nonsenseSigner{p521, der(elliptic.P521().Params().N, big.NewInt(1))}))
 	_, err = m.CreateAccessToken(ctx, "alice")
 	require.ErrorIs(t, err, jot.ErrUnavailable)
+}
+
+// elsewhere is a signer that is asked over a network: nothing is known of it but that it signs.
+type elsewhere struct {
+	crypto.Signer
+
+	sign func(ctx context.Context) error
+}
+
+func (s elsewhere) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := s.sign(nil); err != nil { //nolint:staticcheck // that it got none is what it says
+		return nil, err
+	}
+	return s.Signer.Sign(random, digest, opts)
+}
+
+// heeding is one that takes a context.
+type heeding struct{ elsewhere }
+
+func (s heeding) SignContext(
+	ctx context.Context, random io.Reader, digest []byte, opts crypto.SignerOpts,
+) ([]byte, error) {
+	if err := s.sign(ctx); err != nil {
+		return nil, err
+	}
+	return s.Signer.Sign(random, digest, opts)
+}
+
+// A signer elsewhere signs by every algorithm of a key pair, and nobody waits for ever for one that has gone silent.
+func TestSignersElsewhere(t *testing.T) {
+	fine := func(context.Context) error { return nil }
+	for alg, key := range map[string]crypto.Signer{
+		"RS256": rsaKey, "RS384": rsaKey, "RS512": rsaKey, "PS256": rsaKey, "PS384": rsaKey, "PS512": rsaKey,
+		"ES256": ecKey, "EdDSA": edKey,
+	} {
+		m := manager(t, jot.PrivateKey(alg, elsewhere{key, fine}))
+		require.True(t, accepts(t, manager(t, jot.PublicKey(alg, key.Public())), m), alg)
+	}
+
+	type contextKey struct{}
+	request := context.WithValue(ctx, contextKey{}, "the request's")
+	m := manager(t, jot.PrivateKey("ES256", heeding{elsewhere{ecKey, func(ctx context.Context) error {
+		require.Equal(t, "the request's", ctx.Value(contextKey{}))
+		_, ends := ctx.Deadline()
+		require.True(t, ends)
+		return nil
+	}}}))
+	_, err := m.CreateAccessToken(request, "alice")
+	require.NoError(t, err)
+
+	down := manager(t, jot.PrivateKey("ES256", elsewhere{ecKey, func(context.Context) error { return errDown }}))
+	_, err = down.CreateAccessToken(ctx, "alice")
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	require.ErrorIs(t, err, errDown)
+
+	// One that signs with another key than it says.
+	other := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	lies := manager(t, jot.PrivateKey("ES256", saysPublic{remoteSigner{other}, ecKey.Public()}))
+	_, err = lies.CreateAccessToken(ctx, "alice")
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	require.ErrorContains(t, err, "does not verify by its public key")
+
+	panics := manager(t, jot.PrivateKey("ES256", elsewhere{ecKey, func(context.Context) error { panic("a bug") }}))
+	require.PanicsWithValue(t, "a bug", func() { _, _ = panics.CreateAccessToken(ctx, "alice") })
+}
+
+func TestSlowSigners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, release := atomic.Int32{}, make(chan struct{})
+		silent := func(context.Context) error {
+			calls.Add(1)
+			<-release
+			return nil
+		}
+		m, err := jot.New(jot.PrivateKey("ES256", elsewhere{ecKey, silent}), jot.WithStore(memstore.New()))
+		require.NoError(t, err)
+
+		began := time.Now()
+		_, err = m.CreatePair(t.Context(), "alice")
+		require.ErrorIs(t, err, jot.ErrUnavailable)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 5*time.Second, time.Since(began))
+		sessions, err := m.Sessions(t.Context(), "alice")
+		require.NoError(t, err)
+		require.Empty(t, sessions, "no session began")
+
+		hungUp, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began = time.Now()
+		_, err = m.CreateAccessToken(hungUp, "alice")
+		require.ErrorIs(t, err, jot.ErrUnavailable)
+		require.Equal(t, time.Second, time.Since(began))
+
+		// However many ask, no more than 64 wait in there.
+		var clients sync.WaitGroup
+		for range 200 {
+			clients.Go(func() { _, _ = m.CreateAccessToken(t.Context(), "alice") })
+		}
+		clients.Wait()
+		require.EqualValues(t, 64, calls.Load())
+
+		close(release)
+		synctest.Wait()
+		_, err = m.CreateAccessToken(t.Context(), "alice")
+		require.NoError(t, err, "it answers again")
+	})
 }

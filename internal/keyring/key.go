@@ -80,6 +80,9 @@ func Private(alg string, signer crypto.Signer) (*Key, error) {
 		return nil, err
 	}
 	k.Sign = local(method.Signer(signer))
+	if !isLocal(signer) {
+		k.Sign = remote(method, signer, k.Verify)
+	}
 	k.Own.Signer = k
 	switch signer.(type) {
 	// Nothing else sees that the halves are of two keys. A KMS is not called.
