@@ -2,12 +2,16 @@ package jot_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"log"
 	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
@@ -211,4 +215,100 @@ func TestKeysChangeUnderLoad(t *testing.T) {
 	close(done)
 	clients.Wait()
 	require.Empty(t, failed)
+}
+
+func ExampleWithRefreshKeys() {
+	key, own := jot.HS256(secret), jot.HS256(otherSecret).WithID("refresh")
+	refresh, err := jot.NewKeySet(own, key) // key is for those who are logged in already
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := jot.New(key, jot.WithRefreshKeys(refresh))
+	if err != nil {
+		log.Fatal(err)
+	}
+	pair, err := auth.CreatePair(context.Background(), "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, raw := range []string{pair.AccessToken, pair.RefreshToken} {
+		header, _, _ := jot.InsecureDecode(raw)
+		fmt.Println(header["kid"])
+	}
+	// Output:
+	// <nil>
+	// refresh
+}
+
+// Who may verify access tokens makes no refresh token, even with a secret.
+func TestRefreshKeys(t *testing.T) {
+	own := jot.HS256(otherSecret).WithID("r")
+	m := manager(t, nextKey, jot.WithRefreshKeys(own), jot.WithStore(memstore.New()))
+	shared, refreshes := manager(t, nextKey), manager(t, own)
+	p := pair(t, m)
+	_, err := shared.Verify(ctx, p.AccessToken)
+	require.NoError(t, err)
+	_, err = shared.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.ErrorContains(t, err, "no key for its alg and kid")
+	token, err := m.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	next, err := m.Rotate(ctx, token)
+	require.NoError(t, err)
+	_, err = refreshes.Verify(ctx, next.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+
+	link := func(m *jot.Manager) string { return must(m.CreateToken(ctx, "alice", jot.Type("link"))) }
+	for name, tc := range map[string]struct {
+		raw    string
+		demand jot.Demand
+		good   bool
+	}{
+		"a refresh token by the shared key":  {pair(t, shared).RefreshToken, jot.Refresh(), false},
+		"an access token by the other":       {access(t, refreshes), jot.AccessOrRefresh(), false},
+		"a token of a type by the other":     {link(refreshes), jot.Type("link"), false},
+		"a token of a type by the shared":    {link(shared), jot.Type("link"), true},
+		"an access token by the shared":      {access(t, shared), jot.AccessOrRefresh(), true},
+		"a refresh token by the other":       {pair(t, refreshes).RefreshToken, jot.Refresh(), true},
+		"a refresh token by nobody's secret": {pair(t, manager(t, formerKey)).RefreshToken, jot.Refresh(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Without a store, which knows none of these sessions.
+			_, err := manager(t, nextKey, jot.WithRefreshKeys(own)).Verify(ctx, tc.raw, tc.demand)
+			if tc.good {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, jot.ErrInvalid)
+		})
+	}
+	_, err = manager(t, nextKey, jot.WithRefreshKeys(own)).Verify(ctx, pair(t, shared).RefreshToken, jot.Refresh())
+	require.ErrorContains(t, err, "its key is not for tokens of its type")
+
+	// On the way there, the former key verifies both.
+	both := manager(t, nextKey, jot.WithRefreshKeys(keySet(t, own, nextKey)))
+	_, err = both.Verify(ctx, pair(t, shared).RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	require.True(t, accepts(t, both, shared))
+	require.False(t, accepts(t, both, refreshes))
+
+	pub := manager(t, jot.PrivateKey("EdDSA", edKey), jot.WithRefreshKeys(jot.PrivateKey("ES256", ecKey)))
+	require.NotContains(t, published(pub.JWKSHandler(), "GET", "").Body.String(), "ES256")
+
+	for name, tc := range map[string]struct {
+		source jot.KeySource
+		text   string
+	}{
+		"nil":        {nil, "jot: WithRefreshKeys: the key source is nil"},
+		"nil set":    {(*jot.KeySet)(nil), "jot: WithRefreshKeys: the key source is nil"},
+		"a bad key":  {jot.HS256(nil), "the secret has 0 bytes"},
+		"public":     {jot.PublicKey("EdDSA", edKey.Public()), "jot: WithRefreshKeys: it has no key that signs"},
+		"a function": {jot.Keyfunc(func(*jwt.Token) (any, error) { return secret, nil }, "HS256"), "no key that signs"},
+		"no ids":     {jot.HS256(otherSecret), "two HS256 keys have no id"},
+		"an end":     {own.WithEnd(now), "the key that signs has an end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := jot.New(formerKey, jot.WithRefreshKeys(tc.source))
+			require.ErrorContains(t, err, tc.text)
+		})
+	}
 }

@@ -18,6 +18,7 @@ import (
 // key that signs.
 type issuer struct {
 	signing                           KeySource
+	refreshing                        KeySource // signs refresh tokens, if they have keys of their own
 	profile                           wire.Profile
 	origin                            *origin
 	name                              string // iss
@@ -50,7 +51,9 @@ var (
 const onlyVerifies = "the Manager only verifies: its current key is public or a Keyfunc"
 
 // signs reports whether there is a key that signs.
-func (i *issuer) signs() bool { return i.signing.keys().Signer != nil }
+func (i *issuer) signs() bool {
+	return i.signing.keys().Signer != nil && (i.refreshing == nil || i.refreshing.keys().Signer != nil)
+}
 
 // login is the grant of a session that starts now.
 func (i *issuer) login(d *draft, subject string) grant {
@@ -222,6 +225,9 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 		return minted{}, fmt.Errorf("jot: %w", errNotNew)
 	}
 	signer := i.signing.keys().Signer
+	if t.typ == typeRefresh && i.refreshing != nil {
+		signer = i.refreshing.keys().Signer
+	}
 	if signer == nil {
 		return minted{}, fmt.Errorf("jot: %s: %w", onlyVerifies, errors.ErrUnsupported)
 	}

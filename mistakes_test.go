@@ -140,7 +140,6 @@ func TestMistakesOfNewSayItOnce(t *testing.T) {
 		"a public key":     {jot.PublicKey("HS256", nil), nil},
 		"a bad id":         {good.WithID("\xff"), nil},
 		"no key function":  {jot.Keyfunc(nil, "none", "HS256", "RS256"), nil},
-		"the same twice":   {good, options(verifying(good))},
 		"an id twice":      {a, options(verifying(alsoA))},
 		"verifying keys":   {set, options(verifying(jot.Key{}, jot.HS384(nil), nil), verifying())},
 		"nil":              {good, options(nil, jot.Options(nil))},

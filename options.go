@@ -164,7 +164,10 @@ func (s *setup) settleCookies() {
 func (s *setup) settleTokens() {
 	s.issuer.profile, s.verifier.profile = s.profile, &s.profile
 	s.issuer.origin, s.verifier.origin = s.origin, s.origin
-	s.issuer.signing = s.verifier.sources[0]
+	s.issuer.signing, s.issuer.refreshing = s.verifier.sources[0], s.verifier.refresh
+	if s.verifier.refresh != nil {
+		s.verifier.sources = append(s.verifier.sources, s.verifier.refresh)
+	}
 	s.issuer.csrf, s.issuer.cookies = s.jar.cookies != nil, slices.Equal(s.places.order, []Location{InCookie})
 	s.issuer.reserved = append(slices.Clone(reservedClaims), s.profile.SubjectClaim())
 	s.issuer.audience = s.verifier.audience
@@ -388,6 +391,25 @@ func WithVerificationKeys(sources ...KeySource) Option {
 		}
 		s.verifier.sources = append(s.verifier.sources, sources...)
 	})
+}
+
+// WithRefreshKeys gives refresh tokens keys of their own, a [Key] or a [KeySet]: they are signed and verified by those,
+// and all other tokens by the others. So the keys that services share to verify access tokens make no refresh token,
+// not even a secret that has leaked there. [Manager.JWKSHandler] does not publish them. Without it, one key signs both.
+//
+// Refresh tokens that were issued before are refused. So that nobody is logged out, begin with a set that holds the
+// former key too, the same [Key] that [New] is given, and leave that out once the last of them has expired.
+func WithRefreshKeys(source KeySource) Option {
+	wrong := ""
+	switch {
+	case keyring.IsNil(source):
+		wrong = "the key source is nil"
+	case source.defect() == nil && source.keys().Signer == nil:
+		wrong = "it has no key that signs"
+	case source.defect() == nil && !source.keys().Signer.Until.IsZero():
+		wrong = errEnding.Error()
+	}
+	return set("WithRefreshKeys", wrong, func(s *setup) { s.verifier.refresh = source })
 }
 
 // WithRealm sets the realm of the challenges in WWW-Authenticate (RFC 9110 section 11.5): "api" unless set. Printable

@@ -125,7 +125,7 @@ type elsewhere struct {
 }
 
 func (s elsewhere) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if err := s.sign(nil); err != nil { //nolint:staticcheck // that it got none is what it says
+	if err := s.sign(nil); err != nil {
 		return nil, err
 	}
 	return s.Signer.Sign(random, digest, opts)

@@ -15,7 +15,8 @@ import (
 
 // verifier turns text into tokens that are authentic, and says whether they are for this service, and for now.
 type verifier struct {
-	sources  []KeySource
+	sources  []KeySource // the last of them is that of refresh tokens, if they have keys of their own
+	refresh  KeySource   // nil without
 	profile  *wire.Profile
 	origin   *origin
 	issuers  []string // any of them; empty, any issuer
@@ -29,6 +30,7 @@ var (
 	errScheme    = invalid(errors.New("not three segments of base64url: leave out the scheme, \"Bearer \" say"))
 	errNoKey     = invalid(wire.ErrNoKey)
 	errKeyOver   = invalid(errors.New("its key has ended"))
+	errKeyType   = invalid(errors.New("its key is not for tokens of its type"))
 	errSignature = invalid(wire.ErrSignature)
 	errNotYet    = invalid(wire.ErrNotYet)
 	errPast      = &reason{sentinel: ErrExpired}
@@ -60,8 +62,11 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		return nil, errSignature
 	}
 	claims, err := v.profile.ReadClaims(f.Payload)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, invalid(err)
+	case !v.isFor(k, claims.Type):
+		return nil, errKeyType
 	}
 	return newToken(&claims, f.Header, f.Payload, v.origin), nil
 }
@@ -86,6 +91,22 @@ func (v *verifier) made(pair *Pair) (tokens []minted, err error) {
 		tokens = append(tokens, t)
 	}
 	return tokens, nil
+}
+
+// isFor reports whether a key verifies tokens of a type: those for refresh tokens verify no others.
+func (v *verifier) isFor(k *keyring.Key, typ string) bool {
+	if v.refresh == nil {
+		return true
+	}
+	if v.refresh.keys().Known(k) == k {
+		return typ == typeRefresh || v.shares(k)
+	}
+	return typ != typeRefresh
+}
+
+// shares reports whether a key of refresh tokens is one of the others as well.
+func (v *verifier) shares(k *keyring.Key) bool {
+	return slices.ContainsFunc(v.sources[:len(v.sources)-1], func(s KeySource) bool { return s.keys().Known(k) == k })
 }
 
 // completed returns the pair with what its tokens say of themselves, where it was put together by hand, of tokens of

@@ -81,11 +81,13 @@ func (r *Ring) All() []*Key {
 	return slices.SortedFunc(maps.Values(r.byHeader), byName)
 }
 
-// Merge enters all keys of another ring, and says which cannot be told apart.
+// Merge enters all keys of another ring, and says which cannot be told apart. The very same key is only one.
 func (r *Ring) Merge(other *Ring) error {
 	var errs []error
 	for _, k := range other.byHeader {
-		errs = append(errs, r.Add(k))
+		if r.Known(k) != k {
+			errs = append(errs, r.Add(k))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -87,8 +87,10 @@ type asked struct {
 	public crypto.PublicKey
 }
 
+// Public returns what the signer said when the key was made.
 func (a asked) Public() crypto.PublicKey { return a.public }
 
+// Sign signs, with the context of the call if the signer takes one.
 func (a asked) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	type contextual interface {
 		SignContext(ctx context.Context, random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error)
