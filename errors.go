@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ type Error struct {
 	// MaxAge is how recent a login the route requires, when Err is [ErrNotFresh] and the route has a MaxAge.
 	MaxAge time.Duration
 
-	realm string
+	challenge string // what all challenges of its manager have in common
 }
 
 const defaultRealm = "api"
@@ -166,11 +167,7 @@ func (e *Error) Challenge() string {
 	if a.challenge == "-" {
 		return ""
 	}
-	realm := e.realm
-	if realm == "" {
-		realm = defaultRealm
-	}
-	text := `Bearer realm="` + realm + `"`
+	text := "Bearer " + cmp.Or(e.challenge, challengeOf(defaultRealm, ""))
 	if a.challenge != "" {
 		text += `, error="` + a.challenge + `"`
 	}
@@ -179,6 +176,15 @@ func (e *Error) Challenge() string {
 	}
 	if errors.Is(e.Err, ErrNotFresh) && e.MaxAge > 0 {
 		text += `, max_age="` + strconv.FormatInt(int64(e.MaxAge/time.Second), 10) + `"`
+	}
+	return text
+}
+
+// challengeOf is what all challenges of a manager have in common (RFC 9728 section 5.1).
+func challengeOf(realm, metadata string) string {
+	text := `realm="` + realm + `"`
+	if metadata != "" {
+		text += `, resource_metadata="` + metadata + `"`
 	}
 	return text
 }
@@ -253,9 +259,9 @@ func (e *Error) setHeaders(h http.Header) {
 }
 
 // asRefusal returns err as an [*Error] that says all it can, if it is a refusal.
-func asRefusal(err error, realm string) error {
+func asRefusal(err error, challenge string) error {
 	e, ok := asError(err)
-	if ok && e.realm != "" {
+	if ok && e.challenge != "" {
 		return err
 	}
 	a := answerTo(err)
@@ -268,7 +274,7 @@ func asRefusal(err error, realm string) error {
 	} else if err != a.sentinel { //nolint:errorlint // only the bare sentinel is its own cause
 		full.Cause = err
 	}
-	full.realm = realm
+	full.challenge = challenge
 	return &full
 }
 
@@ -303,8 +309,8 @@ func (r *reason) Error() string { return r.sentinel.Error() }
 func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: cause} }
 
 // refusal returns the error of a reason.
-func (r *reason) refusal(t *Token, realm string) *Error {
-	return &Error{Err: r.sentinel, Cause: r.cause, Token: t, Scopes: r.scopes, MaxAge: r.maxAge, realm: realm}
+func (r *reason) refusal(t *Token, challenge string) *Error {
+	return &Error{Err: r.sentinel, Cause: r.cause, Token: t, Scopes: r.scopes, MaxAge: r.maxAge, challenge: challenge}
 }
 
 // verdict turns what a callback said into a reason: false is no, an error is "cannot tell", and an error that wraps

@@ -108,10 +108,13 @@ func (p *places) stray(r *http.Request, order []Location, kind names) string {
 
 // isPlain reports whether a browser has sent the request by plain HTTP to another machine, as far as can be seen.
 func isPlain(r *http.Request) bool {
-	host := (&url.URL{Host: r.Host}).Hostname()
+	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") != "https" && !isHere((&url.URL{Host: r.Host}).Hostname())
+}
+
+// isHere reports whether a host is this machine, to which browsers trust plain HTTP.
+func isHere(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") != "https" &&
-		host != "localhost" && !strings.HasSuffix(host, ".localhost") && (err != nil || !ip.IsLoopback())
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
 // in looks in one place. Nothing there is "" without an error.

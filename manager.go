@@ -218,7 +218,7 @@ func (m *Manager) CrossOriginGuard(next http.Handler) http.Handler {
 // WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is
 // the other half of [Guard.Admit] for adapters, and the way to answer when Create… fails.
 func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	err = asRefusal(err, m.realm)
+	err = asRefusal(err, m.challenge)
 	if m.errorHandler == nil {
 		DefaultErrorHandler(w, r, err)
 		return
@@ -279,7 +279,7 @@ func (m *Manager) refuse(ctx context.Context, why *reason, t *Token, at Location
 	if log := slog.Default(); log.Enabled(ctx, slog.LevelDebug) {
 		log.DebugContext(ctx, "jot: refused", "event", e)
 	}
-	return why.refusal(t, m.realm)
+	return why.refusal(t, m.challenge)
 }
 
 // react does what has to follow from a reason: a theft ends the session, and a failing store is an event, unless it

@@ -41,6 +41,8 @@ type config struct {
 	jar          jar
 	places       places
 	realm        string
+	resource     *ResourceMetadata // nil without
+	challenge    string            // what the realm and the resource make of it
 	sliding      bool
 	verification func(context.Context, *Token) (bool, error)
 	lookup       func(context.Context, *Token) (any, error)
@@ -52,8 +54,9 @@ type config struct {
 type setup struct {
 	config
 
-	given map[string]bool
-	errs  []error
+	metadata string // where the resource's is
+	given    map[string]bool
+	errs     []error
 }
 
 // newSetup returns the settings as they are unless set.
@@ -162,6 +165,7 @@ func (s *setup) settleCookies() {
 }
 
 func (s *setup) settleTokens() {
+	s.challenge = challengeOf(s.realm, s.metadata)
 	s.issuer.profile, s.verifier.profile = s.profile, &s.profile
 	s.issuer.origin, s.verifier.origin = s.origin, s.origin
 	s.issuer.signing, s.issuer.refreshing = s.verifier.sources[0], s.verifier.refresh
@@ -437,6 +441,19 @@ func WithErrorHandler(f func(w http.ResponseWriter, r *http.Request, err error))
 // request, so it must not block. Anybody can cause refusals: do not log them above debug level.
 func WithEventHandler(f func(ctx context.Context, e Event)) Option {
 	return set("WithEventHandler", nilFunc(f == nil), func(s *setup) { s.eventHandler = f })
+}
+
+// WithResourceMetadata publishes where clients get tokens for this service (RFC 9728), by
+// [Manager.ResourceMetadataHandler] and in every challenge: a client that knows nothing but the service's address finds
+// its issuer. Unless given, nothing is published.
+func WithResourceMetadata(r ResourceMetadata) Option {
+	wrong := ""
+	where, err := r.address()
+	if err != nil {
+		wrong = err.Error()
+	}
+	r.AuthorizationServers, r.Scopes = slices.Clone(r.AuthorizationServers), slices.Clone(r.Scopes)
+	return set("WithResourceMetadata", wrong, func(s *setup) { s.resource, s.metadata = &r, where })
 }
 
 // WithClock sets the clock, for tests: [time.Now] unless set. A store refuses tokens outside any session that are

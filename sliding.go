@@ -107,13 +107,13 @@ func (p *pass) lapse(err error) {
 // before renews nothing: somebody else has its successor.
 func (p *pass) successor(t *Token) (made minted, err error) {
 	if !p.read() {
-		return made, p.why.refusal(nil, p.m.realm)
+		return made, p.why.refusal(nil, p.m.challenge)
 	}
 	if t != nil && (p.token.SessionID != t.SessionID || p.token.Subject != t.Subject) {
 		return made, errNoRefresh
 	}
 	if !p.claims() || !p.times() || !p.route() || !p.revocation() {
-		return made, p.m.react(p.ctx, p.why, p.token).refusal(p.token, p.m.realm)
+		return made, p.m.react(p.ctx, p.why, p.token).refusal(p.token, p.m.challenge)
 	}
 	if t != nil && t.AuthTime.After(p.token.AuthTime) { // by step-up authentication, which the refresh token missed
 		p.token.AuthTime = t.AuthTime
@@ -122,7 +122,7 @@ func (p *pass) successor(t *Token) (made minted, err error) {
 	d := newDraft([]TokenOption{InSession(p.token)})
 	made, err = p.m.issuer.access(p.ctx, d, p.m.issuer.single(d, p.token.Subject), typeAccess)
 	if why, ok := errors.AsType[*reason](err); ok {
-		return made, why.refusal(p.token, p.m.realm)
+		return made, why.refusal(p.token, p.m.challenge)
 	}
 	return made, err
 }

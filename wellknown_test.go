@@ -237,3 +237,61 @@ func TestParseJWKS(t *testing.T) {
 		})
 	}
 }
+
+// Whoever is refused learns where to get a token, from the challenge on.
+func TestResourceMetadata(t *testing.T) {
+	orders := jot.WithResourceMetadata(jot.ResourceMetadata{
+		Resource: "https://api.example/orders/", AuthorizationServers: []string{"https://login.example"},
+		Scopes: []string{"orders:read", "orders:write"}, Name: "Orders", Documentation: "https://docs.example",
+	})
+	m := newManager(t, orders, jot.WithLocations(jot.InHeader, jot.InBody), jot.WithRealm("orders"))
+	const where = "https://api.example/.well-known/oauth-protected-resource/orders"
+	const challenge = `Bearer realm="orders", resource_metadata="` + where + `"`
+	for _, tc := range []struct {
+		guard     func(http.Handler) http.Handler
+		r         *http.Request
+		challenge string
+	}{
+		{m.Required(), posted("/"), challenge},
+		{m.Required(), bearer("x"), challenge + `, error="invalid_token"`},
+		{m.Required(jot.Scopes("a")), bearer(access(t, m)), challenge + `, error="insufficient_scope", scope="a"`},
+	} {
+		require.Equal(t, tc.challenge, send(tc.guard, tc.r).Header().Get("WWW-Authenticate"))
+	}
+
+	h := m.ResourceMetadataHandler()
+	got := published(h, "GET", "")
+	require.Equal(t, 200, got.Code)
+	require.Equal(t, "application/json", got.Header().Get("Content-Type"))
+	require.JSONEq(t, `{"resource":"https://api.example/orders/","authorization_servers":["https://login.example"],
+		"scopes_supported":["orders:read","orders:write"],"bearer_methods_supported":["header","body"],
+		"resource_name":"Orders","resource_documentation":"https://docs.example"}`, got.Body.String())
+	require.Equal(t, 304, published(h, "GET", got.Header().Get("Etag")).Code)
+	require.Equal(t, 405, published(h, "POST", "").Code)
+
+	plain := newManager(t, jot.WithResourceMetadata(jot.ResourceMetadata{Resource: "http://127.0.0.1:8080"}))
+	require.Contains(t, send(plain.Required(), posted("/")).Header().Get("WWW-Authenticate"),
+		`resource_metadata="http://127.0.0.1:8080/.well-known/oauth-protected-resource"`)
+	require.PanicsWithValue(t, "jot: ResourceMetadataHandler needs WithResourceMetadata: unsupported operation",
+		func() { newManager(t).ResourceMetadataHandler() })
+
+	for _, tc := range []struct{ resource, server, text string }{
+		{"", "", "the Resource is no URL"},
+		{"orders", "", "the Resource is no URL"},
+		{"https://api.example/?a=b", "", "the Resource is no URL"},
+		{"https://api.example/?", "", "the Resource is no URL"},
+		{"https://api.example/#a", "", "the Resource is no URL"},
+		{"https://a:b@api.example/", "", "the Resource is no URL"},
+		{`https://api.example/"x`, "", "the Resource is no URL"},
+		{"http://api.example", "", "the Resource is no https URL"},
+		{"ftp://127.0.0.1", "", "the Resource is no https URL"},
+		{"https://api.example", "login", "one of AuthorizationServers is no URL"},
+	} {
+		r := jot.ResourceMetadata{Resource: tc.resource}
+		if tc.server != "" {
+			r.AuthorizationServers = []string{"https://login.example", tc.server}
+		}
+		_, err := jot.New(jot.HS256(secret), jot.WithResourceMetadata(r))
+		require.ErrorContains(t, err, "jot: WithResourceMetadata: "+tc.text)
+	}
+}
