@@ -61,7 +61,8 @@ fmt: $(LINTER) ## format all Go code
 .PHONY: e2e
 e2e: ## the examples for browsers in a real Chromium (PICTURES=directory keeps screenshots)
 	@.ci/need chromium
-	cd _example/browser/e2e && GOWORK=off JOT_E2E=$(or $(PICTURES),1) go test -count=1 ./...
+	@$(if $(PICTURES),mkdir -p '$(PICTURES)')
+	cd _example/browser/e2e && GOWORK=off JOT_E2E='$(or $(abspath $(PICTURES)),1)' go test -count=1 ./...
 
 .PHONY: bench
 bench: ## benchmarks (BENCH=pattern COUNT=n)
