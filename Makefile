@@ -8,7 +8,7 @@ MODULES := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard '*/
 each_module = @for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && GOWORK=off $(1)) || exit 1; done
 
 # What is documented for users, and what its coverage is asked of.
-PUBLIC := . ./session ./session/sessiontest ./memstore ./jottest ./flask
+PUBLIC := . ./rfc9068 ./session ./session/sessiontest ./memstore ./jottest ./flask
 CORE := .,./internal/...,./memstore,./session
 MIN_COVERAGE := 95
 

@@ -102,10 +102,10 @@ func (l *ledger) check(ctx context.Context, t *Token, now time.Time) (r session.
 func (l *ledger) checkBlocklist(ctx context.Context, t *Token) *reason {
 	ids := make([]string, 0, 2)
 	if t.ID != "" {
-		ids = append(ids, blockKey(kindToken, t.ID))
+		ids = append(ids, keyOf(t, kindToken, t.ID))
 	}
 	if t.SessionID != "" {
-		ids = append(ids, blockKey(kindSession, t.SessionID))
+		ids = append(ids, keyOf(t, kindSession, t.SessionID))
 	}
 	if len(ids) == 0 {
 		return nil
@@ -127,7 +127,7 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) *reason {
 // stolen. It changes nothing: Manager.react ends the session of a thief.
 func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time) (r session.Record, why *reason) {
 	q := session.Query{
-		Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Issued: issued(t), Expires: t.ExpiresAt,
+		Subject: l.subjectKey(t.Subject), Token: keyOf(t, "", t.ID), Issued: issued(t), Expires: t.ExpiresAt,
 		Now: millisecond(now),
 	}
 	ours := l.owns(t)
@@ -165,7 +165,7 @@ func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time) (r ses
 // owns reports whether the token's session is one that the store must know: ours, and by its form one that we begin.
 func (l *ledger) owns(t *Token) bool {
 	_, ok := uuid7.Time(t.SessionID)
-	return ok && (l.issuer == "" || t.Issuer == l.issuer)
+	return ok && !t.foreign && (l.issuer == "" || t.Issuer == l.issuer)
 }
 
 // checkJoin says why a token cannot join the session of t.
@@ -195,9 +195,9 @@ func (l *ledger) checkRotation(t *Token, scopes []string) *reason {
 	return nil
 }
 
-// issued is when a token was made, as exactly as it says; zero if it does not.
+// issued is when a token was made, as exactly as it says; zero if it does not. Another issuer's ids are its own affair.
 func issued(t *Token) time.Time {
-	if at, ok := uuid7.Time(t.ID); ok {
+	if at, ok := uuid7.Time(t.ID); ok && !t.foreign {
 		return at
 	}
 	return t.issued
@@ -218,7 +218,7 @@ func (l *ledger) begin(ctx context.Context, subject string, r session.Record) *r
 func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, *reason) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	r.Subject, r.Session, r.Presented, r.Token = l.subjectKey(t.Subject), t.SessionID, t.ID, tokenKey(t.ID)
+	r.Subject, r.Session, r.Presented, r.Token = l.subjectKey(t.Subject), t.SessionID, t.ID, keyOf(t, "", t.ID)
 	r.Now, r.Grace = millisecond(r.Now), l.grace
 	result, err := l.store.Rotate(ctx, r)
 	if err != nil {
@@ -272,11 +272,11 @@ func (l *ledger) write(ctx context.Context, t *Token, now time.Time) (first bool
 	var err error
 	if l.store != nil {
 		first, err = l.store.RevokeToken(ctx, session.Revocation{
-			Subject: l.subjectKey(t.Subject), Token: tokenKey(t.ID), Call: rand.Text(),
+			Subject: l.subjectKey(t.Subject), Token: keyOf(t, "", t.ID), Call: rand.Text(),
 			Now: millisecond(now), Until: until,
 		})
 	} else {
-		first, err = l.blocklist.Revoke(ctx, blockKey(kindToken, t.ID), until)
+		first, err = l.blocklist.Revoke(ctx, keyOf(t, kindToken, t.ID), until)
 	}
 	return first, unanswered(err)
 }
@@ -324,7 +324,7 @@ func (l *ledger) block(ctx context.Context, t *Token, now time.Time) *reason {
 	if l.endless || t.ExpiresAt.IsZero() {
 		until = instant(wire.MaxDate)
 	}
-	_, err := l.blocklist.Revoke(ctx, blockKey(kindSession, t.SessionID), until)
+	_, err := l.blocklist.Revoke(ctx, keyOf(t, kindSession, t.SessionID), until)
 	return unanswered(err)
 }
 
@@ -371,23 +371,29 @@ const (
 	kindSession = "s:"
 )
 
-// blockKey returns the key under which a blocklist knows an id, of a token or a session. Only ids of the form we make
-// are kept as they are: others may have any length and any bytes. No id has no key.
-func blockKey(kind, id string) string {
-	if id == "" || uuid7.Canonical(id) {
+// keyOf returns the key under which a store or a blocklist knows an id of t's, the token's or the session's. Only ids
+// of the form we make are kept as they are: others may have any length and any bytes. What another issuer calls by an
+// id of ours is something else. No id has no key.
+func keyOf(t *Token, kind, id string) string {
+	switch {
+	case id == "":
+		return kind
+	case t.foreign:
+		return kind + digestOf(t.Issuer, id)
+	case uuid7.Canonical(id):
 		return kind + id
 	}
 	return kind + digest(id)
 }
 
 // subjectKey returns the key under which a store knows a subject: a hash, because subjects are personal data and may
-// hold any bytes. The length keeps issuer and subject apart.
-func (l *ledger) subjectKey(subject string) string {
-	return digest(strconv.Itoa(len(l.issuer)) + ":" + l.issuer + subject)
-}
+// hold any bytes.
+func (l *ledger) subjectKey(subject string) string { return digestOf(l.issuer, subject) }
 
-// tokenKey returns the key under which a store knows a token.
-func tokenKey(id string) string { return blockKey("", id) }
+// digestOf is of an issuer's name for something. The length keeps both apart.
+func digestOf(issuer, name string) string {
+	return digest(strconv.Itoa(len(issuer)) + ":" + issuer + name)
+}
 
 // digest returns 132 bits of a hash, as text.
 func digest(s string) string {

@@ -37,7 +37,7 @@ type draft struct {
 	ago                         time.Duration // when it was issued
 	scopes, audience            []string
 	claims, headers             wire.Members
-	label                       string
+	label, client               string
 	session, issued             *Token
 	errs                        []error
 }
@@ -62,6 +62,8 @@ func (d *draft) apply(opts []TokenOption) {
 			d.noExpiry = true
 		case wire.Issued:
 			d.ago = o.Ago
+		case wire.ClientID:
+			d.client = string(o)
 		default:
 			d.wrong("an option", "it is nil")
 		}

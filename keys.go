@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,8 +14,8 @@ import (
 	"github.com/go-jot/jot/internal/keyring"
 )
 
-// KeySource is where a [Manager] gets its keys: a [Key], a [*KeySet] or a [Keyfunc]. No other package can implement
-// it.
+// KeySource is where a [Manager] gets its keys: a [Key], a [*KeySet], a [Keyfunc] or [NoKeys]. No other package can
+// implement it.
 type KeySource interface {
 	// keys returns what the source holds now.
 	keys() *keyring.Ring
@@ -25,32 +24,6 @@ type KeySource interface {
 }
 
 var errEnding = errors.New("the key that signs has an end: WithEnd is for those that only verify")
-
-// defects returns what makes sources unusable together. The first is the one that signs.
-func defects(sources []KeySource) (errs []error) {
-	all := keyring.New()
-	for i, source := range sources {
-		err := errors.New("the key source is nil, or the key set is empty")
-		if !keyring.IsNil(source) {
-			err = source.defect()
-		}
-		if err == nil {
-			err = all.Merge(source.keys())
-			if k := source.keys().Signer; i == 0 && k != nil && !k.Until.IsZero() {
-				err = errors.Join(err, errEnding)
-			}
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("jot: %w", err))
-		}
-	}
-	return errs
-}
-
-// padded reports whether white space surrounds one of the secrets.
-func padded(sources []KeySource) bool {
-	return slices.ContainsFunc(sources, func(s KeySource) bool { return s.keys().Padded() })
-}
 
 // Key is a key bound to one algorithm, the only one that it signs or verifies by (RFC 8725 section 3.1). Make one
 // with [HS256], [PrivateKey], [PublicKey], [ParsePEM] or [ParseJWK].
@@ -63,19 +36,19 @@ type Key struct {
 	err error
 }
 
-// keyOf is a key, or the defect that it carries.
-func keyOf(k *keyring.Key, err error) Key { return Key{k, err} }
+// asKey is a key, or the defect that it carries.
+func asKey(k *keyring.Key, err error) Key { return Key{k, err} }
 
 // HS256 returns a key for HMAC with SHA-256 (RFC 7518 section 3.2). The secret has at least 32 bytes, which should
 // come from [GenerateSecret], not from a keyboard; it is copied. Whoever can verify with it can also sign: do not
 // share it with other services, give those a key pair's public half.
-func HS256(secret []byte) Key { return keyOf(keyring.Secret("HS256", secret)) }
+func HS256(secret []byte) Key { return asKey(keyring.Secret("HS256", secret)) }
 
 // HS384 is [HS256] with SHA-384 and a secret of at least 48 bytes.
-func HS384(secret []byte) Key { return keyOf(keyring.Secret("HS384", secret)) }
+func HS384(secret []byte) Key { return asKey(keyring.Secret("HS384", secret)) }
 
 // HS512 is [HS256] with SHA-512 and a secret of at least 64 bytes.
-func HS512(secret []byte) Key { return keyOf(keyring.Secret("HS512", secret)) }
+func HS512(secret []byte) Key { return asKey(keyring.Secret("HS512", secret)) }
 
 // GenerateSecret returns 64 random bytes, a secret for [HS256], [HS384] or [HS512]. Keep it: tokens signed with a
 // secret that is forgotten at the next start are refused after it.
@@ -91,11 +64,11 @@ func GenerateSecret() []byte {
 // the request's context if it has a method SignContext, which is Sign with a context in front. What it answers is
 // verified; if it fails, gives a wrong answer, or none for 5 seconds, the error is [ErrUnavailable]. At most 64 calls
 // are under way at once. The key's id is its RFC 7638 thumbprint.
-func PrivateKey(alg string, key crypto.Signer) Key { return keyOf(keyring.Private(alg, key)) }
+func PrivateKey(alg string, key crypto.Signer) Key { return asKey(keyring.Private(alg, key)) }
 
 // PublicKey returns a key that only verifies by alg, one of those of [PrivateKey]. A [Manager] whose current key is
 // a public one issues no tokens. Its id is its RFC 7638 thumbprint, the same as the private key's.
-func PublicKey(alg string, key crypto.PublicKey) Key { return keyOf(keyring.Public(alg, key)) }
+func PublicKey(alg string, key crypto.PublicKey) Key { return asKey(keyring.Public(alg, key)) }
 
 // ParsePEM returns the key in a PEM text, for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or
 // SEC 1), which signs and verifies, or a public key (PKIX or PKCS #1) or certificate, which only verifies. The text
@@ -128,7 +101,7 @@ func (k Key) WithID(kid string) Key {
 	if k.defect() != nil {
 		return k
 	}
-	return keyOf(k.k.WithID(kid))
+	return asKey(k.k.WithID(kid))
 }
 
 // WithEnd returns the key with an end: tokens that it has signed are refused from then on, by the Manager's clock. For
@@ -137,7 +110,7 @@ func (k Key) WithEnd(at time.Time) Key {
 	if k.defect() != nil {
 		return k
 	}
-	return keyOf(k.k.WithEnd(at))
+	return asKey(k.k.WithEnd(at))
 }
 
 // ID returns the key's id: its RFC 7638 thumbprint unless [Key.WithID] gave it another; for secrets it is empty.
@@ -207,3 +180,14 @@ func Keyfunc(f jwt.Keyfunc, algs ...string) KeySource {
 
 func (f keyfunc) keys() *keyring.Ring { return f.ring }
 func (f keyfunc) defect() error       { return f.err }
+
+// NoKeys is the key source of a Manager that takes tokens of other issuers alone, those of [WithIssuerKeys]. It issues
+// none.
+func NoKeys() KeySource { return noKeys{} }
+
+type noKeys struct{}
+
+var noRing = keyring.New()
+
+func (noKeys) keys() *keyring.Ring { return noRing }
+func (noKeys) defect() error       { return nil }

@@ -22,7 +22,7 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	s := newSetup(keys)
 	s.apply(opts)
 	s.settle()
-	defects := defects(s.verifier.sources)
+	defects := defects(s.verifier.trusts)
 	s.errs = append(s.errs, defects...)
 	s.wrong(s.sliding && len(defects) == 0 && !s.issuer.signs(),
 		"WithSlidingSessions needs a key that signs: "+onlyVerifies)
@@ -35,7 +35,7 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	if slices.Contains(s.places.order, InCookie) && s.jar.cookies.Insecure {
 		slog.Warn("jot: cookies are Insecure: only for development")
 	}
-	if padded(s.verifier.sources) {
+	if padded(s.verifier.trusts) {
 		slog.Warn("jot: white space surrounds a secret, perhaps its file's line break: another service may trim it")
 	}
 	if c := s.jar.cookies; c != nil && c.SameSite == http.SameSiteNoneMode && !c.Partitioned {

@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -48,7 +49,7 @@ var (
 	errNotOurs     = errors.New("not a token that this Manager has verified")
 )
 
-const onlyVerifies = "the Manager only verifies: its current key is public or a Keyfunc"
+const onlyVerifies = "the Manager only verifies: its current key is public, a Keyfunc or NoKeys"
 
 // signs reports whether there is a key that signs.
 func (i *issuer) signs() bool {
@@ -267,6 +268,7 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 	if p := i.profile.Minting; p != nil {
 		p.Apply(&c)
 	}
+	i.client(d, t.typ)
 	d.refuse(d.claims.Has(i.profile.SubjectClaim()), "Claim", "the name is that of the subject's claim")
 	d.refuse(d.noExpiry && !slices.Contains(i.profile.NoExpiry, t.typ), "NoExpiry",
 		"the manager takes no such token: its configuration says that tokens of this type expire")
@@ -286,6 +288,26 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 	return c
 }
 
+// client names the client that a token is issued to, where access tokens must: the one that its options name, or that
+// of its session, or the usual one. A refresh token hands it on.
+func (i *issuer) client(d *draft, typ string) {
+	if typ != typeAccess && typ != typeRefresh || !i.profile.Requires(clientClaim) {
+		d.refuse(d.client != "", "ClientID", "only an access token of rfc9068.Profile names a client")
+		return
+	}
+	inherited := ""
+	if d.session != nil {
+		_ = d.session.Claim(clientClaim, &inherited) // one from before the profile has none
+	}
+	id := cmp.Or(d.client, inherited, i.profile.ClientID)
+	d.refuse(id == "" || !isText(id), "ClientID",
+		"it is missing, or not UTF-8: RFC 9068 section 2.2 requires the client that a token is issued to")
+	d.claims = d.claims.Set(wire.Member{Name: clientClaim, Raw: string(wire.AppendText(nil, id))})
+}
+
+// clientClaim is the client that a token was issued to (RFC 8693 section 4.3).
+const clientClaim = "client_id"
+
 // text returns what is signed: the token's header and payload, with what the callbacks add.
 func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix string) (string, error) {
 	builtin := c.Type == typeAccess || c.Type == typeRefresh
@@ -304,9 +326,9 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 		}
 		payload = more.Append(payload)
 	}
-	header := append(params.Append(d.headers.Append([]byte(prefix))), '}')
+	header := append(params.Append(d.headers.Append([]byte(i.profile.Head(prefix, c.Type)))), '}')
 	if len(d.headers)+len(params) > 0 {
-		if _, err := i.profile.ReadHeader(string(header)); err != nil {
+		if _, err := wire.ReadHeader(string(header)); err != nil {
 			return "", fmt.Errorf("jot: nobody would read the token: %w", err)
 		}
 	}

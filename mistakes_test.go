@@ -307,7 +307,7 @@ func TestNilManager(t *testing.T) {
 
 // What could never make a token is no refresher.
 func TestRefreshersThatCannotSign(t *testing.T) {
-	const why = "the Manager only verifies: its current key is public or a Keyfunc"
+	const why = "the Manager only verifies: its current key is public, a Keyfunc or NoKeys"
 	only := func(*jwt.Token) (any, error) { return secret, nil }
 	public := jot.PublicKey("ES256", &ecKey.PublicKey)
 	set, err := jot.NewKeySet(public, jot.PrivateKey("EdDSA", edKey))

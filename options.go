@@ -54,6 +54,7 @@ type config struct {
 type setup struct {
 	config
 
+	others   []Issuer
 	metadata string // where the resource's is
 	given    map[string]bool
 	errs     []error
@@ -63,7 +64,7 @@ type setup struct {
 func newSetup(keys KeySource) *setup {
 	s := &setup{given: map[string]bool{}}
 	s.origin = &origin{clock: time.Now, leeway: defaultLeeway}
-	s.verifier.sources = []KeySource{keys}
+	s.verifier.trusts = []trust{{source: keys}}
 	s.issuer.accessTTL, s.issuer.refreshTTL = defaultAccessTTL, defaultRefreshTTL
 	s.ledger.grace, s.ledger.maxSessions = defaultGrace, defaultSessions
 	s.places, s.realm = defaultPlaces, defaultRealm
@@ -168,10 +169,18 @@ func (s *setup) settleTokens() {
 	s.challenge = challengeOf(s.realm, s.metadata)
 	s.issuer.profile, s.verifier.profile = s.profile, &s.profile
 	s.issuer.origin, s.verifier.origin = s.origin, s.origin
-	s.issuer.signing, s.issuer.refreshing = s.verifier.sources[0], s.verifier.refresh
+	s.issuer.signing, s.issuer.refreshing = s.verifier.trusts[0].source, s.verifier.refresh
 	if s.verifier.refresh != nil {
-		s.verifier.sources = append(s.verifier.sources, s.verifier.refresh)
+		s.verifier.trusts = append(s.verifier.trusts, trust{source: s.verifier.refresh})
 	}
+	for i := range s.verifier.trusts {
+		s.verifier.trusts[i].profile = &s.profile
+	}
+	s.settleIssuers()
+	s.wrong(s.profile.Requires("iss") && s.issuer.name == "",
+		"rfc9068 needs WithIssuer: its tokens name who issued them")
+	s.wrong(s.profile.Requires("aud") && len(s.verifier.audience) == 0,
+		"rfc9068 needs WithAudience: its tokens name whom they are for")
 	s.issuer.csrf, s.issuer.cookies = s.jar.cookies != nil, slices.Equal(s.places.order, []Location{InCookie})
 	s.issuer.reserved = append(slices.Clone(reservedClaims), s.profile.SubjectClaim())
 	s.issuer.audience = s.verifier.audience
@@ -183,6 +192,29 @@ func (s *setup) settleTokens() {
 	if s.profile.Minting != nil {
 		s.ledger.issuer = s.profile.Minting.Issuer
 		s.issuer.bare = s.profile.Minting.Bare && !s.ledger.remembers()
+	}
+}
+
+// settleIssuers finds issuers that cannot be told apart. Those who follow our rules come first.
+func (s *setup) settleIssuers() {
+	_, keyless := s.verifier.trusts[0].source.(noKeys)
+	s.wrong(keyless && len(s.others) == 0 && len(s.verifier.trusts) == 1,
+		"NoKeys: name the issuers whose tokens are taken by WithIssuerKeys")
+	own := append([]string{s.issuer.name}, s.profile.Issuers...)
+	s.wrong(len(s.others) > 0 && !keyless && s.issuer.name == "" && len(s.profile.Issuers) == 0,
+		"WithIssuerKeys needs WithIssuer: whose tokens are this service's own?")
+	for i := range s.others {
+		other := &s.others[i]
+		if wrong := other.defect(); wrong != "" {
+			s.wrong(true, "WithIssuerKeys: "+wrong)
+			continue
+		}
+		s.wrong(slices.Contains(own, other.Name),
+			fmt.Sprintf("WithIssuerKeys: %q is named twice, or by WithIssuer", other.Name))
+		s.wrong(len(other.Audience)+len(s.verifier.audience) == 0, fmt.Sprintf(
+			"WithIssuerKeys: what does %q call this service? Name it by Audience or WithAudience", other.Name))
+		own = append(own, other.Name)
+		s.verifier.trusts = append(s.verifier.trusts, other.trusted())
 	}
 }
 
@@ -393,7 +425,29 @@ func WithVerificationKeys(sources ...KeySource) Option {
 		if len(sources) == 0 {
 			s.errs = append(s.errs, errors.New("jot: WithVerificationKeys: name at least one"))
 		}
-		s.verifier.sources = append(s.verifier.sources, sources...)
+		for _, source := range sources {
+			s.verifier.trusts = append(s.verifier.trusts, trust{source: source})
+		}
+	})
+}
+
+// WithIssuerKeys accepts access tokens of other issuers, each by its own keys: those of an OpenID provider, or of a
+// service that issues by rules of its own. It may be given several times. Keys are found by algorithm and kid over all
+// issuers, and the issuer whose key verifies a token must be the one that it names.
+//
+// Of other issuers nothing else is accepted: no refresh token, nothing by a [Type], and no ID token. Their tokens are
+// never fresh, which [Fresh] demands; [MaxAge] goes by their auth_time. A guard asks the store about them by names that
+// no token of this service has, so one issuer cannot revoke what another has issued; [Manager.RevokeSubject] takes
+// [Token.Subject]. They join no session of this service: [Manager.CreatePair] begins one for the same subject.
+//
+// A Manager with keys of its own needs [WithIssuer], and that name must be none of these; one without has [NoKeys].
+// For services that share one login, let each verify the login's tokens as its own instead: give its public keys to
+// [New], and its name to WithIssuer.
+func WithIssuerKeys(issuers ...Issuer) Option {
+	issuers = slices.Clone(issuers)
+	return managerOption(func(s *setup) {
+		s.wrong(len(issuers) == 0, "WithIssuerKeys: name at least one")
+		s.others = append(s.others, issuers...)
 	})
 }
 

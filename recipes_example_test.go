@@ -28,6 +28,7 @@ import (
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/jottest"
 	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/rfc9068"
 )
 
 // The recipes of docs/recipes.md, which quotes them word for word.
@@ -521,6 +522,67 @@ func Example_recipePublishKeys() {
 	// Output:
 	// alice
 	// <nil>
+}
+
+func Example_recipeOtherIssuers() {
+	public := must(writePublic())
+	keys, partnerKeys := jot.GenerateSecret(), must(jot.ParseJWKS(public))
+	auth, err := jot.New(jot.HS256(keys), jot.WithIssuer("https://shop.example"), jot.WithAudience("https://shop.example"),
+		jot.WithIssuerKeys(jot.Issuer{
+			Name: "https://id.partner.example", // their iss
+			Keys: partnerKeys,
+			// What their tokens call this service, in aud.
+			Audience: []string{"https://api.shop.example"},
+			RFC9068:  true, // or Untyped, where a provider's access tokens say nothing of what they are
+		}),
+		jot.WithUserLookup(func(ctx context.Context, t *jot.Token) (*customer, error) {
+			if t.Issuer == "https://shop.example" {
+				return customerNumber(ctx, t.Subject)
+			}
+			return customerOf(ctx, t.Subject) // "https://id.partner.example|248289761001"
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	guarded := auth.Required()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := jot.CurrentUser[*customer](r.Context())
+		fmt.Println(user.name)
+	}))
+	for _, raw := range []string{must(auth.CreateAccessToken(context.Background(), "17")), must(partnerToken())} {
+		guarded.ServeHTTP(httptest.NewRecorder(), bearer(raw))
+	}
+	// Output:
+	// number 17
+	// partner's https://id.partner.example|248289761001
+}
+
+type customer struct{ name string }
+
+func customerNumber(_ context.Context, id string) (*customer, error) {
+	return &customer{"number " + id}, nil
+}
+
+func customerOf(_ context.Context, subject string) (*customer, error) {
+	return &customer{"partner's " + subject}, nil
+}
+
+// partnerKey signs for the partner of a recipe.
+var partnerKey = jot.PrivateKey("ES256", ecKey)
+
+func writePublic() ([]byte, error) {
+	key, err := partnerKey.JWK()
+	return []byte(`{"keys":[` + string(key) + `]}`), err
+}
+
+// partnerToken is one by RFC 9068.
+func partnerToken() (string, error) {
+	partner, err := jot.New(partnerKey, rfc9068.Profile("web"),
+		jot.WithIssuer("https://id.partner.example"), jot.WithAudience("https://api.shop.example"))
+	if err != nil {
+		return "", err
+	}
+	return partner.CreateAccessToken(context.Background(), "248289761001")
 }
 
 // agree reports whether managers take each other's tokens.

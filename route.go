@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/exempt"
 	"github.com/go-jot/jot/internal/wire"
@@ -346,19 +345,6 @@ func Audience(names ...string) Trait {
 	}
 }
 
-// badNames says what is wrong with a list of names.
-func badNames(names []string) string {
-	if len(names) == 0 {
-		return "name at least one"
-	}
-	for _, name := range names {
-		if name == "" || !isText(name) {
-			return "a name is empty or not UTF-8"
-		}
-	}
-	return ""
-}
-
 // Type names a kind of token other than access and refresh, "password_reset" say: [Manager.CreateToken] issues it, and
 // a route with the same Type accepts no other. It travels where access tokens do: see [WithLocations],
 // [WithQueryParam], [WithBodyKeys]. The name is not "access" or "refresh" and has 1 to 64 bytes.
@@ -404,5 +390,3 @@ func union(list, more []string) []string {
 	}
 	return list
 }
-
-func isText(s string) bool { return utf8.ValidString(s) }

@@ -34,7 +34,7 @@ type Token struct {
 	ID string
 	// Type is "access", "refresh", or the name given by [Type].
 	Type string
-	// Subject is the user (sub), what the token was issued for.
+	// Subject is the user (sub), what the token was issued for. Of another issuer's token, see [Issuer].SameSubjects.
 	Subject string
 	// SessionID is the login that the token belongs to (sid); empty for a token outside any session.
 	SessionID string
@@ -58,6 +58,8 @@ type Token struct {
 	fresh      bool
 	freshUntil time.Time
 	origin     *origin // the manager whose keys signed it
+	source     int     // whose keys, among those that the manager trusts
+	foreign    bool    // those of another issuer
 	verified   bool    // nothing was found against it, so that it may act as evidence
 	checked    bool    // revocation was looked up, and there was none
 	inside     **inside

@@ -15,8 +15,8 @@ import (
 
 // verifier turns text into tokens that are authentic, and says whether they are for this service, and for now.
 type verifier struct {
-	sources  []KeySource // the last of them is that of refresh tokens, if they have keys of their own
-	refresh  KeySource   // nil without
+	trusts   []trust   // whose tokens are taken: first those who follow our rules, then other issuers
+	refresh  KeySource // that of refresh tokens, if they have keys of their own; it is the last of the former
 	profile  *wire.Profile
 	origin   *origin
 	issuers  []string // any of them; empty, any issuer
@@ -32,6 +32,7 @@ var (
 	errKeyOver   = invalid(errors.New("its key has ended"))
 	errKeyType   = invalid(errors.New("its key is not for tokens of its type"))
 	errSignature = invalid(wire.ErrSignature)
+	errTyp       = invalid(errors.New("typ is not accepted"))
 	errNotYet    = invalid(wire.ErrNotYet)
 	errPast      = &reason{sentinel: ErrExpired}
 )
@@ -48,7 +49,8 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	case !ok:
 		return nil, errMalformed
 	}
-	k, err := keyring.Find(ctx, v.sources, KeySource.keys, f.Head, f.Header, v.profile)
+	found, err := keyring.Find(ctx, v.trusts, (*trust).keys, f.Head, f.Header, v.profile.AnyKeyID)
+	k, by := found.Key, &v.trusts[found.Source]
 	switch {
 	case err == nil && k == nil:
 		return nil, errNoKey
@@ -56,19 +58,27 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		return nil, verdict(true, nil, err)
 	case err != nil:
 		return nil, invalid(err)
+	case !by.profile.AcceptsTyp(found.Typ):
+		return nil, errTyp
 	case k.Over(v.origin.now):
 		return nil, errKeyOver
 	case k.Verify(f.Signed, f.Signature) != nil:
 		return nil, errSignature
 	}
-	claims, err := v.profile.ReadClaims(f.Payload)
+	claims, err := by.profile.ReadClaims(f.Payload)
 	switch {
 	case err != nil:
 		return nil, invalid(err)
+	case !by.profile.Fits(found.Typ, claims.Type):
+		return nil, errTyp
 	case !v.isFor(k, claims.Type):
 		return nil, errKeyType
 	}
-	return newToken(&claims, f.Header, f.Payload, v.origin), nil
+	t := newToken(&claims, f.Header, f.Payload, v.origin)
+	if t.source, t.foreign = found.Source, by.by != nil; t.foreign {
+		t.Subject = by.by.subject(t.Subject)
+	}
+	return t, nil
 }
 
 // made returns what is known of a pair's tokens: from their making, or else, of a token by itself, from its text.
@@ -106,7 +116,7 @@ func (v *verifier) isFor(k *keyring.Key, typ string) bool {
 
 // shares reports whether a key of refresh tokens is one of the others as well.
 func (v *verifier) shares(k *keyring.Key) bool {
-	return slices.ContainsFunc(v.sources[:len(v.sources)-1], func(s KeySource) bool { return s.keys().Known(k) == k })
+	return slices.ContainsFunc(v.trusts, func(t trust) bool { return t.source != v.refresh && t.keys().Known(k) == k })
 }
 
 // completed returns the pair with what its tokens say of themselves, where it was put together by hand, of tokens of
@@ -138,6 +148,8 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 	switch {
 	case why != nil:
 		return minted{}, fmt.Errorf("not a token of this Manager's: %w", why.cause)
+	case t.foreign:
+		return minted{}, errors.New("it is another issuer's")
 	case t.Type != typ:
 		return minted{}, fmt.Errorf("not the cookie for a token of the type %q", t.Type)
 	}
@@ -150,16 +162,23 @@ func (v *verifier) reread(raw, typ string) (minted, error) {
 	}, nil
 }
 
-// issuer asks who issued the token.
+// issuer asks who issued the token: the one whose key verified it.
 func (v *verifier) issuer(t *Token) *reason {
-	if len(v.issuers) > 0 && !slices.Contains(v.issuers, t.Issuer) {
-		return invalid(fmt.Errorf("%w: %q is not one of %q", wire.ErrIssuer, t.Issuer, v.issuers))
+	issuers := v.issuers
+	if t.foreign {
+		issuers = []string{v.trusts[t.source].by.Name}
+	}
+	if len(issuers) > 0 && !slices.Contains(issuers, t.Issuer) {
+		return invalid(fmt.Errorf("%w: %q is not one of %q", wire.ErrIssuer, t.Issuer, issuers))
 	}
 	return nil
 }
 
 // meant asks for whom the token is. Without an expected audience it is for nobody else.
 func (v *verifier) meant(t *Token, audience []string) *reason {
+	if len(audience) == 0 && t.foreign {
+		audience = v.trusts[t.source].by.Audience
+	}
 	if len(audience) == 0 {
 		audience = v.audience
 	}

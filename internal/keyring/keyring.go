@@ -81,11 +81,12 @@ func (r *Ring) All() []*Key {
 	return slices.SortedFunc(maps.Values(r.byHeader), byName)
 }
 
-// Merge enters all keys of another ring, and says which cannot be told apart. The very same key is only one.
-func (r *Ring) Merge(other *Ring) error {
+// Merge enters all keys of another ring, and says which cannot be told apart. The very same key is only one, but where
+// it would have two owners.
+func (r *Ring) Merge(other *Ring, elsewhere bool) error {
 	var errs []error
 	for _, k := range other.byHeader {
-		if r.Known(k) != k {
+		if elsewhere || r.Known(k) != k {
 			errs = append(errs, r.Add(k))
 		}
 	}
@@ -102,47 +103,54 @@ func (r *Ring) Padded() bool {
 	return false
 }
 
-// Find returns the one key of the sources' rings that may have signed a token with this header, nil when there is
-// none. Keys are never tried one after the other. One that we sign with is known by the segment as it stands, with
-// nothing to parse.
+// Found is a key that may have signed a token.
+type Found struct {
+	Key    *Key   // nil if there is none
+	Source int    // whose it is: the place among the sources
+	Typ    string // what the token's header calls the token
+}
+
+// Find returns the one key of the sources' rings that may have signed a token with this header. Keys are never tried
+// one after the other. One that we sign with is known by the segment as it stands, with nothing to parse. A kid that
+// no key has counts as none where anyID says so.
 func Find[S any](
-	ctx context.Context, sources []S, ring func(S) *Ring, segment, text string, profile *wire.Profile,
-) (*Key, error) {
-	for _, source := range sources {
-		if k := ring(source).byHeader[segment]; k != nil {
-			return k, nil
+	ctx context.Context, sources []S, ring func(*S) *Ring, segment, text string, anyID bool,
+) (Found, error) {
+	for i := range sources {
+		if k := ring(&sources[i]).byHeader[segment]; k != nil {
+			return Found{k, i, wire.JWT}, nil
 		}
 	}
-	h, err := profile.ReadHeader(text)
+	h, err := wire.ReadHeader(text)
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
-	k, err := named(ctx, sources, ring, h, text)
-	if k == nil && err == nil && profile.AnyKeyID && h.HasID {
+	f, err := named(ctx, sources, ring, h, text)
+	if f.Key == nil && err == nil && anyID && h.HasID {
 		h.HasID = false
 		return named(ctx, sources, ring, h, text)
 	}
-	return k, err
+	return f, err
 }
 
 // named returns the key that a header names, or the one that is meant where it names none.
 func named[S any](
-	ctx context.Context, sources []S, ring func(S) *Ring, h wire.Header, text string,
-) (*Key, error) {
+	ctx context.Context, sources []S, ring func(*S) *Ring, h wire.Header, text string,
+) (Found, error) {
 	var failed error // one source that cannot tell does not silence the next
-	for _, source := range sources {
-		k, err := ring(source).candidate(ctx, h, text)
+	for i := range sources {
+		k, err := ring(&sources[i]).candidate(ctx, h, text)
 		if k != nil && err == nil {
-			return k, nil
+			return Found{k, i, h.Typ}, nil
 		}
 		failed = errors.Join(failed, err)
 	}
-	for _, source := range sources { // nobody was meant by name
-		if k := ring(source).single; k != nil && !h.HasID && k.Alg == h.Alg {
-			return k, nil
+	for i := range sources { // nobody was meant by name
+		if k := ring(&sources[i]).single; k != nil && !h.HasID && k.Alg == h.Alg {
+			return Found{k, i, h.Typ}, nil
 		}
 	}
-	return nil, failed
+	return Found{}, failed
 }
 
 // candidate returns the key that a header names, nil when there is none: that is an answer, not a failure.

@@ -52,6 +52,7 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 		FreshUntil: NoDate,
 	}
 	subject := p.SubjectClaim()
+	var m marks
 	err := strictjson.Object(text, func(name, raw string) error {
 		if !p.sets(&c, name, raw, subject) {
 			return DefectError{Claim: name}
@@ -59,8 +60,14 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 		if name == "cnf" {
 			return errBound
 		}
+		if p.Foreign || p.Required != nil {
+			return m.note(p, name, raw)
+		}
 		return nil
 	})
+	if p.Foreign && err == nil {
+		err = m.foreign(p, &c)
+	}
 	switch {
 	case err != nil:
 	case c.Subject == "":
@@ -71,6 +78,8 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 		err = DefectError{"jti", true}
 	case c.Expires == NoDate && !slices.Contains(p.NoExpiry, c.Type):
 		err = DefectError{"exp", true}
+	case c.Type == "access":
+		err = m.missing(p)
 	}
 	if err != nil {
 		return Claims{}, fmt.Errorf("claims: %w", err)

@@ -12,13 +12,14 @@ type Header struct {
 	Alg   string
 	ID    string // kid
 	HasID bool
+	Typ   string // empty if it has none
 }
 
 // The defects of a header. None quotes the token.
 var (
 	errAlg      = errors.New("alg is not a string")
 	errKeyID    = errors.New("kid is not a string")
-	errTyp      = errors.New("typ is not accepted")
+	errTyp      = errors.New("typ is not a string")
 	errCritical = errors.New("crit, b64, enc and cty are not accepted")
 )
 
@@ -30,8 +31,8 @@ const maxHeader = 64
 var headerNames = []string{"alg", "kid", "typ", "crit", "b64", "enc", "cty"}
 
 // ReadHeader reads a header's JSON text. Parameters that would fetch or carry a key (jku, jwk, x5u, x5c) are not
-// looked at.
-func (p *Profile) ReadHeader(text string) (h Header, err error) {
+// looked at. Whether typ is accepted depends on the key: [Profile.AcceptsTyp].
+func ReadHeader(text string) (h Header, err error) {
 	err = strictjson.Pick(text, maxHeader, headerNames, func(name, raw string) error {
 		var ok bool
 		switch name {
@@ -44,7 +45,7 @@ func (p *Profile) ReadHeader(text string) (h Header, err error) {
 				return errKeyID
 			}
 		case "typ":
-			if typ, ok := strictjson.String(raw); !ok || !p.acceptsTyp(typ) {
+			if h.Typ, ok = strictjson.String(raw); !ok || h.Typ == "" {
 				return errTyp
 			}
 		case "crit", "b64", "enc", "cty":

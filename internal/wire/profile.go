@@ -6,6 +6,7 @@ package wire
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +34,18 @@ type Profile struct {
 	AnyAudience bool
 	// Typ is a typ header accepted beside "JWT" and none at all, without "application/". Empty means none.
 	Typ string
+	// AccessTyp and RefreshTyp are the typ headers of access tokens and refresh tokens, and of no others. Empty means
+	// that they have none of their own.
+	AccessTyp, RefreshTyp string
+	// Required are claims that access tokens must have beside sub, jti and exp, not empty.
+	Required []string
+	// ClientID is the client_id of tokens that name no other, where it is among those required.
+	ClientID string
+	// Foreign says that another issuer makes the tokens: they are access tokens, never fresh, and what marks an ID
+	// token is refused.
+	Foreign bool
+	// Untyped takes a foreign token without a type for an access token, if it has a mark of one.
+	Untyped bool
 
 	// Minting, unless nil, replaces what is written into tokens.
 	Minting *Minting
@@ -106,6 +119,12 @@ type Issued struct{ Ago time.Duration }
 // JotTokenOption makes it a jot.TokenOption.
 func (Issued) JotTokenOption(Sealed) {}
 
+// ClientID is a jot.TokenOption, the client that a token is issued to.
+type ClientID string
+
+// JotTokenOption makes it a jot.TokenOption.
+func (ClientID) JotTokenOption(Sealed) {}
+
 // NoExpiry is a jot.TokenOption, for a token that never expires.
 type NoExpiry struct{}
 
@@ -130,11 +149,52 @@ func (p *Profile) SubjectClaim() string {
 	return p.Subject
 }
 
-// acceptsTyp compares as RFC 7515 section 4.1.9 has it: media types ignore case, and "application/" may be left out.
-func (p *Profile) acceptsTyp(typ string) bool {
+// JWT is the typ of tokens that have none of their own.
+const JWT = "JWT"
+
+// AcceptsTyp reports whether any token may have this typ.
+func (p *Profile) AcceptsTyp(typ string) bool {
+	return typ == "" || typ == JWT || isTyp(typ, JWT) ||
+		isTyp(typ, p.Typ) || isTyp(typ, p.AccessTyp) || isTyp(typ, p.RefreshTyp)
+}
+
+// Fits reports whether a token of a type may have this typ, which is one that is accepted.
+func (p *Profile) Fits(typ, tokenType string) bool {
+	for _, own := range []struct{ typ, of string }{{p.AccessTyp, "access"}, {p.RefreshTyp, "refresh"}} {
+		if own.typ != "" && isTyp(typ, own.typ) != (tokenType == own.of) {
+			return false
+		}
+	}
+	return true
+}
+
+// Head is the header of a token of a type, of which prefix is all with the usual typ at its end.
+func (p *Profile) Head(prefix, tokenType string) string {
+	for _, own := range []struct{ typ, of string }{{p.AccessTyp, "access"}, {p.RefreshTyp, "refresh"}} {
+		if own.typ != "" && tokenType == own.of {
+			return strings.TrimSuffix(prefix, `"`+JWT+`"`) + `"` + own.typ + `"`
+		}
+	}
+	return prefix
+}
+
+// isTyp compares as RFC 7515 section 4.1.9 has it: media types ignore case, and "application/" may be left out.
+func isTyp(typ, want string) bool {
 	const prefix = "application/"
 	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
 		typ = typ[len(prefix):]
 	}
-	return strings.EqualFold(typ, "JWT") || p.Typ != "" && strings.EqualFold(typ, p.Typ)
+	return want != "" && strings.EqualFold(typ, want)
+}
+
+// Requires reports whether access tokens must have a claim that others may lack.
+func (p *Profile) Requires(claim string) bool { return slices.Contains(p.Required, claim) }
+
+// RFC9068 is the JWT profile for OAuth 2.0 access tokens. A refresh token has a typ of its own, since whoever demands
+// that of access tokens takes no other token for one.
+func RFC9068() Profile {
+	return Profile{
+		DefaultType: "access", AccessTyp: "at+jwt", RefreshTyp: "rt+jwt",
+		Required: []string{"iss", "aud", "iat", "client_id"}, // RFC 9068 section 2.2, beside what is always required
+	}
 }

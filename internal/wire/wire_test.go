@@ -11,20 +11,18 @@ import (
 )
 
 func TestReadHeader(t *testing.T) {
-	profile := wire.Profile{Typ: "at+jwt"}
 	for text, want := range map[string]wire.Header{
-		`{"alg":"HS256","typ":"JWT"}`:                               {Alg: "HS256"},
+		`{"alg":"HS256","typ":"JWT"}`:                               {Alg: "HS256", Typ: "JWT"},
 		`{"alg":"HS256"}`:                                           {Alg: "HS256"},
-		`{"alg":"ES256","kid":"k","typ":"jwt"}`:                     {Alg: "ES256", ID: "k", HasID: true},
-		`{"alg":"ES256","kid":"","typ":"application/jwt"}`:          {Alg: "ES256", HasID: true},
-		`{"alg":"ES256","typ":"AT+JWT"}`:                            {Alg: "ES256"},
-		`{"alg":"ES256","typ":"application/at+jwt"}`:                {Alg: "ES256"},
+		`{"alg":"ES256","kid":"k","typ":"jwt"}`:                     {Alg: "ES256", ID: "k", HasID: true, Typ: "jwt"},
+		`{"alg":"ES256","kid":"","typ":"x/jwt"}`:                    {Alg: "ES256", HasID: true, Typ: "x/jwt"},
+		`{"alg":"ES256","typ":"\u0061t+jwt"}`:                       {Alg: "ES256", Typ: "at+jwt"},
 		`{"alg":"x","jku":"https://e","jwk":{},"x5c":[],"zip":"D"}`: {Alg: "x"},
 		`{"ALG":"none"}`:                                            {},
 		`{"CTY":"JWT","ctY":"x"}`:                                   {},
 		`{"\u0061lg":"HS\u003256","\u006bid":"\u006b"}`:             {Alg: "HS256", ID: "k", HasID: true},
 	} {
-		got, err := profile.ReadHeader(text)
+		got, err := wire.ReadHeader(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
@@ -34,30 +32,70 @@ func TestReadHeader(t *testing.T) {
 		`{"crit":["exp"]}`, `{"crit":[]}`, `{"crit":null}`, `{"b64":false}`, `{"b64":true}`, `{"enc":"A128GCM"}`,
 		`{"cty":"JWT"}`, `{"cty":"jwt"}`, `{"cty":"application/JWT"}`, `{"\u0063ty":"JWT"}`,
 		`{"cty":"json"}`, `{"cty":""}`, `{"cty":null}`, `{"cty":1}`,
-		`{"typ":1}`, `{"typ":""}`, `{"typ":"JWE"}`, `{"typ":"JWT "}`, `{"typ":" JWT"}`, `{"typ":"JW\u0000"}`,
-		`{"typ":"application/"}`, `{"typ":"application/x"}`, `{"typ":"pplication/jwt"}`, `{"typ":"text/plain/jwt"}`,
-		`{"typ":"            "}`, `{"typ":"applicationXJWT"}`,
-		"{\"typ\":\"\u017Fpplication/jwt\"}", `{"typ":"applicatio\u212A/jwt"}`, // which fold to ASCII
+		`{"typ":1}`, `{"typ":""}`, `{"typ":null}`,
 	} {
-		_, err := profile.ReadHeader(text)
+		_, err := wire.ReadHeader(text)
 		require.Error(t, err, text)
 	}
-	_, err := new(wire.Profile).ReadHeader(`{"alg":"ES256","typ":"at+jwt"}`)
-	require.Error(t, err, "a typ of another profile")
 }
 
-// A typ of 12 bytes, as long as "application/", is compared as a whole, whatever its bytes are.
-func TestTypOfTwelveBytes(t *testing.T) {
-	profile := wire.Profile{Typ: "at+jwt-12byt"}
-	require.Len(t, profile.Typ, len("application/"))
-	const controls = `\u0000\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\u000b\u000e\u007f`
-	for typ, good := range map[string]bool{
-		`at+jwt-12byt`: true, `AT+JWT-12BYT`: true, `application/at+jwt-12byt`: true, `application/JWT`: true,
-		`at+jwt-12byu`: false, `application/`: false, `APPLICATION/`: false, `application/JW`: false,
-		`            `: false, controls: false, "éééééé": false, "\U0001F5DD\U0001F5DD\U0001F5DD": false,
+func TestAcceptsTyp(t *testing.T) {
+	twelve := wire.Profile{Typ: "at+jwt-12byt"} // as long as "application/", which is compared as a whole
+	require.Len(t, twelve.Typ, len("application/"))
+	const controls = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0e\x7f"
+	for _, test := range []struct {
+		profile wire.Profile
+		good    []string
+		bad     []string
+	}{
+		{
+			wire.Profile{},
+			[]string{"", "JWT", "jwt", "application/jwt", "APPLICATION/JWT"},
+			[]string{
+				"JWE", "JWT ", " JWT", "JW\x00", "application/", "application/x", "pplication/jwt", "text/plain/jwt",
+				"            ", "applicationXJWT", "\u017Fpplication/jwt", "applicatio\u212A/jwt", "at+jwt", "rt+jwt",
+			},
+		},
+		{
+			wire.Profile{Typ: "at+jwt"},
+			[]string{"", "JWT", "AT+JWT", "application/at+jwt"},
+			[]string{"rt+jwt", "at+jwt2"},
+		},
+		{
+			wire.RFC9068(),
+			[]string{"", "JWT", "at+jwt", "Application/At+Jwt", "rt+jwt"},
+			[]string{"logout+jwt", "dpop+jwt"},
+		},
+		{
+			twelve,
+			[]string{"at+jwt-12byt", "AT+JWT-12BYT", "application/at+jwt-12byt", "application/JWT"},
+			[]string{
+				"at+jwt-12byu", "application/", "APPLICATION/", "application/JW", "            ", controls, "éééééé",
+				"\U0001F5DD\U0001F5DD\U0001F5DD",
+			},
+		},
 	} {
-		_, err := profile.ReadHeader(`{"alg":"x","typ":"` + typ + `"}`)
-		require.Equal(t, good, err == nil, typ)
+		for _, typ := range test.good {
+			require.True(t, test.profile.AcceptsTyp(typ), "%q", typ)
+		}
+		for _, typ := range test.bad {
+			require.False(t, test.profile.AcceptsTyp(typ), "%q", typ)
+		}
+	}
+}
+
+// A typ that only tokens of one type have says which type it is, and the type says which typ.
+func TestFits(t *testing.T) {
+	p := wire.RFC9068()
+	for of, good := range map[string]string{"access": "at+jwt", "refresh": "rt+jwt", "password_reset": "JWT"} {
+		for typ, same := range map[string]string{
+			"": "JWT", "JWT": "JWT", "at+jwt": "at+jwt", "application/AT+JWT": "at+jwt", "rt+jwt": "rt+jwt",
+		} {
+			require.Equal(t, same == good, p.Fits(typ, of), "%q of %q", typ, of)
+		}
+		require.True(t, new(wire.Profile).Fits("JWT", of), "without types of their own")
+		require.Equal(t, `"typ":"`+good+`"`, p.Head(`"typ":"JWT"`, of))
+		require.Equal(t, `"typ":"JWT"`, new(wire.Profile).Head(`"typ":"JWT"`, of))
 	}
 }
 
@@ -74,7 +112,7 @@ func TestHeaderHasALimit(t *testing.T) {
 		`{"alg":"x","jwk":{"k":[[1,2],{"a":[3]}]}` + many(64-8) + `}`:          false,
 		`{"x":[` + strings.Repeat(`0,`, 3000) + `0],"alg":"x","crit":["exp"]}`: false,
 	} {
-		h, err := new(wire.Profile).ReadHeader(text)
+		h, err := wire.ReadHeader(text)
 		require.Equal(t, good, err == nil, text)
 		require.Equal(t, good, h.Alg == "x", text)
 	}
@@ -99,14 +137,13 @@ func TestReadHeaderAllocatesNothing(t *testing.T) {
 		"one, long":    `{"alg":"HS256","` + escaped(900) + `":"` + escaped(60) + `"}`,
 		"deep":         `{"alg":"HS256","a":` + strings.Repeat(`{"a":`, 31) + `1` + strings.Repeat(`}`, 31) + `}`,
 	} {
-		p := new(wire.Profile)
-		_, err := p.ReadHeader(text)
+		_, err := wire.ReadHeader(text)
 		require.NoError(t, err, name)
-		require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = p.ReadHeader(text) }), name)
+		require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = wire.ReadHeader(text) }), name)
 	}
 	// A refusal costs its error, however much was sent.
-	p, text := new(wire.Profile), `{"alg":"HS256"`+many(700)+`}`
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = p.ReadHeader(text) }), 3.0)
+	text := `{"alg":"HS256"` + many(700) + `}`
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = wire.ReadHeader(text) }), 3.0)
 }
 
 // sound is the members of a token that is, timeless all but the last.
