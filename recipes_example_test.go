@@ -526,8 +526,9 @@ func Example_recipePublishKeys() {
 
 func Example_recipeOtherIssuers() {
 	public := must(writePublic())
-	keys, partnerKeys := jot.GenerateSecret(), must(jot.ParseJWKS(public))
-	auth, err := jot.New(jot.HS256(keys), jot.WithIssuer("https://shop.example"), jot.WithAudience("https://shop.example"),
+	partnerKeys := must(jot.ParseJWKS(public))
+	auth, err := jot.New(jot.HS256(secret),
+		jot.WithIssuer("https://shop.example"), jot.WithAudience("https://shop.example"),
 		jot.WithIssuerKeys(jot.Issuer{
 			Name: "https://id.partner.example", // their iss
 			Keys: partnerKeys,
@@ -545,7 +546,7 @@ func Example_recipeOtherIssuers() {
 		log.Fatal(err)
 	}
 
-	guarded := auth.Required()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := auth.Required()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		user, _ := jot.CurrentUser[*customer](r.Context())
 		fmt.Println(user.name)
 	}))
