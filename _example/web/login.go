@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/_example/internal/site"
 )
 
 func (s *server) loginPage(w http.ResponseWriter, r *http.Request) {
@@ -16,8 +16,8 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) {
 // login leads back to where one was.
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	p := page{Username: r.PostForm.Get("username"), Next: r.PostForm.Get("next"), Text: r.PostForm.Get("text")}
-	u, err := s.users.authenticate(r.Context(), p.Username, r.PostForm.Get("password"))
-	if errors.Is(err, errLogin) {
+	u, err := s.users.Authenticate(r.Context(), p.Username, r.PostForm.Get("password"))
+	if errors.Is(err, site.ErrLogin) {
 		p.Error = "Wrong name or password."
 		s.show(w, r, http.StatusUnprocessableEntity, "login", p)
 		return
@@ -36,8 +36,8 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 }
 
 // begin begins a session, and returns the request as it looks behind a guard.
-func (s *server) begin(w http.ResponseWriter, r *http.Request, u *user) (*http.Request, error) {
-	pair, err := s.auth.CreatePair(r.Context(), u.Name, jot.Fresh(), jot.Label(deviceOf(r.UserAgent())))
+func (s *server) begin(w http.ResponseWriter, r *http.Request, u *site.User) (*http.Request, error) {
+	pair, err := s.auth.CreatePair(r.Context(), u.Name, jot.Fresh(), jot.Label(site.DeviceOf(r.UserAgent())))
 	if err != nil {
 		return r, err
 	}
@@ -68,8 +68,8 @@ func (s *server) confirmPage(w http.ResponseWriter, r *http.Request) {
 func (s *server) confirm(w http.ResponseWriter, r *http.Request) {
 	t, _ := jot.FromContext(r.Context()) // there is one behind every guard
 	next := r.PostForm.Get("next")
-	_, err := s.users.authenticate(r.Context(), t.Subject, r.PostForm.Get("password"))
-	if errors.Is(err, errLogin) {
+	_, err := s.users.Authenticate(r.Context(), t.Subject, r.PostForm.Get("password"))
+	if errors.Is(err, site.ErrLogin) {
 		s.show(w, r, http.StatusUnprocessableEntity, "confirm", page{Next: next, Error: "Wrong password."})
 		return
 	}
@@ -85,23 +85,4 @@ func (s *server) confirm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	redirect(w, r, cmp.Or(next, "/account"))
-}
-
-// deviceOf makes a label of what a browser calls itself.
-func deviceOf(userAgent string) string {
-	find := func(names ...string) string {
-		for _, name := range names {
-			if strings.Contains(userAgent, name) {
-				return name
-			}
-		}
-		return "unknown"
-	}
-	// Most browsers also claim to be those that stand after them.
-	browser := find("Edg", "Firefox", "Chrome", "Safari", "curl")
-	system := find("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
-	if browser == "unknown" && system == "unknown" {
-		return "Unknown device"
-	}
-	return strings.Replace(browser, "Edg", "Edge", 1) + " on " + system
 }

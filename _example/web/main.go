@@ -20,12 +20,13 @@ import (
 	"io"
 	"log"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/go-jot/jot/_example/internal/site"
 )
 
 func main() {
@@ -67,7 +68,7 @@ func run(ctx context.Context, cfg config, out io.Writer) (err error) {
 		defer func() { _ = os.RemoveAll(dir) }()
 		cfg.store = filepath.Join(dir, "web.db")
 	}
-	db, err := openDatabase(ctx, cfg.store)
+	db, err := site.OpenDatabase(ctx, cfg.store)
 	if err != nil {
 		return err
 	}
@@ -84,16 +85,5 @@ func run(ctx context.Context, cfg config, out io.Writer) (err error) {
 	}
 	_, _ = fmt.Fprintf(out, "Listening on %s\nLog in as alice, password wonderland, or bob, password builder.\n",
 		cfg.origin)
-
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(last)
+	return site.Serve(ctx, listener, handler)
 }

@@ -17,6 +17,12 @@ type note struct {
 // notes are what there is to protect. Each query asks for the owner, so that nobody reaches another's.
 type notes struct{ db *sql.DB }
 
+func newNotes(ctx context.Context, db *sql.DB) (*notes, error) {
+	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS notes
+		(id INTEGER PRIMARY KEY, owner TEXT NOT NULL, text TEXT NOT NULL)`)
+	return &notes{db}, err
+}
+
 func (n *notes) of(ctx context.Context, owner string) (all []note, err error) {
 	rows, err := n.db.QueryContext(ctx, `SELECT id, text FROM notes WHERE owner = ? ORDER BY id DESC`, owner)
 	if err != nil {

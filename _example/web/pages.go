@@ -58,8 +58,3 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, name s
 func (s *server) message(w http.ResponseWriter, r *http.Request, status int, title, text string) {
 	s.show(w, r, status, "message", page{Title: title, Notice: text, Text: r.PostForm.Get("text")})
 }
-
-func style(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "max-age=3600")
-	http.ServeFileFS(w, r, files, "page/style.css")
-}

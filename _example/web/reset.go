@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/_example/internal/site"
 )
 
 // resetToken is what a mailed link holds, and nothing else is: no other route takes it.
@@ -20,7 +21,7 @@ func (s *server) forgotPage(w http.ResponseWriter, r *http.Request) {
 
 // forgot mails a link. Its answer does not tell who has an account.
 func (s *server) forgot(w http.ResponseWriter, r *http.Request) {
-	u, err := s.users.byEmail(r.Context(), r.PostForm.Get("email"))
+	u, err := s.users.ByEmail(r.Context(), r.PostForm.Get("email"))
 	if err == nil {
 		err = s.mailLink(r.Context(), u) // in earnest: put it into a queue, so that it takes no longer
 	}
@@ -32,7 +33,7 @@ func (s *server) forgot(w http.ResponseWriter, r *http.Request) {
 		"If the address belongs to an account, a link is on its way to it. It works once, for half an hour.")
 }
 
-func (s *server) mailLink(ctx context.Context, u *user) error {
+func (s *server) mailLink(ctx context.Context, u *site.User) error {
 	token, err := s.auth.CreateToken(ctx, u.Name, resetToken,
 		jot.Claim("email", u.Email), jot.ExpiresIn(30*time.Minute))
 	if err != nil {
@@ -58,44 +59,53 @@ func (s *server) reset(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := checkPassword(password); err != nil {
+	if err := site.CheckPassword(password); err != nil {
 		s.show(w, r, http.StatusUnprocessableEntity, "reset", page{Token: raw, Username: u.Name, Error: err.Error()})
 		return
 	}
 	if _, ok := s.resetOf(w, r, raw, jot.SingleUse()); !ok { // last of all: the link works until it has worked
 		return
 	}
-	err := s.users.setPassword(r.Context(), u.Name, password)
+	err := s.users.SetPassword(r.Context(), u, password)
 	if err == nil {
 		err = s.auth.RevokeSubject(r.Context(), u.Name)
 	}
 	if err == nil {
 		r, err = s.begin(w, r, u)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, site.ErrChanged):
+		s.linkOver(w, r)
+	case err != nil:
 		s.auth.WriteError(w, r, err)
-		return
+	default:
+		redirect(w, r, "/notes")
 	}
-	redirect(w, r, "/notes")
 }
 
 // resetOf returns the user whose link it is. A link to an address that is not theirs any more counts no more. If it is
 // not ok, the answer is written.
-func (s *server) resetOf(w http.ResponseWriter, r *http.Request, raw string, more ...jot.Demand) (u *user, ok bool) {
+func (s *server) resetOf(
+	w http.ResponseWriter, r *http.Request, raw string, more ...jot.Demand,
+) (u *site.User, ok bool) {
 	t, err := s.auth.Verify(r.Context(), raw, append(more, resetToken)...)
 	var email string
 	if err == nil {
-		u, _ = jot.CurrentUser[*user](jot.NewContext(r.Context(), t))
+		u, _ = jot.CurrentUser[*site.User](jot.NewContext(r.Context(), t))
 		err = t.Claim("email", &email)
 	}
 	switch {
 	case errors.Is(err, jot.ErrUnavailable):
 		s.auth.WriteError(w, r, err)
 	case err != nil || email != u.Email:
-		s.message(w, r, http.StatusForbidden, "This link is over",
-			"It works once, for half an hour, and only the latest address gets one. Ask for another.")
+		s.linkOver(w, r)
 	default:
 		return u, true
 	}
 	return nil, false
+}
+
+func (s *server) linkOver(w http.ResponseWriter, r *http.Request) {
+	s.message(w, r, http.StatusForbidden, "This link is over",
+		"It works once, for half an hour, and only the latest address gets one. Ask for another.")
 }

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/_example/internal/site"
 	"github.com/go-jot/jot/sqlstore"
 )
 
 // server is what the handlers share.
 type server struct {
 	auth   *jot.Manager
-	users  *users
+	users  *site.Users
 	notes  *notes
 	origin string
 	mail   io.Writer
@@ -27,7 +28,7 @@ type server struct {
 
 // newHandler returns the whole service.
 func newHandler(ctx context.Context, cfg config, db *sql.DB) (http.Handler, error) {
-	secret, err := keptSecret(cfg.store + ".secret")
+	secret, err := site.KeptSecret(cfg.store + ".secret")
 	if err != nil {
 		return nil, err
 	}
@@ -35,29 +36,33 @@ func newHandler(ctx context.Context, cfg config, db *sql.DB) (http.Handler, erro
 	if err != nil {
 		return nil, err
 	}
-	users, err := newUsers(ctx, db, cfg.rounds)
+	users, err := site.NewUsers(ctx, db, cfg.rounds)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{users: users, notes: &notes{db}, origin: cfg.origin, mail: cfg.mail}
+	notes, err := newNotes(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{users: users, notes: notes, origin: cfg.origin, mail: cfg.mail}
 	s.auth, err = jot.New(jot.HS256(secret),
 		jot.WithStore(store),
 		jot.WithCookies(jot.CookieConfig{CSRFField: "csrf", Insecure: cfg.insecure}),
 		jot.WithSlidingSessions(),
 		jot.WithAccessTTL(cfg.access),
-		jot.WithUserLookup(users.byToken),
+		jot.WithUserLookup(users.ByToken),
 		jot.WithErrorHandler(s.refused),
 		jot.WithClock(cfg.now))
 	if err != nil {
 		return nil, err
 	}
-	return s.secured(s.auth.CrossOriginGuard(s.routes())), nil
+	return site.Secured(s.auth.CrossOriginGuard(s.routes()), s.damaged), nil
 }
 
 // routes lists all pages. The path of a form begins with that of the page on which it stands: see pageOf.
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /style.css", http.HandlerFunc(style))
+	mux.Handle("GET /style.css", http.HandlerFunc(site.Style))
 	mux.HandleFunc("GET /login", s.loginPage)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout) // what it needs is in the cookies, expired or not
@@ -85,27 +90,6 @@ func (s *server) routes() http.Handler {
 	guarded("POST /account/email", s.changeEmail, recently)
 	guarded("POST /account/clear", s.deleteNotes, recently)
 	return mux
-}
-
-// maxForm bounds what anybody may send.
-const maxForm = 256 << 10
-
-// secured forbids scripts, reads forms, and keeps what a page's address holds to this site.
-func (s *server) secured(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'none'; style-src 'self'; "+
-			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "strict-origin") // no-referrer would make a form's Origin null
-		h.Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			s.message(w, r, http.StatusBadRequest, "That did not work", "What was sent is damaged, or too long.")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // refused answers what a guard has refused.
@@ -179,6 +163,10 @@ func redirect(w http.ResponseWriter, r *http.Request, path string) {
 
 func (s *server) front(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusOK, "front", page{Title: "A notebook"})
+}
+
+func (s *server) damaged(w http.ResponseWriter, r *http.Request) {
+	s.message(w, r, http.StatusBadRequest, "That did not work", "What was sent is damaged, or too long.")
 }
 
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -16,12 +16,9 @@ import (
 	"github.com/go-jot/jot"
 )
 
-const tables = `
-CREATE TABLE IF NOT EXISTS users (name TEXT PRIMARY KEY, email TEXT UNIQUE NOT NULL, salt BLOB, hash BLOB);
-CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, text TEXT NOT NULL);`
-
-// openDatabase opens a file for users and notes, and for sqlstore, whose tables begin with jot_.
-func openDatabase(ctx context.Context, file string) (*sql.DB, error) {
+// OpenDatabase opens an SQLite file, made if there is none, for the tables of an example and those of sqlstore, which
+// begin with jot_.
+func OpenDatabase(ctx context.Context, file string) (*sql.DB, error) {
 	// A write is on the disk before it is answered: a logout that is lost at a power cut would bring tokens back.
 	settings := url.Values{"_pragma": {"busy_timeout(5000)", "synchronous(FULL)"}}
 	name := url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: settings.Encode()}
@@ -29,15 +26,15 @@ func openDatabase(ctx context.Context, file string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := db.ExecContext(ctx, tables); err != nil {
+	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("-store %s: %w", file, err), db.Close())
 	}
 	return db, nil
 }
 
-// keptSecret returns the secret in a file, which it makes if there is none: tokens that outlive a restart need one
+// KeptSecret returns the secret in a file, which it makes if there is none: tokens that outlive a restart need one
 // that does. A service in earnest has it from wherever its secrets are kept.
-func keptSecret(file string) ([]byte, error) {
+func KeptSecret(file string) ([]byte, error) {
 	text, err := os.ReadFile(file) //nolint:gosec // the name comes from whoever starts the program
 	if errors.Is(err, fs.ErrNotExist) {
 		secret := jot.GenerateSecret()
