@@ -13,6 +13,7 @@ import (
 	"net/mail"
 	"runtime"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-jot/jot"
@@ -79,9 +80,14 @@ func (s *Users) hash(password string, salt []byte) ([]byte, error) {
 // ErrLogin does not say which of the two was wrong: that would tell who has an account.
 var ErrLogin = errors.New("wrong name or password")
 
-// Authenticate returns the user of that name if the password is theirs. It works as long for a name that nobody has.
+// Authenticate returns the user of that name or address if the password is theirs. It works as long for one that nobody
+// has.
 func (s *Users) Authenticate(ctx context.Context, name, password string) (*User, error) {
-	u, err := s.ByName(ctx, name)
+	find := s.ByName
+	if strings.Contains(name, "@") {
+		find = s.ByEmail
+	}
+	u, err := find(ctx, name)
 	unknown := errors.Is(err, jot.ErrUserNotFound)
 	switch {
 	case unknown:
