@@ -1,4 +1,4 @@
-// Package e2e drives the pages of _example/browser and _example/web in a real browser: make e2e.
+// Package e2e drives the pages of _example/browser, _example/web and _example/passwordless in a real browser: make e2e.
 package e2e
 
 import (
