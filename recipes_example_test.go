@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -201,6 +203,87 @@ func Example_recipeReset() {
 	// 303
 	// again: 401 token_revoked the other link: 401 token_revoked
 	// whoever was logged in is logged out: true
+}
+
+func Example_recipeMagicLink() {
+	db, mux := &database{users: map[string]string{"alice@example.com": "alice"}}, http.NewServeMux()
+	var sent string
+	mail := func(_, link string) { sent = link }
+	auth := must(jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{})))
+
+	link := jot.Type("magic_link")
+	hash := func(value string) string {
+		sum := sha256.Sum256([]byte(value))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	mux.Handle("POST /login", auth.CrossOriginGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		browser, address := rand.Text(), r.PostFormValue("email")
+		http.SetCookie(w, &http.Cookie{
+			Name: "__Host-browser", Value: browser, Path: "/", MaxAge: 660,
+			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, // it has to come along with a link
+		})
+		if user, ok := db.UserByEmail(r.Context(), address); ok {
+			raw, err := auth.CreateToken(r.Context(), user, link, jot.ExpiresIn(10*time.Minute),
+				jot.Claim("browser", hash(browser)))
+			if err != nil {
+				auth.WriteError(w, r, err)
+				return
+			}
+			mail(address, "https://app.example/enter#"+raw)
+		}
+		_, _ = io.WriteString(w, "If we know this address, a mail is on its way.")
+	})))
+	mux.HandleFunc("GET /enter", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!doctype html><title>Log in</title>
+<form method="post"><input type="hidden" name="token"><button>Log in</button></form>
+<script>document.forms[0].token.value = location.hash.slice(1)</script>`)
+	})
+	mux.Handle("POST /enter", auth.CrossOriginGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sameBrowser := jot.Check(func(_ context.Context, t *jot.Token) (bool, error) {
+			var asked string
+			cookie, err := r.Cookie("__Host-browser")
+			return err == nil && t.Claim("browser", &asked) == nil && asked == hash(cookie.Value), nil
+		})
+		token, err := auth.Verify(r.Context(), r.PostFormValue("token"), link, sameBrowser, jot.SingleUse())
+		if err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		pair, err := auth.CreatePair(r.Context(), token.Subject, jot.Fresh())
+		if err == nil {
+			err = auth.SetCookies(w, pair)
+		}
+		if err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})))
+
+	from := func(path string, cookies []*http.Cookie, field, value string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", path, strings.NewReader(url.Values{field: {value}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for _, cookie := range cookies {
+			r.AddCookie(cookie)
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		return w
+	}
+	browser := from("/login", nil, "email", "alice@example.com").Result().Cookies()
+	_, raw, _ := strings.Cut(sent, "#")
+	other := from("/login", nil, "email", "alice@example.com").Result().Cookies()
+	fmt.Println("in another browser:", from("/enter", other, "token", raw).Code)
+	fmt.Println("in none:", from("/enter", nil, "token", raw).Code)
+	in := from("/enter", browser, "token", raw)
+	fmt.Println("where it was asked for:", in.Code, len(in.Result().Cookies()), "cookies")
+	fmt.Println("again:", from("/enter", browser, "token", raw).Code)
+	// Output:
+	// in another browser: 403
+	// in none: 403
+	// where it was asked for: 303 4 cookies
+	// again: 401
 }
 
 func Example_recipeDevices() {

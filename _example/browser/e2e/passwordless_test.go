@@ -76,7 +76,7 @@ func TestPasswordless(t *testing.T) {
 	b.askForLink("bob@example.com")
 	link = mailed(t, out)
 	kill()
-	_, _, _ = start(t, binary, "-addr", strings.TrimPrefix(url, "http://"), "-store", file, "-ahead", "15m")
+	start(t, binary, "-addr", strings.TrimPrefix(url, "http://"), "-store", file, "-ahead", "15m")
 	b.visit(link)
 	b.sees("This link has expired", "ten minutes")
 	b.tab.pictures("passwordless-8-expired")
