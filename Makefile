@@ -87,9 +87,11 @@ simulate: ## a million histories of clocks apart, lost answers and thieves (HIST
 
 .PHONY: flask-live
 flask-live: ## flask/ beside the original, whose source is in FJE=directory (it needs Flask and PyJWT)
-	@if [ -n "$(FJE)" ]; then JOT_FJE='$(abspath $(FJE))' go test -count=1 -v -run '^TestLive$$' ./flask; \
+	@if [ -n "$(FJE)" ]; then export JOT_FJE='$(abspath $(FJE))' && go test -count=1 -v -run '^TestLive$$' ./flask && \
+		cd _example && GOWORK=off go test -count=1 -v -run '^TestSideBySide$$' ./migration; \
 	else echo "FJE= names no directory with the source of Flask-JWT-Extended 4.7.1: the recorded exchanges stand in" && \
-		go test -count=1 -run '^TestRecordedExchanges$$' ./flask; fi
+		go test -count=1 -run '^TestRecordedExchanges$$' ./flask && \
+		cd _example && GOWORK=off go test -count=1 -run '^TestSideBySide$$' ./migration; fi
 
 .PHONY: mutation
 mutation: ## change the code of PACKAGE (.) and see which changes no test notices; takes long
