@@ -60,6 +60,11 @@ func TestReadmeCode(t *testing.T) {
 		stands := strings.Contains(all.String(), dense(block))
 		require.True(t, stands, "it stands nowhere:\n%s", block)
 	}
+	original, err := os.ReadFile("_example/migration/app.py")
+	require.NoError(t, err)
+	for _, block := range blocksOf(t, "docs/from-flask.md", "python") {
+		require.Contains(t, string(original), block)
+	}
 	quickstart, err := os.ReadFile("_example/quickstart/main.go")
 	require.NoError(t, err)
 	program := blocks(t, "go")[0]

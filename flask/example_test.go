@@ -6,21 +6,27 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/flask"
 )
 
 // newManager is that of the examples: its clock stands still.
-func newManager(c flask.Config) *jot.Manager {
+func newManager(c flask.Config) *jot.Manager { return managerAt(c, now) }
+
+func managerAt(c flask.Config, at time.Time) *jot.Manager {
 	keys, err := flask.Keys(c)
 	if err != nil {
 		log.Fatal(err)
 	}
-	auth, err := jot.New(keys, flask.Options(c), jot.WithClock(func() time.Time { return now }))
+	auth, err := jot.New(keys, flask.Options(c), jot.WithClock(func() time.Time { return at }))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,7 +35,7 @@ func newManager(c flask.Config) *jot.Manager {
 
 // The loaders of an application: one function, which asks what happened.
 func ExampleMessage() {
-	auth := newManager(flask.Config{
+	config := flask.Config{
 		JWTSecretKey: "the secret that Python has used all the time",
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			switch flask.Kind(err) {
@@ -43,9 +49,14 @@ func ExampleMessage() {
 				flask.WriteError(w, r, err, "msg")
 			}
 		},
-	})
-	protected := auth.Required()(http.NotFoundHandler())
-	for _, header := range []string{"", "Bearer x"} {
+	}
+	protected := newManager(config).Required()(http.NotFoundHandler())
+	yesterday := managerAt(config, now.Add(-24*time.Hour))
+	old, err := yesterday.CreateAccessToken(context.Background(), "example_user")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, header := range []string{"", "Bearer " + old, "Bearer x"} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", header)
 		w := httptest.NewRecorder()
@@ -54,6 +65,7 @@ func ExampleMessage() {
 	}
 	// Output:
 	// 401 Please log in: Missing Authorization Header
+	// 401 Please log in again
 	// 422 {"msg":"Not enough segments"}
 }
 
@@ -83,11 +95,16 @@ func ExampleLocation() {
 	for _, r := range []*http.Request{header, cookie, query, body} {
 		where.ServeHTTP(httptest.NewRecorder(), r)
 	}
+	onlyHeaders := auth.Required(jot.Locations(jot.InHeader))(http.NotFoundHandler()) // locations=["headers"]
+	w := httptest.NewRecorder()
+	onlyHeaders.ServeHTTP(w, cookie)
+	fmt.Print(w.Code, " ", w.Body)
 	// Output:
 	// 7 headers
 	// 7 cookies
 	// 7 query_string
 	// 7 json
+	// 401 {"msg":"Missing Authorization Header"}
 }
 
 // The implicit refresh of the original's documentation. In a middleware it comes before the handler, so that a handler
@@ -123,4 +140,73 @@ func ExampleCookies_SetAccess() {
 	// Output:
 	// access_token_cookie
 	// csrf_access_token
+}
+
+// Tokens of an identity server, such as Keycloak: they are verified with the keys that it publishes, where the original
+// takes the first of them. Such a token has no type, and who it is of is another claim than sub.
+func ExampleOptions_identityServer() {
+	pem, err := os.ReadFile("testdata/keys/rs256.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	key, err := jwt.ParseRSAPrivateKeyFromPEM(pem)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := jot.New(jot.PrivateKey("RS256", key).WithID("first"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	published := httptest.NewRecorder() // what GET of its jwks_uri answers
+	server.JWKSHandler().ServeHTTP(published, httptest.NewRequest(http.MethodGet, "/certs", nil))
+
+	keys, err := jot.ParseJWKS(published.Body.Bytes())
+	if err != nil {
+		log.Fatal(err)
+	}
+	config := flask.Config{
+		Algorithm:      "RS256",
+		DecodeIssuer:   flask.List{"https://my-identity-server.example/auth/realms/master"},
+		DecodeAudience: flask.List{"example.my-identity-server"},
+		IdentityClaim:  "email",
+	}
+	auth, err := jot.New(keys, flask.Options(config), jot.WithClock(func() time.Time { return now }))
+	if err != nil {
+		log.Fatal(err)
+	}
+	groupRequired := func(group string, next http.Handler) http.Handler {
+		return auth.Required()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			claims, err := jot.ClaimsAs[struct {
+				Groups []string `json:"groups"`
+			}](r.Context())
+			if err != nil || !slices.Contains(claims.Groups, group) {
+				http.Error(w, "user not in group required to access this endpoint", http.StatusUnauthorized)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}))
+	}
+	protected := groupRequired("api-access", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintln(w, jot.Identity(r.Context()))
+	}))
+
+	for _, groups := range [][]string{{"api-access", "staff"}, {"staff"}} {
+		issued := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+			"iss": config.DecodeIssuer[0], "aud": config.DecodeAudience[0], "sub": "f:1", "jti": "j", "typ": "Bearer",
+			"exp": now.Unix() + 60, "email": "alice@example.com", "groups": groups,
+		})
+		issued.Header["kid"] = "first"
+		raw, err := issued.SignedString(key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/group-protected", nil)
+		r.Header.Set("Authorization", "Bearer "+raw)
+		w := httptest.NewRecorder()
+		protected.ServeHTTP(w, r)
+		fmt.Print(w.Code, " ", w.Body)
+	}
+	// Output:
+	// 200 alice@example.com
+	// 401 user not in group required to access this endpoint
 }
