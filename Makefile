@@ -12,7 +12,8 @@ PUBLIC := . ./rfc9068 ./session ./session/sessiontest ./memstore ./jottest ./fla
 CORE := .,./internal/...,./memstore,./session
 MIN_COVERAGE := 95
 
-documentation := for package in $(PUBLIC); do go doc -all $$package; done; cd sqlstore && GOWORK=off go doc -all .
+documentation := for package in $(PUBLIC); do go doc -all $$package; done; \
+	for dir in sqlstore remotekeys; do (cd $$dir && GOWORK=off go doc -all .); done
 
 # How many histories are simulated.
 HISTORIES ?= 1000000

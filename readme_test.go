@@ -39,7 +39,9 @@ func dense(code string) string { return strings.Join(strings.Fields(code), " ") 
 // All Go code of the README and the guides stands in a file that compiles.
 func TestReadmeCode(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go", "sqlstore/*.go"} {
+	for _, pattern := range []string{
+		"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go", "sqlstore/*.go", "remotekeys/*.go",
+	} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		files = append(files, found...)
@@ -55,7 +57,7 @@ func TestReadmeCode(t *testing.T) {
 	}
 	for _, block := range slices.Concat(
 		blocks(t, "go"), blocksOf(t, "docs/from-flask.md", "go"), blocksOf(t, "sqlstore/README.md", "go"),
-		blocksOf(t, recipes, "go"),
+		blocksOf(t, recipes, "go"), blocksOf(t, "remotekeys/README.md", "go"),
 	) {
 		stands := strings.Contains(all.String(), dense(block))
 		require.True(t, stands, "it stands nowhere:\n%s", block)
