@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -147,6 +148,29 @@ func TestLoadsBeforeItAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An answer without end is not read to its end.
+func TestEndlessAnswer(t *testing.T) {
+	endless := &zeros{}
+	_, err := remotekeys.New(t.Context(), address, []string{"ES256"},
+		remotekeys.WithClient(&http.Client{Transport: endless}))
+	require.ErrorContains(t, err, "has more than 524288 bytes")
+	require.LessOrEqual(t, endless.read, 1<<20)
+}
+
+type zeros struct{ read int }
+
+func (z *zeros) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(z)}, nil
+}
+
+func (z *zeros) Read(p []byte) (int, error) {
+	if z.read > 1<<26 {
+		return 0, io.EOF // for a reader who would go on
+	}
+	z.read += len(p)
+	return len(p), nil
 }
 
 const ed = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"

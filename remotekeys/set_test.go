@@ -134,6 +134,7 @@ func TestSets(t *testing.T) {
 	for text, key := range map[string]json.RawMessage{
 		"it is for \"RS256\"":         member(t, rs, nil),
 		"it is not for signatures":    member(t, first, changes{"use": nil, "key_ops": []string{"encrypt"}}),
+		"key 0: it is not for signat": member(t, first, changes{"use": "enc"}),
 		"is on P-256, ES384 wants":    member(t, first, changes{"alg": "ES384"}),
 		"the RSA key has 1024 bits":   weakN,
 		"key 0: json: cannot unmarsh": raw(`[]`),
