@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/go-jot/jot v0.0.0
+	github.com/go-jot/jot/remotekeys v0.0.0
 	github.com/go-jot/jot/sqlstore v0.0.0
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/stretchr/testify v1.12.1
@@ -11,6 +12,7 @@ require (
 )
 
 require (
+	github.com/MicahParks/jwkset v0.11.4 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
@@ -18,6 +20,7 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/time v0.9.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
@@ -25,5 +28,6 @@ require (
 
 replace (
 	github.com/go-jot/jot => ../
+	github.com/go-jot/jot/remotekeys => ../remotekeys
 	github.com/go-jot/jot/sqlstore => ../sqlstore
 )
