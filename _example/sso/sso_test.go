@@ -85,8 +85,8 @@ func start(t *testing.T, expected string, args ...string) (cmd *exec.Cmd, said s
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		_ = cmd.Wait()
-		if t.Failed() {
-			t.Log(args, log.String())
+		if strings.Contains(log.String(), "DATA RACE") || t.Failed() {
+			t.Error(args, log.String())
 		}
 	})
 	lines := bufio.NewScanner(stdout)
