@@ -393,6 +393,10 @@ func TestRetiredTooEarly(t *testing.T) {
 
 // All are started together, what is killed comes back, and if the first is killed, all end.
 func TestAll(t *testing.T) {
+	dir, err := os.MkdirTemp("", "jot-sso-test-") // who is killed removes nothing
+	require.NoError(t, err)
+	defer func() { _ = os.RemoveAll(dir) }()
+	t.Setenv("TMPDIR", dir)
 	process, said := start(t, "sessions -H", "all", "-port", "0", "-back", "10ms")
 	found := addresses.FindAllStringSubmatch(said, -1)
 	require.Len(t, found, 3)
