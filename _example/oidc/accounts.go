@@ -72,7 +72,7 @@ func (a *accounts) begin(ctx context.Context, session, user string, who identity
 			who.Issuer, who.SID, who.Subject, who.IssuedAt.Unix()).Scan(&ended)
 	}
 	if err == nil && ended {
-		return errors.Join(errLoggedOut, a.forget(ctx, session))
+		return errors.Join(errLoggedOut, a.forget(ctx, user, session))
 	}
 	return unavailable(err)
 }
@@ -86,8 +86,9 @@ func (a *accounts) hint(ctx context.Context, session string) (raw string, err er
 	return raw, unavailable(err)
 }
 
-func (a *accounts) forget(ctx context.Context, session string) error {
-	_, err := a.db.ExecContext(ctx, `DELETE FROM logins WHERE session = ?`, session)
+// forget takes a session of the user's out; the id may come from a client.
+func (a *accounts) forget(ctx context.Context, user, session string) error {
+	_, err := a.db.ExecContext(ctx, `DELETE FROM logins WHERE user = ? AND session = ?`, user, session)
 	return unavailable(err)
 }
 
@@ -126,7 +127,7 @@ func (a *accounts) end(
 		if err := revoke(ctx, each[0], each[1]); err != nil {
 			return err
 		}
-		if err := a.forget(ctx, each[1]); err != nil {
+		if err := a.forget(ctx, each[0], each[1]); err != nil {
 			return err
 		}
 	}

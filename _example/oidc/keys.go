@@ -76,7 +76,16 @@ func (k *keys) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 	if response.StatusCode != http.StatusOK {
 		return set, fmt.Errorf("the provider's keys: %s", response.Status)
 	}
-	err = json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&set)
+	var all struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	err = json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&all)
+	for _, each := range all.Keys {
+		var key jose.JSONWebKey // what is none to go-jose is left out (RFC 7517 section 5)
+		if json.Unmarshal(each, &key) == nil && key.IsPublic() && key.Use != "enc" {
+			set.Keys = append(set.Keys, key)
+		}
+	}
 	return set, err
 }
 

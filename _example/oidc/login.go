@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -109,7 +110,7 @@ func (s *server) begin(w http.ResponseWriter, r *http.Request, who identity) err
 	if err != nil {
 		return err
 	}
-	pair, err := s.auth.CreatePair(r.Context(), u.ID, jot.Label(r.UserAgent()))
+	pair, err := s.auth.CreatePair(r.Context(), u.ID, jot.Label(deviceOf(r.UserAgent())))
 	if err != nil {
 		return err
 	}
@@ -118,4 +119,14 @@ func (s *server) begin(w http.ResponseWriter, r *http.Request, who identity) err
 		return errors.Join(err, s.auth.RevokeSessionByID(r.Context(), u.ID, pair.SessionID))
 	}
 	return s.auth.SetCookies(w, pair)
+}
+
+// deviceOf makes a label of what a browser calls itself. Most also claim to be those that stand after them.
+func deviceOf(userAgent string) string {
+	for _, name := range []string{"Edg", "Firefox", "Chrome", "Safari"} {
+		if strings.Contains(userAgent, name) {
+			return strings.Replace(name, "Edg", "Edge", 1)
+		}
+	}
+	return "A browser"
 }

@@ -24,7 +24,7 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) {
 		err = s.auth.Logout(w, r)
 	}
 	if err == nil {
-		err = s.accounts.forget(r.Context(), t.SessionID)
+		err = s.accounts.forget(r.Context(), t.Subject, t.SessionID)
 	}
 	switch {
 	case err != nil:
@@ -96,8 +96,12 @@ func (s *server) sessionsPage(w http.ResponseWriter, r *http.Request) {
 
 // logoutSession ends one session of the user's, here alone. That of another user is none to RevokeSessionByID.
 func (s *server) logoutSession(w http.ResponseWriter, r *http.Request) {
-	id := r.PostForm.Get("id")
-	if err := s.auth.RevokeSessionByID(r.Context(), jot.Identity(r.Context()), id); err != nil {
+	user, id := jot.Identity(r.Context()), r.PostForm.Get("id")
+	err := s.auth.RevokeSessionByID(r.Context(), user, id)
+	if err == nil {
+		err = s.accounts.forget(r.Context(), user, id)
+	}
+	if err != nil {
 		s.auth.WriteError(w, r, err)
 		return
 	}

@@ -45,6 +45,7 @@ func TestLogout(t *testing.T) {
 	b.jars["app.test"] = kept
 	require.False(t, b.loggedIn())
 	require.True(t, other.loggedIn(), "another browser's session goes on")
+	require.Equal(t, 1, w.logins())
 
 	// Once more, in another tab, and without any session.
 	b.follow(b.send("POST", origin+"/logout", ""))
@@ -64,9 +65,16 @@ func TestLogout(t *testing.T) {
 	b.post("/sessions/logout", "id=x")
 	b.is(400, origin+"/sessions/logout", "That did not work")
 	b.get(origin + "/sessions")
+	bob := w.browser()
+	bob.login("bob")
+	bob.get(origin + "/sessions")
+	bob.post("/sessions/logout", "id="+ids[1][1])
+	require.True(t, other.loggedIn(), "to another user it is no session")
+	require.Equal(t, 3, w.logins())
 	b.post("/sessions/logout", "id="+ids[1][1])
 	b.is(200, origin+"/sessions", "this one")
 	require.False(t, other.loggedIn())
+	require.Equal(t, 2, w.logins())
 }
 
 // The end of a session at the provider is the end of those of the service, and of no others.
@@ -83,6 +91,8 @@ func TestBackchannelLogout(t *testing.T) {
 	require.False(t, b.loggedIn())
 	require.Empty(t, b.names("app.test"))
 	require.True(t, other.loggedIn())
+	other.get(issues)
+	other.is(200, issues+"/", "Alice Liddell")
 	require.True(t, bob.loggedIn())
 
 	// Nor does the refresh cookie bring it back, in a browser that was asleep.
@@ -113,9 +123,13 @@ func TestProviderLogoutForgery(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.login("alice")
-	for _, path := range []string{"/end-session", "/end-all"} {
-		b.at, _ = url.Parse("https://evil.test")
-		b.follow(b.send("POST", issues+path, "x=y"))
+	for _, site := range []string{"cross-site", "same-site"} {
+		for _, path := range []string{"/end-session", "/end-all"} {
+			b.site = site // to a page on another port the browser even sends the cookie
+			b.send("POST", issues+path, "x=y")
+			b.site = ""
+			require.True(t, b.loggedIn())
+		}
 	}
 	foreign := w.sign(jose.RS256, otherKey, "JWT", w.idToken().with(claims{"sid": w.sidOf()}))
 	stale := w.sign(jose.RS256, providerKey, "JWT", w.idToken().with(claims{"sid": "another"}))
@@ -195,8 +209,10 @@ func TestLogoutTokens(t *testing.T) {
 		"no token":              {nil, func(*world, claims) string { return "x" }, 400},
 		"nothing":               {nil, func(*world, claims) string { return "" }, 400},
 		"as JSON":               {nil, asJSON(`{"payload":"%s","protected":"%s","signature":"%s"}`), 400},
-		"as JSON of one":        {nil, asJSON(`{"payload":"%s","signatures":[{"protected":"%s","signature":"%s"}]}`), 400},
-		"as JSON of none":       {nil, asJSON(`{"payload":"%s","signatures":[]}%.0s%.0s`), 400},
+		"as JSON of one": {
+			nil, asJSON(`{"payload":"%s","signatures":[{"protected":"%s","signature":"%s"}]}`), 400,
+		},
+		"as JSON of none": {nil, asJSON(`{"payload":"%s","signatures":[]}%.0s%.0s`), 400},
 		"unsigned": {nil, func(w *world, c claims) string {
 			return "eyJhbGciOiJub25lIn0." + strings.Split(logout(w, c), ".")[1] + "."
 		}, 400},
@@ -303,9 +319,13 @@ func TestLogoutOvertakesLogin(t *testing.T) {
 			b.is(403, origin+callback, "You have signed out at the provider meanwhile.")
 			require.Empty(t, b.names("app.test"))
 			require.False(t, b.loggedIn())
-			sessions := 0
-			require.NoError(t, w.db.QueryRowContext(t.Context(), `SELECT count(*) FROM logins`).Scan(&sessions))
-			require.Zero(t, sessions)
+			require.Zero(t, w.logins())
+			w.tamper = nil
+			w.now = w.now.Add(time.Second)
+			other := w.browser()
+			other.login("alice")
+			require.True(t, other.loggedIn())
+			require.Equal(t, 1, strings.Count(other.page, "A browser"), "it is the only session")
 		})
 	}
 }
@@ -382,6 +402,20 @@ func TestKeys(t *testing.T) {
 	w.tell(forged())
 	require.Equal(t, 2, w.asked[jwks], "it may be a new key")
 
+	// Keys of which nothing is known are those of others.
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	answer := httptest.NewRecorder()
+	w.idp.ServeHTTP(answer, httptest.NewRequest("GET", jwks, nil))
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &set))
+	odd := json.RawMessage(`{"kty":"EC","crv":"secp256k1","x":"AQ","y":"AQ"}`)
+	set.Keys = append([]json.RawMessage{odd}, set.Keys...)
+	w.instead(jwks, func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) })
+	w.now = w.now.Add(keysMaxAge)
+	w.browser().login("alice")
+	require.Equal(t, 3, w.asked[jwks])
+
 	// Without an answer, the keys that are known are good for a while, and no longer.
 	w.instead(jwks, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	good := func() string { return w.sign(jose.RS256, providerKey, "", w.logoutToken().with(claims{"sub": "x"})) }
@@ -393,7 +427,7 @@ func TestKeys(t *testing.T) {
 		status, _ = w.tell(good())
 		require.Equal(t, 503, status)
 	}
-	require.Equal(t, 3, w.asked[jwks])
+	require.Equal(t, 4, w.asked[jwks])
 	w.tamper = nil
 	w.now = w.now.Add(keysInterval)
 	status, _ = w.tell(good())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -109,6 +110,7 @@ func (w *world) instead(address string, f http.HandlerFunc) {
 type browser struct {
 	*world
 
+	site   string // what Sec-Fetch-Site says, if it is not by the page
 	jars   map[string]map[string]*http.Cookie
 	at     *url.URL
 	status int
@@ -129,8 +131,8 @@ func (b *browser) send(method, target, form string) *httptest.ResponseRecorder {
 	}
 	r := httptest.NewRequest(method, to.String(), strings.NewReader(form))
 	r.Header.Set("User-Agent", "a browser")
-	site := "none"
-	if b.at != nil {
+	site := cmp.Or(b.site, "none")
+	if b.at != nil && b.site == "" {
 		site = map[bool]string{true: "same-origin", false: "cross-site"}[b.at.Host == to.Host]
 	}
 	r.Header.Set("Sec-Fetch-Site", site)
@@ -148,6 +150,7 @@ func (b *browser) send(method, target, form string) *httptest.ResponseRecorder {
 		require.Equal(b, http.SameSiteLaxMode, cookie.SameSite)
 		require.True(b, strings.HasPrefix(cookie.Name, "__Host-") && cookie.Secure && cookie.Path == "/")
 		require.True(b, cookie.HttpOnly || strings.Contains(cookie.Name, "csrf"))
+		require.LessOrEqual(b, len(cookie.Name+cookie.Value), 4096)
 		cookie.Expires = b.now.Add(time.Duration(cookie.MaxAge) * time.Second)
 		b.jars[to.Host][cookie.Name] = cookie
 	}
@@ -258,6 +261,13 @@ func (w *world) sidOf() (sid string) {
 	require.NoError(w, row.Scan(&sid))
 	require.NotEmpty(w, sid)
 	return sid
+}
+
+// logins counts the sessions of which it is known where they came from.
+func (w *world) logins() (n int) {
+	w.Helper()
+	require.NoError(w, w.db.QueryRowContext(w.Context(), `SELECT count(*) FROM logins`).Scan(&n))
+	return n
 }
 
 // claims are those of a token, of which some are set otherwise. A nil one is left out.

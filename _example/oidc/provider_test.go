@@ -49,6 +49,15 @@ func TestProvider(t *testing.T) {
 	b.is(200, issues+"/authorize", "Sign in as alice")
 }
 
+func TestCodeOfASessionThatHasEnded(t *testing.T) {
+	b := newWorld(t).browser()
+	to := b.back()
+	b.get(issues)
+	b.post("/end-session", "")
+	b.get(to.String())
+	b.is(400, origin+callback, "The provider's answer was not good.")
+}
+
 // A code is good once, for its client, with its verifier.
 func TestCodes(t *testing.T) {
 	const secret = "a secret, with %+ in it"

@@ -1,4 +1,4 @@
-// Package e2e drives the pages of _example/browser, _example/web and _example/passwordless in a real browser: make e2e.
+// Package e2e drives the pages of _example/browser, web, passwordless and oidc in a real browser: make e2e.
 package e2e
 
 import (
@@ -40,8 +40,8 @@ func chromium(t *testing.T) string {
 func build(t *testing.T, example string) (binary string) {
 	t.Helper()
 	binary = filepath.Join(t.TempDir(), example)
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./"+example)
-	command.Dir = "../.."
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	command.Dir = "../../" + example // whose own module it may be
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, string(output))
 	return binary

@@ -20,7 +20,7 @@ import (
 func (p *provider) endSession(w http.ResponseWriter, r *http.Request) {
 	client, sid := p.hinted(one(r.Form, "id_token_hint"))
 	back := one(r.Form, "post_logout_redirect_uri")
-	if client.ID == "" || back != client.LogoutURI {
+	if back != client.LogoutURI {
 		back = ""
 	}
 	s := p.sessionOf(r)
