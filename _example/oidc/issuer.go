@@ -20,13 +20,14 @@ import (
 
 // issuer is the provider as the service knows it.
 type issuer struct {
-	url        string
-	client     oauth2.Config
-	keys       *keys
-	verifier   *oidc.IDTokenVerifier
-	endSession string // empty where it has no such address
-	http       *http.Client
-	now        func() time.Time
+	url         string
+	client      oauth2.Config
+	keys        *keys
+	verifier    *oidc.IDTokenVerifier
+	endSession  string // empty where it has no such address
+	namesItself bool   // in its answers (RFC 9207)
+	http        *http.Client
+	now         func() time.Time
 }
 
 // algorithms are those that the service accepts, whatever the provider says.
@@ -42,13 +43,16 @@ func discover(ctx context.Context, cfg config) (*issuer, error) {
 		return nil, err
 	}
 	var more struct {
-		Keys       string `json:"jwks_uri"`
-		EndSession string `json:"end_session_endpoint"`
+		Keys        string `json:"jwks_uri"`
+		EndSession  string `json:"end_session_endpoint"`
+		NamesItself bool   `json:"authorization_response_iss_parameter_supported"`
 	}
 	if err := found.Claims(&more); err != nil {
 		return nil, err
 	}
-	i := &issuer{url: cfg.issuer, endSession: more.EndSession, http: cfg.http, now: cfg.now}
+	i := &issuer{
+		url: cfg.issuer, endSession: more.EndSession, namesItself: more.NamesItself, http: cfg.http, now: cfg.now,
+	}
 	i.keys = &keys{url: more.Keys, http: cfg.http, now: cfg.now}
 	i.verifier = oidc.NewVerifier(cfg.issuer, i.keys, &oidc.Config{
 		ClientID: cfg.clientID, SupportedSigningAlgs: []string{string(jose.RS256)}, Now: cfg.now,
@@ -90,7 +94,8 @@ type identity struct {
 
 // identify exchanges the code of a callback, and verifies the ID token (OpenID Connect Core 1.0 section 3.1.3.7).
 func (i *issuer) identify(ctx context.Context, answer url.Values, begun flow) (identity, error) {
-	if answer.Has("iss") && answer.Get("iss") != i.url { // RFC 9207: another provider's answer to this one's login
+	// RFC 9207: another provider's answer to this one's login.
+	if (i.namesItself || answer.Has("iss")) && answer.Get("iss") != i.url {
 		return identity{}, fmt.Errorf("%w: it is of another issuer", errRefused)
 	}
 	switch code := answer.Get("error"); {

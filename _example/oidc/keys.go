@@ -23,15 +23,16 @@ type keys struct {
 	http *http.Client
 	now  func() time.Time
 
-	mu    sync.Mutex
-	set   jose.JSONWebKeySet
-	at    time.Time // when set was fetched
-	tried time.Time // when that was tried last
+	mu   sync.Mutex
+	set  jose.JSONWebKeySet
+	at   time.Time // when set was fetched
+	next time.Time // when the provider may be asked again
 }
 
 const (
 	keysMaxAge   = 5 * time.Minute // a key that the provider has withdrawn is good for so long
-	keysInterval = time.Minute     // between two attempts
+	keysInterval = time.Minute     // until it is asked again
+	keysRetry    = 5 * time.Second // if it has not answered
 )
 
 // learn fetches the keys if they are old, or if a token names one that is new. The error is jot.ErrUnavailable.
@@ -47,19 +48,19 @@ func (k *keys) learn(ctx context.Context, raw string) error {
 	if !old && len(k.set.Key(token.Signatures[0].Header.KeyID)) > 0 {
 		return nil
 	}
-	if now.Sub(k.tried) < keysInterval {
+	if now.Before(k.next) {
 		if old {
 			return fmt.Errorf("%w: the provider's keys could not be fetched a moment ago", jot.ErrUnavailable)
 		}
 		return nil
 	}
-	k.tried = now
+	k.next = now.Add(keysRetry)
 	// Who asks first asks for all: the end of this request must not be a failure of theirs.
 	set, err := k.fetch(context.WithoutCancel(ctx))
 	if err != nil {
 		return fmt.Errorf("%w: %w", jot.ErrUnavailable, err)
 	}
-	k.set, k.at = set, now
+	k.set, k.at, k.next = set, now, now.Add(keysInterval)
 	return nil
 }
 

@@ -70,7 +70,7 @@ func (s *server) callback(w http.ResponseWriter, r *http.Request) {
 		s.message(w, r, http.StatusForbidden, "You are not logged in", "You have cancelled at the provider.")
 		return
 	case errors.Is(err, errRefused):
-		slog.WarnContext(r.Context(), "login refused", "err", err)
+		slog.DebugContext(r.Context(), "login refused", "err", err)
 		s.message(w, r, http.StatusBadRequest, "That did not work", "The provider's answer was not good. Log in again.")
 		return
 	}

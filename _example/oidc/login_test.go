@@ -173,6 +173,7 @@ func TestCallback(t *testing.T) {
 			b.jars["app.test"][flowCookie+q.Get("state")].Value = theirs.Value
 		}, 400, bad},
 		"another issuer":     {func(_ *browser, q url.Values) { q.Set("iss", "https://other.test") }, 400, bad},
+		"no issuer":          {func(_ *browser, q url.Values) { q.Del("iss") }, 400, bad},
 		"another code":       {func(_ *browser, q url.Values) { q.Set("code", rand.Text()) }, 400, bad},
 		"no code":            {func(_ *browser, q url.Values) { q.Del("code") }, 400, bad},
 		"cancelled":          {func(_ *browser, q url.Values) { q.Set("error", "access_denied") }, 403, "cancelled"},
@@ -317,7 +318,7 @@ func TestProviderIsDown(t *testing.T) {
 				}
 				require.Equal(t, 503, status)
 				w.tamper = nil
-				w.now = w.now.Add(keysInterval)
+				w.now = w.now.Add(keysRetry)
 				status, _ = w.tell(token)
 				require.Equal(t, 204, status, "a token that could not be verified may come again")
 			})

@@ -55,7 +55,7 @@ func (s *server) backchannel(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, errRefused), errors.Is(err, errReplayed):
-		slog.WarnContext(ctx, "logout token refused", "err", err)
+		slog.DebugContext(ctx, "logout token refused", "err", err)
 		refuseLogout(w, http.StatusBadRequest, "invalid_request", "the logout token is not good")
 	case err != nil:
 		slog.ErrorContext(ctx, "back-channel logout failed", "err", err)

@@ -429,7 +429,7 @@ func TestKeys(t *testing.T) {
 	}
 	require.Equal(t, 4, w.asked[jwks])
 	w.tamper = nil
-	w.now = w.now.Add(keysInterval)
+	w.now = w.now.Add(keysRetry)
 	status, _ = w.tell(good())
 	require.Equal(t, 204, status)
 }

@@ -41,7 +41,7 @@ func (b *visitor) login(who string) {
 func (b *visitor) loggedIn() bool {
 	b.Helper()
 	b.visit(b.service + "/sessions")
-	b.wait(`document.readyState === "complete" && ["Sessions", "Log in"].includes(document.querySelector("h1")?.innerText)`)
+	b.wait(`document.readyState === "complete" && /^(Sessions|Log in)$/.test(document.querySelector("h1")?.innerText)`)
 	return b.eval(`document.querySelector("h1").innerText`) == "Sessions"
 }
 
