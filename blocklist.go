@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-jot/jot/internal/bounded"
 	"github.com/go-jot/jot/internal/uuid7"
 	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/session"
@@ -42,6 +43,7 @@ type ledger struct {
 	issuer string
 	// endless says that some tokens never expire.
 	endless     bool
+	calls       *bounded.Calls // nil where the store lives in memory
 	grace       time.Duration
 	sessionTTL  time.Duration
 	maxSessions int
@@ -110,9 +112,7 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) *reason {
 	if len(ids) == 0 {
 		return nil
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	revoked, err := l.blocklist.Revoked(ctx, ids...)
+	revoked, err := ask(ctx, l, func(ctx context.Context) (bool, error) { return l.blocklist.Revoked(ctx, ids...) })
 	switch {
 	case err != nil:
 		return unanswered(err)
@@ -136,9 +136,7 @@ func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time) (r ses
 	} else if !t.ExpiresAt.IsZero() && now.Sub(q.Issued) > session.MaxTokenLife {
 		return r, &reason{sentinel: ErrRevoked, cause: errTooOld}
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	status, err := l.store.Check(ctx, q)
+	status, err := l.status(ctx, q)
 	switch {
 	case err != nil:
 		return r, unanswered(err)
@@ -171,6 +169,8 @@ func (l *ledger) owns(t *Token) bool {
 // checkJoin says why a token cannot join the session of t.
 func (l *ledger) checkJoin(t *Token) error {
 	switch {
+	case t != nil && t.unknown:
+		return errors.New("nobody could tell whether the token was revoked (InsecureFailOpen)")
 	case t == nil || l.store == nil:
 		return nil
 	case !l.owns(t):
@@ -208,19 +208,15 @@ func (l *ledger) begin(ctx context.Context, subject string, r session.Record) *r
 	if l.store == nil {
 		return nil
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
 	r.Subject, r.Start = l.subjectKey(subject), millisecond(r.Start)
-	return unanswered(l.store.Begin(ctx, r, l.maxSessions))
+	return l.tell(ctx, func(ctx context.Context) error { return l.store.Begin(ctx, r, l.maxSessions) })
 }
 
 // rotate presents a refresh token; r says what its successor is to be.
 func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, *reason) {
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
 	r.Subject, r.Session, r.Presented, r.Token = l.subjectKey(t.Subject), t.SessionID, t.ID, keyOf(t, "", t.ID)
 	r.Now, r.Grace = millisecond(r.Now), l.grace
-	result, err := l.store.Rotate(ctx, r)
+	result, err := ask(ctx, l, func(ctx context.Context) (session.Result, error) { return l.store.Rotate(ctx, r) })
 	if err != nil {
 		return result, unanswered(err)
 	}
@@ -263,21 +259,20 @@ func (l *ledger) write(ctx context.Context, t *Token, now time.Time) (first bool
 	if t.ID == "" {
 		return false, &reason{sentinel: ErrInvalid, cause: errNoID}
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
 	until := instant(wire.MaxDate) // only a profile takes tokens that never expire
 	if !t.ExpiresAt.IsZero() {
 		until = t.ExpiresAt.Add(margin)
 	}
-	var err error
-	if l.store != nil {
-		first, err = l.store.RevokeToken(ctx, session.Revocation{
-			Subject: l.subjectKey(t.Subject), Token: keyOf(t, "", t.ID), Call: rand.Text(),
-			Now: millisecond(now), Until: until,
-		})
-	} else {
-		first, err = l.blocklist.Revoke(ctx, keyOf(t, kindToken, t.ID), until)
+	r := session.Revocation{
+		Subject: l.subjectKey(t.Subject), Token: keyOf(t, "", t.ID), Call: rand.Text(),
+		Now: millisecond(now), Until: until,
 	}
+	first, err := ask(ctx, l, func(ctx context.Context) (bool, error) {
+		if l.store == nil {
+			return l.blocklist.Revoke(ctx, keyOf(t, kindToken, t.ID), until)
+		}
+		return l.store.RevokeToken(ctx, r)
+	})
 	return first, unanswered(err)
 }
 
@@ -286,11 +281,8 @@ func (l *ledger) end(ctx context.Context, subject, id string, now time.Time) (en
 	if _, ok := uuid7.Time(id); !ok {
 		return false, nil
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	ended, err := l.store.End(ctx, session.Ending{
-		Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now),
-	})
+	e := session.Ending{Subject: l.subjectKey(subject), Session: id, Call: rand.Text(), Now: millisecond(now)}
+	ended, err := ask(ctx, l, func(ctx context.Context) (bool, error) { return l.store.End(ctx, e) })
 	return ended, unanswered(err)
 }
 
@@ -314,8 +306,6 @@ func (l *ledger) endedBy(t, other *Token) bool {
 
 // block ends the session of t, where there is a blocklist alone, for as long as a session lasts from now.
 func (l *ledger) block(ctx context.Context, t *Token, now time.Time) *reason {
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
 	until := now.Add(l.sessionTTL)
 	if t.ExpiresAt.After(until) { // of a manager whose sessions last longer
 		until = t.ExpiresAt
@@ -324,42 +314,57 @@ func (l *ledger) block(ctx context.Context, t *Token, now time.Time) *reason {
 	if l.endless || t.ExpiresAt.IsZero() {
 		until = instant(wire.MaxDate)
 	}
-	_, err := l.blocklist.Revoke(ctx, keyOf(t, kindSession, t.SessionID), until)
-	return unanswered(err)
+	return l.tell(ctx, func(ctx context.Context) error {
+		_, err := l.blocklist.Revoke(ctx, keyOf(t, kindSession, t.SessionID), until)
+		return err
+	})
 }
 
 func (l *ledger) revokeSubject(ctx context.Context, subject string, now time.Time) *reason {
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
 	until := now.Add(session.MaxTokenLife + margin)
 	if l.endless {
 		until = instant(wire.MaxDate)
 	}
-	return unanswered(l.store.RevokeSubject(ctx, l.subjectKey(subject), millisecond(now), millisecond(until)))
+	return l.tell(ctx, func(ctx context.Context) error {
+		return l.store.RevokeSubject(ctx, l.subjectKey(subject), millisecond(now), millisecond(until))
+	})
 }
 
 func (l *ledger) revokeAll(ctx context.Context, now time.Time) *reason {
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	return unanswered(l.store.RevokeAll(ctx, millisecond(now)))
+	return l.tell(ctx, func(ctx context.Context) error { return l.store.RevokeAll(ctx, millisecond(now)) })
 }
 
 func (l *ledger) list(ctx context.Context, subject string, now time.Time) ([]session.Record, *reason) {
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	records, err := l.store.List(ctx, l.subjectKey(subject), millisecond(now))
+	records, err := ask(ctx, l, func(ctx context.Context) ([]session.Record, error) {
+		return l.store.List(ctx, l.subjectKey(subject), millisecond(now))
+	})
 	return records, unanswered(err)
 }
 
-// storeTimeout bounds one call of a store: a request that would wait longer is answered with 503.
-const storeTimeout = time.Second
-
-// deadline bounds a call, unless the store lives in memory and waits for nothing.
-func (l *ledger) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := l.store.(session.Starter); ok {
-		return ctx, func() {}
+// status asks what becomes of a token. What lives in memory answers at once: it needs no bounds, and costs no memory.
+func (l *ledger) status(ctx context.Context, q session.Query) (session.Status, error) {
+	if l.calls == nil {
+		return l.store.Check(ctx, q)
 	}
-	return context.WithTimeout(ctx, storeTimeout)
+	return l.distant(ctx, q)
+}
+
+func (l *ledger) distant(ctx context.Context, q session.Query) (session.Status, error) {
+	return ask(ctx, l, func(ctx context.Context) (session.Status, error) { return l.store.Check(ctx, q) })
+}
+
+// ask is one call of the store or the blocklist, within its bounds.
+func ask[T any](ctx context.Context, l *ledger, call func(ctx context.Context) (T, error)) (T, error) {
+	if l.calls == nil {
+		return call(ctx)
+	}
+	return bounded.Do(ctx, l.calls, call)
+}
+
+// tell is one that has nothing to say but whether it has failed.
+func (l *ledger) tell(ctx context.Context, call func(ctx context.Context) error) *reason {
+	_, err := ask(ctx, l, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+	return unanswered(err)
 }
 
 // millisecond cuts an instant to what stores count in.

@@ -32,6 +32,9 @@ const (
 	EventRefused EventKind = "refused"
 	// EventStoreUnavailable: the store could not answer; Err is what it said.
 	EventStoreUnavailable EventKind = "store_unavailable"
+	// EventFailedOpen: a token passed of which nobody could tell whether it was revoked ([InsecureFailOpen]); Err says
+	// why.
+	EventFailedOpen EventKind = "failed_open"
 )
 
 // Event is something that happened to tokens and sessions, for [WithEventHandler]: for an audit log, for metrics, to
@@ -42,7 +45,7 @@ type Event struct {
 	Subject, SessionID, TokenID string
 	// Location is where the token was, if it came in a request.
 	Location Location
-	// Err says why, for EventRefused, EventStoreUnavailable and EventRenewalFailed.
+	// Err says why, for EventRefused, EventStoreUnavailable, EventFailedOpen and EventRenewalFailed.
 	Err error
 	// Cause says more of an EventRefused, as [Error].Cause does.
 	Cause error

@@ -297,6 +297,15 @@ func (m *Manager) react(ctx context.Context, why *reason, t *Token) *reason {
 	return why
 }
 
+// failOpen tells that a token passes of which nobody could tell whether it was revoked.
+func (m *Manager) failOpen(ctx context.Context, why *reason, t *Token) {
+	_ = m.react(ctx, why, t) // it is the reason already
+	m.event(ctx, Event{
+		Kind: EventFailedOpen, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location,
+		Err: why.cause,
+	})
+}
+
 // failed returns an error of the issuer's: the refusal, if it is a reason.
 func (m *Manager) failed(ctx context.Context, err error, t *Token) error {
 	if why, ok := errors.AsType[*reason](err); ok {

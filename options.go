@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-jot/jot/internal/bounded"
 	"github.com/go-jot/jot/internal/credential"
 	"github.com/go-jot/jot/internal/keyring"
 	"github.com/go-jot/jot/internal/wire"
@@ -55,6 +56,7 @@ type setup struct {
 	config
 
 	others   []Issuer
+	timeout  time.Duration
 	metadata string // where the resource's is
 	given    map[string]bool
 	errs     []error
@@ -67,7 +69,7 @@ func newSetup(keys KeySource) *setup {
 	s.verifier.trusts = []trust{{source: keys}}
 	s.issuer.accessTTL, s.issuer.refreshTTL = defaultAccessTTL, defaultRefreshTTL
 	s.ledger.grace, s.ledger.maxSessions = defaultGrace, defaultSessions
-	s.places, s.realm = defaultPlaces, defaultRealm
+	s.timeout, s.places, s.realm = defaultTimeout, defaultPlaces, defaultRealm
 	s.jar.protection = http.NewCrossOriginProtection()
 	return s
 }
@@ -121,6 +123,11 @@ func (s *setup) settleSessions() {
 			s.issuer.accessTTL, s.issuer.refreshTTL))
 	s.wrong(s.ledger.store != nil && s.issuer.accessTTL > session.MaxTokenLife,
 		"WithAccessTTL is more than 400 days, which is how long a store remembers who was logged out")
+	s.wrong(s.given["WithStoreTimeout"] && !s.ledger.remembers(),
+		"WithStoreTimeout has no effect without WithStore or WithBlocklist")
+	if _, inMemory := s.ledger.store.(session.Starter); !inMemory && s.ledger.remembers() {
+		s.ledger.calls = bounded.New(s.timeout)
+	}
 	s.ledger.sessionTTL = s.issuer.sessionTTL
 	if s.ledger.store != nil {
 		s.issuer.longest = session.MaxTokenLife
@@ -249,18 +256,20 @@ const (
 	defaultGrace      = 10 * time.Second
 	defaultSessions   = 100
 	defaultLeeway     = 30 * time.Second
+	defaultTimeout    = time.Second
+	maxTimeout        = time.Minute
 )
 
 // WithBlocklist asks b once per request whether a token was revoked; [Manager.Revoke] writes to it. If b fails, the
-// answer is 503: a token that may have been revoked does not pass. A call may take a second. Without it nothing is
-// looked up, except by [WithTokenInBlocklist].
+// answer is 503: a token that may have been revoked does not pass. A call may take a second ([WithStoreTimeout]).
+// Without it nothing is looked up, except by [WithTokenInBlocklist].
 func WithBlocklist(b Blocklist) Option {
 	return set("WithBlocklist", nilStore(b), func(s *setup) { s.ledger.blocklist = b })
 }
 
 // WithStore keeps sessions and revocations in store. [Manager.Rotate], [Manager.RefreshHandler] and the Revoke…
 // methods need it. Guards ask it about the token, its session, its subject and everyone in one call per request; if it
-// fails, the answer is 503. A call may take a second.
+// fails, the answer is 503. A call may take a second ([WithStoreTimeout]).
 //
 // memstore.New lives in the memory of one process: a restart logs everybody out. sqlstore.New uses SQLite or
 // PostgreSQL, and survives restarts. There is no default: a hidden store in memory would log everybody out at each
@@ -280,6 +289,19 @@ func nilStore(store any) string {
 		return "it is nil"
 	}
 	return ""
+}
+
+// WithStoreTimeout sets how long one call of the store or the blocklist may take: 1 second unless set, from 1
+// millisecond to 1 minute. A request that would wait longer is answered with 503, whether or not the engine's client
+// looks at its context; many do not. At most 512 calls are under way at once. Where an engine has stalled, and holds
+// as many, requests are answered with 503 at once instead of piling up behind them, until one of the calls comes back.
+// What lives in memory, as memstore does, is not timed.
+func WithStoreTimeout(d time.Duration) Option {
+	wrong := ""
+	if d < time.Millisecond || d > maxTimeout {
+		wrong = fmt.Sprintf("%v is not from 1 millisecond to 1 minute", d)
+	}
+	return set("WithStoreTimeout", wrong, func(s *setup) { s.timeout = d })
 }
 
 // WithTokenInBlocklist asks f once per request whether a token was revoked, before any blocklist or store. True

@@ -2,6 +2,7 @@ package jot
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -159,7 +160,12 @@ func (p *pass) revocation() bool {
 	if record.Session != "" {
 		p.token.Scopes = both(p.token.claimed, scopesOf(record.Scope))
 	}
-	p.token.checked = why == nil
+	p.token.checked, p.token.unknown = why == nil, false
+	if why != nil && p.want.failOpen && errors.Is(why.sentinel, ErrUnavailable) && p.ctx.Err() == nil {
+		p.token.unknown = true
+		p.m.failOpen(p.ctx, why, p.token)
+		why = nil
+	}
 	return p.holds(why) && p.holds(p.want.allows(p.token))
 }
 

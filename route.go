@@ -61,6 +61,7 @@ type route struct {
 	optional, fresh, refresh  bool
 	accessOrRefresh           bool
 	skipRevocation, singleUse bool
+	failOpen                  bool
 	unsafe                    bool // GET, HEAD and OPTIONS are not for it
 	eitherProof               bool // the CSRF value of the access token will do for the refresh token
 	anyAudience               bool // whoever it is for, if we have made it
@@ -104,6 +105,15 @@ func newRoute(opts []RouteOption) (*route, error) {
 			"Refresh and Locations(InQuery): a refresh token is not taken from a URL",
 		},
 		{rt.singleUse && rt.skipRevocation, "SingleUse and InsecureSkipRevocation: a used token is a revoked one"},
+		{
+			rt.failOpen && rt.skipRevocation,
+			"InsecureFailOpen and InsecureSkipRevocation: what is not asked cannot fail",
+		},
+		{rt.failOpen && rt.singleUse, "InsecureFailOpen and SingleUse: a used token would be used again"},
+		{
+			rt.failOpen && (rt.refresh || rt.accessOrRefresh || rt.typ != ""),
+			"InsecureFailOpen and Refresh, AccessOrRefresh or Type: it is for access tokens, which end soon",
+		},
 		{rt.singleUse && rt.refresh, "SingleUse and Refresh: it is Rotate that uses a refresh token up"},
 		{rt.singleUse && rt.optional, "SingleUse and Optional: without a token nothing is used"},
 		{rt.singleUse && rt.accessOrRefresh, "SingleUse and AccessOrRefresh: a log-in's tokens are used many times"},
@@ -280,6 +290,16 @@ func named[T any](name string, f func(context.Context, *Token) (T, error)) func(
 // cannot. A revoked token passes there until it expires.
 func InsecureSkipRevocation() Demand {
 	return demandFunc(func(rt *route) { rt.skipRevocation = true })
+}
+
+// InsecureFailOpen lets an access token pass where the store or the blocklist cannot tell whether it was revoked, for a
+// route that is worth more than that: reading, where nothing is lost if a user who was logged out reads on until the
+// token expires. Everything else is asked as ever, and a token that is known to be revoked is refused. Whoever can slow
+// the store down can use a revoked token there. The token says so, by [Token.RevocationUnknown], and so does an
+// [EventFailedOpen]. It is no evidence: nothing joins its session ([InSession]), and a guard within asks again. A
+// request whose client has gone does not pass.
+func InsecureFailOpen() Demand {
+	return demandFunc(func(rt *route) { rt.failOpen = true })
 }
 
 // SingleUse accepts a token once: the last check uses it up, and the second request gets [ErrRevoked]. It is for

@@ -62,6 +62,7 @@ type Token struct {
 	foreign    bool    // those of another issuer
 	verified   bool    // nothing was found against it, so that it may act as evidence
 	checked    bool    // revocation was looked up, and there was none
+	unknown    bool    // it could not be, and the route takes it nevertheless
 	inside     **inside
 }
 
@@ -192,6 +193,10 @@ func (t *Token) Expired() bool {
 func (t *Token) expiredAt(now time.Time) bool {
 	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt.Add(t.origin.leeway))
 }
+
+// RevocationUnknown reports whether nobody could tell whether the token was revoked, on a route with
+// [InsecureFailOpen]. Show such a reader no more than you must.
+func (t *Token) RevocationUnknown() bool { return t.unknown }
 
 // Clone returns a copy that shares nothing mutable with t, for use after the request.
 func (t *Token) Clone() *Token {
