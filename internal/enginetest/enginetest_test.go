@@ -33,6 +33,10 @@ func TestProcess(t *testing.T) {
 		println("at " + enginetest.Redis(t, false))
 	case "cluster":
 		println("at " + enginetest.Redis(t, true))
+	case "nodes":
+		println("at " + enginetest.RedisNodes(t)[0])
+	case "server":
+		println("at " + enginetest.NewRedis(t).Addr)
 	case "postgres":
 		dsn, err := url.Parse(enginetest.Postgres(t))
 		require.NoError(t, err)
@@ -87,7 +91,7 @@ func gone(t *testing.T, dir, addr string) {
 func TestNothingStays(t *testing.T) {
 	enginetest.Redis(t, false)
 	for _, mode := range []string{
-		"redis exits", "redis panics", "redis waits", "cluster waits", "postgres exits", "postgres waits",
+		"redis exits", "redis panics", "redis waits", "cluster waits", "nodes waits", "server waits", "postgres exits", "postgres waits",
 	} {
 		signals := []syscall.Signal{0}
 		if strings.HasSuffix(mode, "waits") {
@@ -226,6 +230,44 @@ func TestCluster(t *testing.T) {
 	answer, err := c.Do("MSET", "{x}a", "1", "{x}b", "2")
 	require.NoError(t, err)
 	require.Equal(t, "OK", answer)
+}
+
+// Of a cluster of three each server answers for its own slots, and says where the others are.
+func TestRedisNodes(t *testing.T) {
+	addrs := enginetest.RedisNodes(t)
+	require.Len(t, addrs, 3)
+	require.Equal(t, addrs, enginetest.RedisNodes(t))
+	slots := map[string]int{}
+	for _, key := range []string{"b", "c", "a"} { // of the slots 3300, 7365 and 15495
+		for i, addr := range addrs {
+			c, err := enginetest.Dial(addr)
+			require.NoError(t, err)
+			if _, err = c.Do("SET", key, "1"); err == nil {
+				slots[key] = i
+			} else {
+				require.ErrorContains(t, err, "MOVED")
+			}
+			require.NoError(t, c.Close())
+		}
+	}
+	require.Equal(t, map[string]int{"b": 0, "c": 1, "a": 2}, slots)
+}
+
+// A server of a test's own keeps what is on its disk when it is killed.
+func TestServer(t *testing.T) {
+	s := enginetest.NewRedis(t, "--appendonly", "yes")
+	_, err := s.Do("SET", "a", "1")
+	require.NoError(t, err)
+	addr, p := s.Addr, s.Process()
+	s.Kill()
+	_, err = s.Do("GET", "a")
+	require.Error(t, err)
+	s.Start()
+	require.Equal(t, addr, s.Addr)
+	require.NotEqual(t, p.Pid, s.Process().Pid)
+	answer, err := s.Do("GET", "a")
+	require.NoError(t, err)
+	require.Equal(t, "1", answer)
 }
 
 // What is not the protocol is an error.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -35,19 +36,26 @@ func settle(c *Conn) error {
 }
 
 func serveRedis(port int, more []string, settled func(*Conn) error) (addr string, p *process, err error) {
-	server, err := find("redis-server")
-	if err != nil {
-		return "", nil, err
-	}
 	dir, err := workplace()
 	if err != nil {
 		return "", nil, err
 	}
+	return serveRedisIn(dir, dir, port, more, settled)
+}
+
+// serveRedisIn starts a server whose files are in a directory, and which is watched from another one or the same.
+func serveRedisIn(
+	data, dir string, port int, more []string, settled func(*Conn) error,
+) (addr string, p *process, err error) {
+	server, err := find("redis-server")
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	command := append([]string{
-		server, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir, "--save", "", "--appendonly", "no",
+		server, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", data, "--save", "", "--appendonly", "no",
 	}, more...)
-	p, err = run(dir, "KILL", command, func() error { return redisIsReady(addr, dir, settled) })
+	p, err = run(dir, "KILL", command, func() error { return redisIsReady(addr, data, settled) })
 	return addr, p, err
 }
 
