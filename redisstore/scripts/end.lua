@@ -1,0 +1,10 @@
+-- ARGV: session, call, now, names. It is the rule of session.Ending.Apply.
+local id, call, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local r = find(id)
+if not r then return call ~= '' and finished(id, now) == call and 1 or 0 end
+if now < r.expires then
+  finish(id, ARGV[4], call, now)
+  return 1
+end
+finish(id, ARGV[4], '', now) -- over by this clock, and by another's perhaps not yet
+return 0

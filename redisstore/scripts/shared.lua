@@ -1,0 +1,82 @@
+-- What scripts share that write. All keys of a call lie in one slot:
+-- ALL, what concerns everyone: a hash of "epoch", "mark" and "call".
+-- LOG, a stream of what has ended or was revoked.
+-- SESSIONS, of a subject: a hash of "n", "sweep", and ":"..id for each session.
+-- ENDED, of a subject: a hash of the sessions that ended a moment ago, and which call did it.
+-- MARK, of a subject, and TOKEN, a revoked one.
+-- Instants are whole milliseconds of the caller's clock. Values are packed, which keeps all digits of a number.
+
+local LATE = 3600000 -- what has expired stays so long, for nodes whose clock is behind
+local LOGGED = 3900000 -- how far the log reaches back
+local ECHO = 60000 -- session.Echo
+local ECHOES = 8 -- of how many sessions of a subject it is remembered who ended them
+
+-- whole writes a number with all of its digits.
+local function whole(n) return string.format('%.0f', n) end
+
+-- keep lets a key live until an instant, unless it lives longer. The server counts the distance: what its clock shows
+-- does not matter.
+local function keep(key, now, instant)
+  local distance = math.max(instant - now, 0) + LATE
+  if redis.call('PTTL', key) < distance then redis.call('PEXPIRE', key, whole(distance)) end
+end
+
+-- publish tells replicas what may not be accepted any more: the kind of it, and its names.
+local function publish(log, kind, names)
+  local id = redis.call('XADD', log, '*', kind, names)
+  redis.call('XTRIM', log, 'MINID', '~', whole(tonumber(string.match(id, '^%d+')) - LOGGED))
+end
+
+-- unpackRecord returns a session's record, nil if a logout of everyone has ended it.
+local function unpackRecord(text)
+  local r = {}
+  r.epoch, r.entered, r.start, r.rotated, r.expires, r.current, r.previous, r.scope, r.label = cmsgpack.unpack(text)
+  return r.epoch == EPOCH and r or nil
+end
+
+-- find returns the record of a session, nil if there is none.
+local function find(id)
+  local text = redis.call('HGET', SESSIONS, ':' .. id)
+  return text and unpackRecord(text) or nil
+end
+
+local function save(id, r, now)
+  redis.call('HSET', SESSIONS, ':' .. id, cmsgpack.pack(
+    r.epoch, r.entered, r.start, r.rotated, r.expires, r.current, r.previous, r.scope, r.label))
+  keep(SESSIONS, now, r.expires)
+end
+
+-- finish ends a session, and remembers for a moment which call did it.
+local function finish(id, names, call, now)
+  publish(LOG, 's', names)
+  if redis.call('HLEN', ENDED) >= ECHOES then
+    local oldest, first
+    local all = redis.call('HGETALL', ENDED)
+    for i = 1, #all, 2 do
+      local over = cmsgpack.unpack(all[i + 1])
+      if not first or over < first then oldest, first = all[i], over end
+    end
+    redis.call('HDEL', ENDED, oldest)
+  end
+  redis.call('HSET', ENDED, id, cmsgpack.pack(now + ECHO, call))
+  keep(ENDED, now, now + ECHO)
+  redis.call('HDEL', SESSIONS, ':' .. id)
+  if redis.call('HLEN', SESSIONS) == 1 then redis.call('UNLINK', SESSIONS) end -- "n" alone is left
+end
+
+-- finished returns which call ended a session a moment ago, nil if none did.
+local function finished(id, now)
+  local text = redis.call('HGET', ENDED, id)
+  if not text then return nil end
+  local over, call = cmsgpack.unpack(text)
+  return now < over and call or nil
+end
+
+-- revocation returns until when a token is revoked, and by which call; nil if it is not.
+local function revocation(now)
+  local text = redis.call('GET', TOKEN)
+  if not text then return nil end
+  local instant, call = cmsgpack.unpack(text)
+  if instant <= now then return nil end
+  return instant, call
+end
