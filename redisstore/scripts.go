@@ -37,6 +37,7 @@ func newScript(name string, shared []string, keys ...string) *script {
 var (
 	reads  = []string{"begins", "subject"}
 	writes = []string{"begins", "subject", "shared"}
+	grows  = []string{"begins", "grow", "shared"}
 	spans  = []string{"begins", "shared"}
 
 	scriptOpen      = newScript("open", spans)
@@ -46,8 +47,8 @@ var (
 	scriptCheckMark = newScript("check_mark", reads, keyAll, keyMark, keyToken)
 	scriptList      = newScript("list", writes, keyAll, keySessions)
 
-	scriptBegin         = newScript("begin", writes, keyAll, keyLog, keySessions, keyEnded)
-	scriptRotate        = newScript("rotate", writes, keyAll, keyLog, keySessions, keyEnded, keyToken)
+	scriptBegin         = newScript("begin", grows, keyAll, keyLog, keySessions, keyEnded)
+	scriptRotate        = newScript("rotate", grows, keyAll, keyLog, keySessions, keyEnded, keyToken)
 	scriptEnd           = newScript("end", writes, keyAll, keyLog, keySessions, keyEnded)
 	scriptRevokeToken   = newScript("revoke_token", writes, keyAll, keyLog, keyToken)
 	scriptRevokeSubject = newScript("revoke_subject", writes, keyAll, keyLog, keySessions, keyMark)

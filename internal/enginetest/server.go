@@ -61,9 +61,10 @@ func (s *Server) Kill() {
 	<-s.runs[len(s.runs)-1].died
 }
 
-// Start starts a server that was killed again.
-func (s *Server) Start() {
+// Start starts a server that was killed again, with more settings.
+func (s *Server) Start(settings ...string) {
 	s.tb.Helper()
+	s.settings = append(s.settings, settings...)
 	if _, _, err := s.start(); err != nil {
 		s.tb.Fatalf("enginetest: Redis: %v", err)
 	}

@@ -1,5 +1,5 @@
 -- What scripts share that write. All keys of a call lie in one slot:
--- ALL, what concerns everyone: a hash of "epoch", "mark" and "call".
+-- ALL, what concerns everyone: a hash of "epoch", "mark", "call" and "room".
 -- LOG, a stream of what has ended or was revoked.
 -- SESSIONS, of a subject: a hash of "n", "sweep", and ":"..id for each session.
 -- ENDED, of a subject: a hash of the sessions that ended a moment ago, and which call did it.
