@@ -272,8 +272,8 @@ func WithBlocklist(b Blocklist) Option {
 // fails, the answer is 503. A call may take a second ([WithStoreTimeout]).
 //
 // memstore.New lives in the memory of one process: a restart logs everybody out. sqlstore.New uses SQLite or
-// PostgreSQL, and survives restarts. There is no default: a hidden store in memory would log everybody out at each
-// start.
+// PostgreSQL, and goredisstore.New and rueidisstore.New use Redis: they survive restarts. There is no default: a hidden
+// store in memory would log everybody out at each start.
 //
 // Managers that share keys must share a store, and the issuer, by which the store tells users apart: a session that
 // the store does not know counts as ended, and its tokens are refused. Tokens outside any session, those of
@@ -533,8 +533,9 @@ func WithResourceMetadata(r ResourceMetadata) Option {
 }
 
 // WithClock sets the clock, for tests: [time.Now] unless set. A store refuses tokens outside any session that are
-// older than itself: with a clock in the past, use package memstore, or give sqlstore.Since the zero time. A method of
-// one instant, such as time.Now().UTC, stands still and is an error: give a function that calls time.Now.
+// older than itself: with a clock in the past, use package memstore, or give the Since of the store's package the zero
+// time. A method of one instant, such as time.Now().UTC, stands still and is an error: give a function that calls
+// time.Now.
 func WithClock(now func() time.Time) Option {
 	wrong := nilFunc(now == nil)
 	if now != nil && strings.HasPrefix(runtime.FuncForPC(reflect.ValueOf(now).Pointer()).Name(), "time.Time.") {

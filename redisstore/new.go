@@ -48,7 +48,8 @@ func (f option) apply(s *Store) error { return f(s) }
 func Prefix(prefix string) Option {
 	return option(func(s *Store) error {
 		s.prefix = prefix
-		if len(prefix) > 64 || strings.Trim(strings.ToLower(prefix), "abcdefghijklmnopqrstuvwxyz0123456789:.-_/") != "" {
+		const legal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:.-_/"
+		if len(prefix) > 64 || strings.Trim(prefix, legal) != "" {
 			return fmt.Errorf("Prefix: %.80q is not at most 64 letters, digits and :.-_/", prefix)
 		}
 		return nil

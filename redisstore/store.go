@@ -62,10 +62,13 @@ func verdict(q session.Query, answer any) (status session.Status, err error) {
 }
 
 // outcomes are those of a rotation, as the script says them.
-var outcomes = map[any]session.Outcome{
+var outcomes = map[string]session.Outcome{
 	"unknown": session.Unknown, "rotated": session.Rotated, "replayed": session.Replayed,
 	"rewound": session.Rewound, "reused": session.Reused, "revoked": session.Revoked,
 }
+
+// goes has the outcomes of a session that goes on.
+var goes = map[session.Outcome]bool{session.Rotated: true, session.Replayed: true, session.Rewound: true}
 
 // Rotate implements [session.Store].
 func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Result, error) {
@@ -83,28 +86,21 @@ func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Result,
 	return result, nil
 }
 
-// turn reads the answer to a rotation.
+// turn reads the answer to a rotation: an outcome, with what the session has now if it goes on.
 func turn(answer any) (result session.Result, err error) {
-	said, good := answer, false
-	if list, ok := answer.([]any); ok && len(list) == 3 {
-		said, good = list[0], true
-		var texts texts
-		result.Current, result.Scope = texts.next(list[1]), texts.next(list[2])
-		if texts.wrong {
-			return session.Result{}, odd(answer)
-		}
+	line, goesOn := answer.([]any)
+	if !goesOn {
+		line = []any{answer, "", ""}
 	}
-	outcome, ok := outcomes[said]
-	switch outcome {
-	case session.Rotated, session.Replayed, session.Rewound:
-		ok = ok && good
-	case session.Unknown, session.Reused, session.Revoked:
-		ok = ok && !good
-	}
-	if !ok {
+	if len(line) != 3 {
 		return session.Result{}, odd(answer)
 	}
-	result.Outcome = outcome
+	var texts texts
+	outcome, ok := outcomes[texts.next(line[0])]
+	result = session.Result{Outcome: outcome, Current: texts.next(line[1]), Scope: texts.next(line[2])}
+	if texts.wrong || !ok || goesOn != (result.Current != "") || goesOn != goes[outcome] {
+		return session.Result{}, odd(answer)
+	}
 	return result, nil
 }
 

@@ -91,7 +91,8 @@ func gone(t *testing.T, dir, addr string) {
 func TestNothingStays(t *testing.T) {
 	enginetest.Redis(t, false)
 	for _, mode := range []string{
-		"redis exits", "redis panics", "redis waits", "cluster waits", "nodes waits", "server waits", "postgres exits", "postgres waits",
+		"redis exits", "redis panics", "redis waits", "cluster waits", "nodes waits", "server waits",
+		"postgres exits", "postgres waits",
 	} {
 		signals := []syscall.Signal{0}
 		if strings.HasSuffix(mode, "waits") {

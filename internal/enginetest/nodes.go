@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ func joinNodes(addrs []string) error {
 			return err
 		}
 		first, last := i*16384/len(addrs), (i+1)*16384/len(addrs)-1
-		if _, err := do(addr, "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(first), fmt.Sprint(last)); err != nil {
+		if _, err := do(addr, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last)); err != nil {
 			return err
 		}
 		if _, err := do(addr, "CLUSTER", "MEET", host, port); err != nil {

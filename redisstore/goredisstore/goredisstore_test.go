@@ -2,14 +2,18 @@ package goredisstore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-jot/jot/internal/enginetest"
 	"github.com/go-jot/jot/redisstore"
 	"github.com/go-jot/jot/redisstore/goredisstore"
 	"github.com/go-jot/jot/redisstore/internal/redistest"
+	"github.com/go-jot/jot/session"
+	"github.com/go-jot/jot/session/sessiontest"
 )
 
 func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
@@ -23,3 +27,37 @@ func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore
 }
 
 func TestStore(t *testing.T) { redistest.Run(t, open) }
+
+// A client that may keep a request waiting is refused, and one that may forget.
+func TestNewRefuses(t *testing.T) {
+	addr := enginetest.Redis(t, false)
+	for _, tc := range []struct {
+		rdb  redis.UniversalClient
+		want string
+	}{
+		{nil, "New wants a client"},
+		{redis.NewClient(&redis.Options{Addr: addr}), "set ContextTimeoutEnabled"},
+		{redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{addr}}), "set ContextTimeoutEnabled"},
+		{
+			redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": addr}, ContextTimeoutEnabled: true}),
+			"use a cluster",
+		},
+	} {
+		_, err := goredisstore.New(context.Background(), tc.rdb)
+		require.ErrorContains(t, err, tc.want)
+		if tc.rdb != nil {
+			require.NoError(t, tc.rdb.Close())
+		}
+	}
+	rdb := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, Protocol: 2})
+	defer func() { require.NoError(t, rdb.Close()) }()
+	_, err := goredisstore.New(context.Background(), rdb, redisstore.Prefix("{}"))
+	require.ErrorContains(t, err, "Prefix")
+	s, err := goredisstore.New(context.Background(), rdb, redisstore.Prefix(rand.Text()))
+	require.NoError(t, err)
+	sessiontest.Run(t, func(*testing.T) session.Store { return s })
+}
+
+func BenchmarkStore(b *testing.B) { redistest.Bench(b, open) }
+
+func BenchmarkSize(b *testing.B) { redistest.Size(b, open) }

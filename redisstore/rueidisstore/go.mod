@@ -3,13 +3,14 @@ module github.com/go-jot/jot/redisstore/rueidisstore
 go 1.26.0
 
 require (
+	github.com/go-jot/jot v0.0.0
 	github.com/go-jot/jot/redisstore v0.0.0
 	github.com/redis/rueidis v1.0.79
+	github.com/stretchr/testify v1.12.1
 )
 
 require (
-	github.com/go-jot/jot v0.0.0 // indirect
-	github.com/stretchr/testify v1.12.1 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 )

@@ -29,8 +29,9 @@ type client struct{ c rueidis.Client }
 // Eval implements [redisstore.Client].
 func (c client) Eval(ctx context.Context, command, script string, keys, args []string) (any, error) {
 	// A client of a cluster panics at keys of several slots. The server refuses them as well, and says so.
-	cmd := c.c.B().Arbitrary(command).Args(script, strconv.Itoa(len(keys))).Keys(keys[0]).Args(keys[1:]...).Args(args...)
-	answer, err := c.c.Do(ctx, cmd.Build().ToRetryable()).ToAny()
+	cmd := c.c.B().Arbitrary(command).Args(script, strconv.Itoa(len(keys))).
+		Keys(keys[0]).Args(keys[1:]...).Args(args...).Build()
+	answer, err := c.c.Do(ctx, cmd.ToRetryable()).ToAny()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil //nolint:nilnil // null is an answer
 	}

@@ -2,13 +2,18 @@ package rueidisstore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"testing"
 
 	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
 
+	"github.com/go-jot/jot/internal/enginetest"
 	"github.com/go-jot/jot/redisstore"
 	"github.com/go-jot/jot/redisstore/internal/redistest"
 	"github.com/go-jot/jot/redisstore/rueidisstore"
+	"github.com/go-jot/jot/session"
+	"github.com/go-jot/jot/session/sessiontest"
 )
 
 func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
@@ -22,3 +27,26 @@ func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore
 }
 
 func TestStore(t *testing.T) { redistest.Run(t, open) }
+
+func TestNewRefuses(t *testing.T) {
+	_, err := rueidisstore.New(context.Background(), nil)
+	require.ErrorContains(t, err, "New wants a client")
+	_, err = open(t, []string{enginetest.Redis(t, false)}, redisstore.Prefix("{}"))
+	require.ErrorContains(t, err, "Prefix")
+}
+
+// With an older protocol, and without repeats.
+func TestOtherSettings(t *testing.T) {
+	c, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{enginetest.Redis(t, false)}, AlwaysRESP2: true, DisableCache: true, DisableRetry: true,
+	})
+	require.NoError(t, err)
+	defer c.Close()
+	s, err := rueidisstore.New(context.Background(), c, redisstore.Prefix(rand.Text()))
+	require.NoError(t, err)
+	sessiontest.Run(t, func(*testing.T) session.Store { return s })
+}
+
+func BenchmarkStore(b *testing.B) { redistest.Bench(b, open) }
+
+func BenchmarkSize(b *testing.B) { redistest.Size(b, open) }

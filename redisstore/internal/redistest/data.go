@@ -37,8 +37,9 @@ func expires(t *testing.T, open Open) {
 			_, err = s.End(ctx, session.Ending{Subject: subject, Session: "another", Call: "c", Now: now})
 			require.NoError(t, err)
 			for i := range 2 {
+				until := now.Add(time.Duration(30-i) * time.Hour)
 				_, err = s.RevokeToken(ctx, session.Revocation{
-					Subject: subject, Token: "t", Call: key(), Now: now, Until: now.Add(time.Duration(30-i) * time.Hour),
+					Subject: subject, Token: "t", Call: key(), Now: now, Until: until,
 				})
 				require.NoError(t, err)
 			}
@@ -47,7 +48,8 @@ func expires(t *testing.T, open Open) {
 				Until: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
 			})
 			require.NoError(t, err)
-			status, err := s.Check(ctx, session.Query{Subject: subject, Session: "s", Token: "t", Now: now, Record: true})
+			q := session.Query{Subject: subject, Session: "s", Token: "t", Now: now, Record: true}
+			status, err := s.Check(ctx, q)
 			require.NoError(t, err)
 			require.Equal(t, "2", status.Record.Current)
 			require.Equal(t, now.Add(20*time.Hour), status.Record.Expires)

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -276,7 +277,8 @@ func stopped(t *testing.T, open Open) {
 	goOn()
 	// What was sent is carried out now. The sessions may have ended, and the next question is answered.
 	require.Eventually(t, func() bool {
-		status, err := k.Check(patient(t), session.Query{Subject: k.subject, Session: "ended", Token: "revoked", Now: now})
+		q := session.Query{Subject: k.subject, Session: "ended", Token: "revoked", Now: now}
+		status, err := k.Check(patient(t), q)
 		return err == nil && status == session.Status{Revoked: true, Ended: true}
 	}, 10*time.Second, 10*time.Millisecond)
 	newKnown(t, k.Store).answers(t)
@@ -419,13 +421,13 @@ func (o once) all() error {
 	}
 	ended, err := o.End(ctx, session.Ending{Subject: o.subject, Session: "s", Call: "c", Now: now})
 	if err == nil && !ended {
-		return fmt.Errorf("wrong: it was not ended")
+		return errors.New("wrong: it was not ended")
 	} else if err != nil {
 		return err
 	}
 	first, err := o.RevokeToken(ctx, revocation(o.subject, "t"))
 	if err == nil && !first {
-		return fmt.Errorf("wrong: it was not first")
+		return errors.New("wrong: it was not first")
 	} else if err != nil {
 		return err
 	}

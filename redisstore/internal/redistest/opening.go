@@ -17,7 +17,8 @@ func evicts(t *testing.T, open Open) {
 	server := enginetest.NewRedis(t)
 	addrs := []string{server.Addr}
 	for _, policy := range []string{
-		"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
+		"allkeys-lru", "allkeys-lfu", "allkeys-random",
+		"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
 	} {
 		command(t, server, "CONFIG", "SET", "maxmemory-policy", policy)
 		_, err := open(t, addrs)

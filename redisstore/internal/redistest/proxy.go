@@ -110,26 +110,31 @@ type losing struct {
 	p *proxy
 }
 
+// Begin implements [session.Store].
 func (l losing) Begin(ctx context.Context, r session.Record, limit int) error {
 	l.p.lose.Store(true)
 	return l.Store.Begin(ctx, r, limit)
 }
 
+// Check implements [session.Store].
 func (l losing) Check(ctx context.Context, q session.Query) (session.Status, error) {
 	l.p.lose.Store(true)
 	return l.Store.Check(ctx, q)
 }
 
+// Rotate implements [session.Store].
 func (l losing) Rotate(ctx context.Context, r session.Rotation) (session.Result, error) {
 	l.p.lose.Store(true)
 	return l.Store.Rotate(ctx, r)
 }
 
+// End implements [session.Store].
 func (l losing) End(ctx context.Context, e session.Ending) (bool, error) {
 	l.p.lose.Store(true)
 	return l.Store.End(ctx, e)
 }
 
+// RevokeToken implements [session.Store].
 func (l losing) RevokeToken(ctx context.Context, r session.Revocation) (bool, error) {
 	l.p.lose.Store(true)
 	return l.Store.RevokeToken(ctx, r)

@@ -1,0 +1,34 @@
+package rueidisstore_test
+
+import (
+	"context"
+	"encoding/base64"
+	"log"
+	"os"
+
+	"github.com/redis/rueidis"
+
+	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/redisstore/rueidisstore"
+)
+
+// One server, or a cluster: the client finds out.
+func ExampleNew() {
+	secret, err := base64.StdEncoding.DecodeString(os.Getenv("JWT_SECRET")) // made once, by openssl rand -base64 48
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{os.Getenv("REDIS_ADDR")}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := rueidisstore.New(context.Background(), client)
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(store))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = auth
+}
