@@ -29,7 +29,7 @@ help: ## list the targets
 
 .PHONY: test
 test: ## all tests, of every module and engine, with the race detector
-	@.ci/need cc curl postgres redis-server
+	@.ci/need cc curl mariadbd postgres redis-server
 	@race=$$(.ci/race) && echo "go test $$race -shuffle=on ./..." && go test $$race -shuffle=on ./...
 	$(call each_module,go test $$($(CURDIR)/.ci/race) -shuffle=on ./...)
 	@cd bench && GOWORK=off go test -run TestAllocations . # which the race detector would falsify

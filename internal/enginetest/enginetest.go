@@ -23,6 +23,13 @@ func Postgres(tb testing.TB) (dsn string) {
 	return postgres.use(tb)
 }
 
+// MariaDB returns the DSN, for the driver github.com/go-sql-driver/mysql, of a MariaDB server, which all tests of the
+// process share, for a user who may make databases; the name of one may be appended. It does not wait for the disk.
+func MariaDB(tb testing.TB) (dsn string) {
+	tb.Helper()
+	return mariadb.use(tb)
+}
+
 // Redis returns the address of a Redis server, which all tests of the process share. With inCluster it is another
 // one, alone in a cluster, so that it refuses commands on keys of several slots.
 func Redis(tb testing.TB, inCluster bool) (addr string) {
@@ -46,6 +53,7 @@ type engine struct {
 
 var (
 	postgres = engine{name: "PostgreSQL", start: startPostgres}
+	mariadb  = engine{name: "MariaDB", start: startMariaDB}
 	redis    = engine{name: "Redis", start: startRedis}
 	cluster  = engine{name: "Redis Cluster", start: startCluster}
 )

@@ -41,6 +41,10 @@ func TestProcess(t *testing.T) {
 		dsn, err := url.Parse(enginetest.Postgres(t))
 		require.NoError(t, err)
 		println("at " + dsn.Host)
+	case "mariadb":
+		_, at, _ := strings.Cut(enginetest.MariaDB(t), "(")
+		at, _, _ = strings.Cut(at, ")")
+		println("at " + at)
 	}
 	switch end {
 	case "panics":
@@ -92,7 +96,7 @@ func TestNothingStays(t *testing.T) {
 	enginetest.Redis(t, false)
 	for _, mode := range []string{
 		"redis exits", "redis panics", "redis waits", "cluster waits", "nodes waits", "server waits",
-		"postgres exits", "postgres waits",
+		"postgres exits", "postgres waits", "mariadb exits", "mariadb waits",
 	} {
 		signals := []syscall.Signal{0}
 		if strings.HasSuffix(mode, "waits") {
@@ -102,6 +106,9 @@ func TestNothingStays(t *testing.T) {
 			t.Run(mode+" "+strconv.Itoa(int(signal)), func(t *testing.T) {
 				if strings.HasPrefix(mode, "postgres") {
 					enginetest.Postgres(t)
+				}
+				if strings.HasPrefix(mode, "mariadb") {
+					enginetest.MariaDB(t)
 				}
 				dir := temporary(t)
 				p, lines := start(t, mode, dir)
@@ -118,7 +125,7 @@ func TestNothingStays(t *testing.T) {
 					}
 				}
 				require.NotEmpty(t, addr)
-				require.Equal(t, mode == "redis exits" || mode == "postgres exits", p.Wait() == nil)
+				require.Equal(t, strings.HasSuffix(mode, "exits"), p.Wait() == nil)
 				gone(t, dir, addr)
 				segments, _ := os.ReadFile("/proc/sysvipc/shm") // where there is one
 				require.NotContains(t, strings.Fields(string(segments)), memory)
@@ -187,6 +194,7 @@ func TestPortIsTaken(t *testing.T) {
 	require.ErrorContains(t, enginetest.StartRedis(port), "it has ended")
 	if !testing.Short() {
 		require.ErrorContains(t, enginetest.StartPostgres(port), "it has ended")
+		require.ErrorContains(t, enginetest.StartMariaDB(port), "it has ended")
 	}
 	gone(t, dir, "")
 }

@@ -1,6 +1,6 @@
 package enginetest
 
-// StartRedis and StartPostgres start an engine on a port that may be taken.
+// StartRedis, StartPostgres and StartMariaDB start an engine on a port that may be taken.
 func StartRedis(port int) (err error) {
 	_, _, err = startRedis(port)
 	return err
@@ -8,5 +8,10 @@ func StartRedis(port int) (err error) {
 
 func StartPostgres(port int) (err error) {
 	_, _, err = startPostgres(port)
+	return err
+}
+
+func StartMariaDB(port int) (err error) {
+	_, _, err = startMariaDB(port)
 	return err
 }
