@@ -8,6 +8,6 @@ var IsPassing = isPassing
 // Transact runs f in a transaction of the store.
 func (s *Store) Transact(ctx context.Context, f func(exec func(statement string) error) error) error {
 	return s.transact(ctx, func(q querier) error {
-		return f(func(statement string) error { return exec(ctx, q, statement) })
+		return f(func(text string) error { return exec(ctx, q, statement{text: text}) })
 	})
 }

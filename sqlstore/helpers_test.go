@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -47,7 +48,23 @@ var databases = []database{
 	{"PostgreSQL, serializable", sqlstore.PostgreSQL, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return postgres(t, "serializable")
 	}},
+	{"MariaDB", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+		return mariadb(t, "")
+	}},
+	{"MariaDB, odd", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+		return mariadb(t, odd)
+	}},
+	{"MariaDB, uncommitted", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+		return mariadb(t, "interpolateParams=true&tx_isolation='READ-UNCOMMITTED'")
+	}},
 }
+
+// odd is a DSN that asks for all that an application may want, and for what none should.
+const odd = "clientFoundRows=true&interpolateParams=true&multiStatements=true&parseTime=true&loc=Asia%2FTokyo" +
+	"&charset=latin1&autocommit=0&tx_isolation='SERIALIZABLE'&completion_type=CHAIN" +
+	"&sql_mode='ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,IGNORE_SPACE'" +
+	"&sql_safe_updates=1&sql_select_limit=1&sql_auto_is_null=1&unique_checks=0&foreign_key_checks=0" +
+	"&default_storage_engine=MyISAM&time_zone='%2B05:00'&low_priority_updates=1"
 
 // on runs a test on all databases.
 func on(t *testing.T, test func(t *testing.T, d database)) {
@@ -97,6 +114,22 @@ func postgres(t testing.TB, isolation string) func(t testing.TB) *sql.DB {
 	dsn.Path = "/" + name
 	return func(t testing.TB) *sql.DB {
 		db := open(t, "pgx", dsn.String())
+		db.SetMaxOpenConns(16)
+		db.SetMaxIdleConns(16)
+		return db
+	}
+}
+
+// mariadb makes a database whose connections have some settings.
+func mariadb(t testing.TB, settings string) func(t testing.TB) *sql.DB {
+	t.Helper()
+	server := enginetest.MariaDB(t)
+	admin := open(t, "mysql", server)
+	name := "jot_" + lower()
+	run(t, admin, "CREATE DATABASE "+name)
+	t.Cleanup(func() { run(t, admin, "DROP DATABASE "+name) })
+	return func(t testing.TB) *sql.DB {
+		db := open(t, "mysql", server+name+"?"+settings)
 		db.SetMaxOpenConns(16)
 		db.SetMaxIdleConns(16)
 		return db

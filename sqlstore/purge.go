@@ -21,7 +21,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (rows int64, err error
 	for _, statement := range s.statements.purge {
 		for n := int64(-1); n != 0; rows += n {
 			err := s.write(ctx, func(q querier) (err error) {
-				n, err = purge(ctx, q, statement, now)
+				n, err = changed(ctx, q, statement, millis(now))
 				return err
 			})
 			if err != nil {
@@ -30,15 +30,6 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (rows int64, err error
 		}
 	}
 	return rows, nil
-}
-
-// purge deletes one batch.
-func purge(ctx context.Context, q querier, statement string, now time.Time) (rows int64, err error) {
-	result, err := q.ExecContext(ctx, statement, millis(now))
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const (
@@ -61,7 +52,7 @@ func (s *Store) tidy(ctx context.Context, now time.Time) {
 	defer cancel()
 	statement := s.statements.purge[n/tidyEvery%uint64(len(s.statements.purge))]
 	_ = s.attempt(ctx, func(q querier) error {
-		_, err := purge(ctx, q, statement, now.Add(-late))
+		_, err := changed(ctx, q, statement, millis(now.Add(-late)))
 		return err
 	})
 }

@@ -21,6 +21,7 @@ type Store struct {
 	since      time.Time
 	turn       chan struct{} // has room for the one writer of a database that has no more
 	writes     atomic.Uint64
+	unsettled  atomic.Bool // look-ups need transactions of their own
 }
 
 var _ session.Store = (*Store)(nil)
@@ -33,7 +34,7 @@ var _ session.Store = (*Store)(nil)
 func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, error) {
 	known, ok := dialects[d]
 	if !ok || db == nil {
-		return nil, errors.New("sqlstore: New wants a database, and SQLite or PostgreSQL")
+		return nil, errors.New("sqlstore: New wants a database, and SQLite, PostgreSQL or MySQL")
 	}
 	s := &Store{
 		db:         db,
@@ -46,12 +47,20 @@ func New(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, er
 	for _, o := range opts {
 		o.apply(s)
 	}
-	err := known.prepare(ctx, db)
-	if err == nil {
-		err = s.migrate(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: the tables: %w%s", err, other(ctx, db, d))
+	for _, step := range []struct {
+		of  string
+		run func(ctx context.Context, s *Store) error
+	}{
+		{"the database", known.prepare},
+		{"the tables", func(ctx context.Context, s *Store) error { return s.migrate(ctx) }},
+		{"the tables", known.verify},
+	} {
+		if step.run == nil {
+			continue
+		}
+		if err := step.run(ctx, s); err != nil {
+			return nil, fmt.Errorf("sqlstore: %s: %w%s", step.of, err, other(ctx, db, d))
+		}
 	}
 	return s, nil
 }
@@ -89,19 +98,19 @@ func (s *Store) Begin(ctx context.Context, r session.Record, limit int) error {
 	if limit <= 0 {
 		limit = math.MaxInt32
 	}
-	subject := []byte(r.Subject)
+	subject, id := key(r.Subject), key(r.Session)
 	err := s.transact(ctx, func(q querier) error {
 		// Of several logins at once each sees those before it.
 		if err := exec(ctx, q, s.statements.lockSubject, subject, int64(never), millis(r.Start)); err != nil {
 			return err
 		}
-		result, err := q.ExecContext(ctx, s.statements.begin, subject, []byte(r.Session),
-			[]byte(r.Label), []byte(r.Scope), []byte(r.Current), []byte(r.Previous),
-			millis(r.Start), millis(r.RotatedAt), millis(r.Expires))
-		if err != nil {
+		if known, err := exists(ctx, q, s.statements.known, subject, id); known || err != nil {
 			return err
 		}
-		if entered, err := result.RowsAffected(); err != nil || entered == 0 {
+		entered, err := changed(ctx, q, s.statements.begin, subject, id,
+			text(r.Label), text(r.Scope), key(r.Current), key(r.Previous),
+			millis(r.Start), millis(r.RotatedAt), millis(r.Expires))
+		if err != nil || entered == 0 {
 			return err
 		}
 		return exec(ctx, q, s.statements.evict, subject, millis(r.Start), limit)
@@ -116,16 +125,18 @@ func (s *Store) Begin(ctx context.Context, r session.Record, limit int) error {
 // Check implements [session.Store], by one statement.
 func (s *Store) Check(ctx context.Context, q session.Query) (session.Status, error) {
 	var status session.Status
+	var settled bool
 	var mark int64
 	var subjectMark *int64
 	var r row
-	statement, targets := s.statements.check, append([]any{&status.Revoked, &mark, &subjectMark}, r.vitals()...)
+	statement, targets := s.statements.check, append([]any{&settled, &status.Revoked, &mark, &subjectMark}, r.vitals()...)
 	if q.Record {
 		statement, targets = s.statements.checkRecord, append(targets, r.details()...)
 	}
-	err := s.retry(ctx, func() error {
-		return s.db.QueryRowContext(ctx, statement,
-			[]byte(q.Subject), []byte(q.Token), millis(q.Now), []byte(q.Session)).Scan(targets...)
+	err := s.look(ctx, func(db querier) (bool, error) {
+		err := queryRow(ctx, db, statement, key(q.Subject), key(q.Token), millis(q.Now), key(q.Session)).
+			Scan(targets...)
+		return settled, err
 	})
 	if err != nil {
 		return session.Status{}, fmt.Errorf("sqlstore: Check: %w", err)
@@ -181,12 +192,12 @@ func (s *Store) change(
 	return s.transact(ctx, func(q querier) error {
 		// Locked first and read then, by a statement of its own: what a statement that waits for a lock reads of
 		// other tables is from before it waited.
-		if err := exec(ctx, q, s.statements.lockSession, []byte(subject), []byte(id)); err != nil {
+		if _, err := exists(ctx, q, s.statements.lockSession, key(subject), key(id)); err != nil {
 			return err
 		}
 		var revoked bool
 		var r row
-		err := q.QueryRowContext(ctx, s.statements.read, []byte(subject), []byte(token), millis(now), []byte(id)).
+		err := queryRow(ctx, q, s.statements.read, key(subject), key(token), millis(now), key(id)).
 			Scan(append(append([]any{&revoked}, r.vitals()...), r.details()...)...)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -196,32 +207,39 @@ func (s *Store) change(
 		if next == known {
 			return nil
 		}
-		return exec(ctx, q, s.statements.change, []byte(subject), []byte(id), []byte(next.Label), []byte(next.Scope),
-			[]byte(next.Current), []byte(next.Previous), millis(next.RotatedAt), millis(next.Expires))
+		return exec(ctx, q, s.statements.change, key(subject), key(id), text(next.Label), text(next.Scope),
+			key(next.Current), key(next.Previous), millis(next.RotatedAt), millis(next.Expires))
 	})
 }
 
-// RevokeToken implements [session.Store], by one statement.
+// RevokeToken implements [session.Store], by one statement, or in MySQL by a transaction.
 func (s *Store) RevokeToken(ctx context.Context, r session.Revocation) (first bool, err error) {
-	var revoker []byte
+	var by []byte
 	err = s.write(ctx, func(q querier) error {
-		return q.QueryRowContext(ctx, s.statements.revokeToken,
-			[]byte(r.Subject), []byte(r.Token), []byte(r.Call), millis(r.Until), millis(r.Now)).Scan(&revoker)
+		revoke, revoker := s.statements.revokeToken, s.statements.revoker
+		args := []any{key(r.Subject), key(r.Token), key(r.Call), millis(r.Until), millis(r.Now)}
+		if revoker.text != "" {
+			if err := exec(ctx, q, revoke, args...); err != nil {
+				return err
+			}
+			revoke = revoker
+		}
+		return queryRow(ctx, q, revoke, args...).Scan(&by)
 	})
 	if err != nil {
 		return false, fmt.Errorf("sqlstore: RevokeToken: %w", err)
 	}
 	s.tidy(ctx, r.Now)
-	return string(revoker) == r.Call, nil
+	return string(by) == r.Call, nil
 }
 
 // RevokeSubject implements [session.Store].
 func (s *Store) RevokeSubject(ctx context.Context, subject string, now, until time.Time) error {
 	err := s.transact(ctx, func(q querier) error {
-		if err := exec(ctx, q, s.statements.mark, []byte(subject), millis(now), millis(until)); err != nil {
+		if err := exec(ctx, q, s.statements.mark, key(subject), millis(now), millis(until)); err != nil {
 			return err
 		}
-		return exec(ctx, q, s.statements.endSubject, []byte(subject))
+		return exec(ctx, q, s.statements.endSubject, key(subject))
 	})
 	if err != nil {
 		return fmt.Errorf("sqlstore: RevokeSubject: %w", err)
@@ -241,9 +259,9 @@ func (s *Store) RevokeAll(ctx context.Context, now time.Time) error {
 
 // List implements [session.Store], by one statement.
 func (s *Store) List(ctx context.Context, subject string, now time.Time) (list []session.Record, err error) {
-	err = s.retry(ctx, func() error {
-		list, err = s.list(ctx, subject, now)
-		return err
+	err = s.look(ctx, func(q querier) (settled bool, err error) {
+		list, settled, err = s.list(ctx, q, subject, now)
+		return settled, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: List: %w", err)
@@ -251,19 +269,22 @@ func (s *Store) List(ctx context.Context, subject string, now time.Time) (list [
 	return list, nil
 }
 
-func (s *Store) list(ctx context.Context, subject string, now time.Time) (list []session.Record, err error) {
-	rows, err := s.db.QueryContext(ctx, s.statements.list, []byte(subject), millis(now))
+func (s *Store) list(
+	ctx context.Context, q querier, subject string, now time.Time,
+) (list []session.Record, settled bool, err error) {
+	settled = true
+	rows, err := q.QueryContext(ctx, s.statements.list.text, s.statements.list.args([]any{key(subject), millis(now)})...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var id []byte
 		var r row
-		if err := rows.Scan(append(append([]any{&id}, r.vitals()...), r.details()...)...); err != nil {
-			return nil, err
+		if err := rows.Scan(append(append([]any{&settled, &id}, r.vitals()...), r.details()...)...); err != nil {
+			return nil, false, err
 		}
 		list = append(list, r.record(subject, string(id)))
 	}
-	return list, rows.Err()
+	return list, settled, rows.Err()
 }

@@ -6,18 +6,39 @@ import (
 	"database/sql/driver"
 	"errors"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 )
 
 // write runs f, which is one statement.
 func (s *Store) write(ctx context.Context, f func(q querier) error) error {
-	if s.dialect.oneWriter {
+	if s.dialect.oneWriter || s.dialect.mayNotCommit {
 		// It waits for its turn; and SQLite carries out a statement that returns rows as its driver ends it, which not
 		// every driver tells the end of. COMMIT does.
 		return s.transact(ctx, f)
 	}
 	return s.retry(ctx, func() error { return f(s.db) })
+}
+
+// look runs f, which is one statement that changes nothing and which reports whether it was a transaction of its own.
+// Where it was not, it has seen what was so when another one began: from then on all are given one.
+func (s *Store) look(ctx context.Context, f func(q querier) (settled bool, err error)) error {
+	if !s.unsettled.Load() {
+		settled := false
+		err := s.retry(ctx, func() (err error) {
+			settled, err = f(s.db)
+			return err
+		})
+		if err != nil || settled {
+			return err
+		}
+		s.unsettled.Store(true)
+	}
+	return s.transact(ctx, func(q querier) error {
+		_, err := f(q)
+		return err
+	})
 }
 
 // transact runs f in a transaction, again if it was in the way of another one.
@@ -42,27 +63,29 @@ func (s *Store) attempt(ctx context.Context, f func(q querier) error) (err error
 	committed := false
 	defer func() {
 		if !committed { // an error, or a panic
-			rollback(ctx, conn)
+			s.rollback(ctx, conn)
 		}
 		_ = conn.Close() // it returns to the pool
 	}()
-	if _, err := conn.ExecContext(ctx, s.dialect.begin); err != nil {
-		return err
+	for _, statement := range s.dialect.begin {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	if err := f(conn); err != nil {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, "COMMIT")
+	_, err = conn.ExecContext(ctx, s.dialect.commit)
 	committed = err == nil
 	return err
 }
 
 // rollback ends a transaction, though its caller may be gone: an open one would keep others waiting. A connection on
 // which that fails is closed, and the transaction ends with it.
-func rollback(ctx context.Context, conn *sql.Conn) {
+func (s *Store) rollback(ctx context.Context, conn *sql.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_, err := conn.ExecContext(ctx, "ROLLBACK")
+	_, err := conn.ExecContext(ctx, s.dialect.rollback)
 	if err != nil && !strings.Contains(err.Error(), "no transaction is active") { // in SQLite's words: it never began
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
@@ -71,18 +94,11 @@ func rollback(ctx context.Context, conn *sql.Conn) {
 // patience is how long what was in the way of others is tried again. No request waits so long.
 const patience = 5 * time.Second
 
-// retry runs f as retry does, of a store that New has made.
+// retry runs f again while it fails for no other reason than others being at work.
 func (s *Store) retry(ctx context.Context, f func() error) error {
 	if s.db == nil {
 		return errNotNew
 	}
-	return retry(ctx, f)
-}
-
-var errNotNew = errors.New("the Store was not made by New")
-
-// retry runs f again while it fails for no other reason than others being at work.
-func retry(ctx context.Context, f func() error) error {
 	last := time.Now().Add(patience)
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		err := f()
@@ -99,8 +115,11 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
+var errNotNew = errors.New("the Store was not made by New")
+
 // isPassing reports whether a database refused something that it may do the next time: PostgreSQL for a serialization
-// failure or a deadlock, SQLite because another connection writes. Nothing of it was carried out.
+// failure or a deadlock, SQLite because another connection writes, MySQL for those that passingInMySQL names. Nothing of
+// it was carried out, once the transaction is rolled back.
 func isPassing(err error) bool {
 	if e, ok := errors.AsType[interface {
 		error
@@ -115,5 +134,11 @@ func isPassing(err error) bool {
 		return e.Code()&0xff == 5 || e.Code()&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
 	}
 	text := err.Error()
-	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked") ||
+		passingInMySQL.MatchString(text)
 }
+
+// passingInMySQL are a record that has changed since the transaction began, a lock that was waited for too long, a
+// deadlock or another node's commit of the same row, a transaction that a connection was left in, and a statement whose
+// tables have been changed. What drivers call an error has no more in common than this text.
+var passingInMySQL = regexp.MustCompile(`(?i)\berror (?:1020|1205|1213|1568|1615)\b`)
