@@ -54,16 +54,13 @@ var databases = []database{
 	{"MariaDB, odd", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return mariadb(t, odd)
 	}},
-	{"MariaDB, uncommitted", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
-		return mariadb(t, "interpolateParams=true&tx_isolation='READ-UNCOMMITTED'")
-	}},
 }
 
 // odd is a DSN that asks for all that an application may want, and for what none should.
 const odd = "clientFoundRows=true&interpolateParams=true&multiStatements=true&parseTime=true&loc=Asia%2FTokyo" +
 	"&charset=latin1&autocommit=0&tx_isolation='SERIALIZABLE'&completion_type=CHAIN" +
 	"&sql_mode='ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,IGNORE_SPACE'" +
-	"&sql_safe_updates=1&sql_select_limit=1&sql_auto_is_null=1&unique_checks=0&foreign_key_checks=0" +
+	"&sql_select_limit=1&sql_auto_is_null=1&unique_checks=0&foreign_key_checks=0" +
 	"&default_storage_engine=MyISAM&time_zone='%2B05:00'&low_priority_updates=1"
 
 // on runs a test on all databases.

@@ -46,7 +46,7 @@ func prepareMySQL(ctx context.Context, s *Store) error {
 	is := map[string]string{}
 	for _, name := range [...]string{
 		"version", "autocommit", "t%isolation", // transaction_isolation, or tx_isolation
-		"character_set_client", "character_set_connection", "log_bin", "binlog_format",
+		"character_set_client", "character_set_connection", "log_bin", "binlog_format", "sql_safe_updates",
 	} {
 		err := s.retry(ctx, func() (err error) {
 			is[name], err = variable(ctx, s.db, name)
@@ -62,7 +62,10 @@ func prepareMySQL(ctx context.Context, s *Store) error {
 	return errors.Join(
 		refuseOld(is["version"]),
 		refuseCharacters(is["character_set_client"], is["character_set_connection"]),
-		refuseStatements(is["log_bin"], is["binlog_format"]),
+		refuseWrites(is["log_bin"] == "ON" && is["binlog_format"] == "STATEMENT",
+			"binlog_format is STATEMENT, with which nothing can be written: use ROW or MIXED, as by default"),
+		refuseWrites(is["sql_safe_updates"] == "ON",
+			"sql_safe_updates is on, with which nothing that has expired can be deleted"),
 	)
 }
 
@@ -106,10 +109,10 @@ func refuseCharacters(client, connection string) error {
 		client, connection)
 }
 
-// refuseStatements refuses a log of statements: such a server carries out none that is READ COMMITTED.
-func refuseStatements(log, format string) error {
-	if log == "ON" && format == "STATEMENT" {
-		return errors.New("binlog_format is STATEMENT: it has to be ROW or MIXED, which are the defaults")
+// refuseWrites refuses a server that would refuse a write later.
+func refuseWrites(refuses bool, why string) error {
+	if refuses {
+		return errors.New(why)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func TestPurge(t *testing.T) {
 		require.NoError(t, <-done)
 		last, err := s.Purge(ctx, now.Add(time.Hour))
 		require.NoError(t, err)
-		locks := map[sqlstore.Dialect]int64{sqlstore.PostgreSQL: 20}[d.dialect]
+		locks := map[sqlstore.Dialect]int64{sqlstore.PostgreSQL: 20, sqlstore.MySQL: 20}[d.dialect]
 		require.Equal(t, 650+20+20+locks, purged[0]+purged[1]+last)
 		for i := range 1300 {
 			revoked, err := isRevoked(s, strconv.Itoa(i))

@@ -41,7 +41,7 @@ func TestTablesOfOthers(t *testing.T) {
 		on(t, func(t *testing.T, d database) {
 			db := d.open(t)(t)
 			newStore(t, db, d.dialect)
-			run(t, db, tc.statement)
+			run(t, connection(t, db), begin[d.dialect], tc.statement, "COMMIT")
 			_, err := sqlstore.New(ctx, db, d.dialect)
 			require.EqualError(t, err, "sqlstore: the tables: "+tc.want)
 		})
@@ -85,9 +85,9 @@ func TestFewRights(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	_, err := sqlstore.New(ctx, nil, sqlstore.SQLite)
-	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite or PostgreSQL")
+	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite, PostgreSQL or MySQL")
 	_, err = sqlstore.New(ctx, new(sql.DB), 0)
-	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite or PostgreSQL")
+	require.EqualError(t, err, "sqlstore: New wants a database, and SQLite, PostgreSQL or MySQL")
 	_, err = sqlstore.New(ctx, open(t, "pgx", "postgres://127.0.0.1:1/nowhere"), sqlstore.PostgreSQL)
 	require.ErrorContains(t, err, "sqlstore: the tables: ")
 }
@@ -99,7 +99,7 @@ func TestWrongDialect(t *testing.T) {
 	require.ErrorContains(t, err, ": is this database SQLite?")
 	server := postgres(t, "read committed")(t)
 	_, err = sqlstore.New(ctx, server, sqlstore.SQLite)
-	require.ErrorContains(t, err, "sqlstore: the tables: ")
+	require.ErrorContains(t, err, "sqlstore: the database: ")
 	require.ErrorContains(t, err, ": is this database PostgreSQL?")
 	newStore(t, server, sqlstore.PostgreSQL)
 
