@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"bufio"
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -108,60 +109,87 @@ func TestKilledProcesses(t *testing.T) {
 
 // A server that drops its connections gives errors, never a wrong answer, and is used again when it is back.
 func TestDroppedConnections(t *testing.T) {
-	pool := postgres(t, "read committed")
-	db, admin := pool(t), pool(t)
-	s := newStore(t, db, sqlstore.PostgreSQL)
-	_, err := s.RevokeToken(ctx, revocation("alice", "t", now.Add(time.Hour)))
-	require.NoError(t, err)
-	stop := make(chan struct{})
-	var group sync.WaitGroup
-	var wrong, right, failed [8]int
-	for worker := range wrong {
-		group.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				subject := fmt.Sprint(worker, "/", i)
-				err := s.Begin(ctx, record(subject, "s"), 1)
-				var result session.Result
-				if err == nil {
-					result, err = s.Rotate(ctx, rotation(subject, "s"))
-				}
-				var status session.Status
-				if err == nil {
-					status, err = s.Check(ctx, session.Query{Subject: "alice", Session: "none", Token: "t", Now: now})
-				}
-				switch {
-				case err != nil:
-					failed[worker]++
-				case result.Outcome != session.Rotated || !status.Revoked:
-					wrong[worker]++
-				default:
-					right[worker]++
-				}
-			}
-		})
-	}
-	for range 20 {
-		_, err := admin.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	onServers(t, func(t *testing.T, d database) {
+		pool := d.open(t)
+		db, admin := pool(t), pool(t)
+		s := newStore(t, db, d.dialect)
+		_, err := s.RevokeToken(ctx, revocation("alice", "t", now.Add(time.Hour)))
 		require.NoError(t, err)
-		<-time.After(20 * time.Millisecond)
-	}
-	close(stop)
-	group.Wait()
-	sum := func(list [8]int) (n int) {
-		for _, each := range list {
-			n += each
+		stop := make(chan struct{})
+		var group sync.WaitGroup
+		var wrong, right, failed [8]int
+		for worker := range wrong {
+			group.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					subject := fmt.Sprint(worker, "/", i)
+					err := s.Begin(ctx, record(subject, "s"), 1)
+					var result session.Result
+					if err == nil {
+						result, err = s.Rotate(ctx, rotation(subject, "s"))
+					}
+					var status session.Status
+					if err == nil {
+						status, err = s.Check(ctx, session.Query{Subject: "alice", Session: "none", Token: "t", Now: now})
+					}
+					switch {
+					case err != nil:
+						failed[worker]++
+					case result.Outcome != session.Rotated || !status.Revoked:
+						wrong[worker]++
+					default:
+						right[worker]++
+					}
+				}
+			})
 		}
-		return n
+		for range 20 {
+			drop(t, admin, d.dialect)
+			<-time.After(20 * time.Millisecond)
+		}
+		close(stop)
+		group.Wait()
+		sum := func(list [8]int) (n int) {
+			for _, each := range list {
+				n += each
+			}
+			return n
+		}
+		require.Zero(t, sum(wrong))
+		require.Positive(t, sum(right))
+		require.Positive(t, sum(failed), "some were dropped in the middle")
+		require.NoError(t, s.Begin(ctx, record("afterwards", "s"), 1))
+		require.Zero(t, db.Stats().InUse)
+	})
+}
+
+// drop ends all connections to a server's database but one.
+func drop(t *testing.T, admin *sql.DB, d sqlstore.Dialect) {
+	t.Helper()
+	if d == sqlstore.PostgreSQL {
+		run(t, admin, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		return
 	}
-	require.Zero(t, sum(wrong))
-	require.Positive(t, sum(right))
-	require.Positive(t, sum(failed), "some were dropped in the middle")
-	require.NoError(t, s.Begin(ctx, record("afterwards", "s"), 1))
-	require.Zero(t, db.Stats().InUse)
+	conn, err := admin.Conn(ctx)
+	require.NoError(t, err)
+	rows, err := conn.QueryContext(ctx, `SELECT id FROM information_schema.processlist
+		WHERE db = DATABASE() AND id <> CONNECTION_ID() LIMIT 1000`)
+	require.NoError(t, err)
+	var ids []string
+	for rows.Next() {
+		var id string
+		require.NoError(t, rows.Scan(&id))
+		ids = append(ids, id)
+	}
+	require.NoError(t, rows.Err())
+	require.NoError(t, rows.Close())
+	for _, id := range ids {
+		_, _ = conn.ExecContext(ctx, "KILL "+id) // it may have ended meanwhile
+	}
+	require.NoError(t, conn.Close())
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/go-sql-driver/mysql"
+	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -26,6 +26,9 @@ var (
 	ctx = context.Background()
 	now = time.UnixMilli(time.Now().UnixMilli()).UTC()
 )
+
+// The driver tells of each connection that the tests end.
+var _ = mysql.SetLogger(&mysql.NopLogger{})
 
 // sqliteSettings do not wait for the disk: what a killed process has written is there all the same.
 const sqliteSettings = "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"
@@ -66,7 +69,18 @@ const odd = "clientFoundRows=true&interpolateParams=true&multiStatements=true&pa
 // on runs a test on all databases.
 func on(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
-	for _, d := range databases {
+	onEach(t, databases, test)
+}
+
+// onServers runs a test on all that are servers.
+func onServers(t *testing.T, test func(t *testing.T, d database)) {
+	t.Helper()
+	onEach(t, databases[1:], test)
+}
+
+func onEach(t *testing.T, list []database, test func(t *testing.T, d database)) {
+	t.Helper()
+	for _, d := range list {
 		t.Run(d.name, func(t *testing.T) { test(t, d) })
 	}
 }
@@ -125,8 +139,9 @@ func mariadb(t testing.TB, settings string) func(t testing.TB) *sql.DB {
 	name := "jot_" + lower()
 	run(t, admin, "CREATE DATABASE "+name)
 	t.Cleanup(func() { run(t, admin, "DROP DATABASE "+name) })
+	server += name
 	return func(t testing.TB) *sql.DB {
-		db := open(t, "mysql", server+name+"?"+settings)
+		db := open(t, "mysql", server+"?"+settings)
 		db.SetMaxOpenConns(16)
 		db.SetMaxIdleConns(16)
 		return db

@@ -122,28 +122,35 @@ func TestCommitFails(t *testing.T) {
 	require.Zero(t, count(t, db, "parts"))
 }
 
-// A transaction that PostgreSQL ends, for a deadlock with another one, is tried again.
+// A transaction that a server ends, for a deadlock with another one, is tried again.
 func TestDeadlock(t *testing.T) {
-	pool := postgres(t, "read committed")
-	db := pool(t)
-	s, other := newStore(t, db, sqlstore.PostgreSQL), connection(t, pool(t))
-	require.NoError(t, s.RevokeSubject(ctx, "bob", now, now.Add(time.Hour)))
-	run(t, other, "SET deadlock_timeout = '1min'", "BEGIN", "UPDATE jot_subjects SET mark = mark")
-	tries := 0
-	err := s.Transact(ctx, func(exec func(statement string) error) error {
-		tries++
-		require.NoError(t, exec("UPDATE jot_state SET mark = mark"))
-		if tries == 1 {
-			go func() { // it waits for this transaction, which is going to wait for it
-				_, _ = other.ExecContext(ctx, "UPDATE jot_state SET mark = mark")
-				_, _ = other.ExecContext(ctx, "COMMIT")
-			}()
-			oneWaits(t, db, sqlstore.PostgreSQL)
+	onServers(t, func(t *testing.T, d database) {
+		pool := d.open(t)
+		db := pool(t)
+		s, other := newStore(t, db, d.dialect), connection(t, pool(t))
+		for i := range 20 {
+			require.NoError(t, s.RevokeSubject(ctx, fmt.Sprint("user ", i), now, now.Add(time.Hour)))
 		}
-		return exec("UPDATE jot_subjects SET mark = mark")
+		if d.dialect == sqlstore.PostgreSQL { // the one that looks first ends itself, and in MariaDB who has done less
+			run(t, other, "SET deadlock_timeout = '1min'")
+		}
+		run(t, other, begin[d.dialect], "UPDATE jot_subjects SET mark = mark + 1")
+		tries := 0
+		err := s.Transact(ctx, func(exec func(statement string) error) error {
+			tries++
+			require.NoError(t, exec("UPDATE jot_state SET mark = mark"))
+			if tries == 1 {
+				go func() { // it waits for this transaction, which is going to wait for it
+					_, _ = other.ExecContext(ctx, "UPDATE jot_state SET mark = mark")
+					_, _ = other.ExecContext(ctx, "COMMIT")
+				}()
+				oneWaits(t, db, d.dialect)
+			}
+			return exec("UPDATE jot_subjects SET mark = mark")
+		})
+		require.NoError(t, err)
+		require.Equal(t, 2, tries)
 	})
-	require.NoError(t, err)
-	require.Equal(t, 2, tries)
 }
 
 // oneWaits waits until a connection of a server's database waits for another.
@@ -160,7 +167,7 @@ func oneWaits(t *testing.T, db *sql.DB, d sqlstore.Dialect) {
 
 // Who waits for a session decides by what is so afterwards, and not by what was before.
 func TestWhatComesWhileOneWaits(t *testing.T) {
-	for _, d := range databases[1:] {
+	onServers(t, func(t *testing.T, d database) {
 		pool := d.open(t)
 		db := pool(t)
 		s, other := newStore(t, db, d.dialect), connection(t, pool(t))
@@ -189,7 +196,7 @@ func TestWhatComesWhileOneWaits(t *testing.T) {
 			run(t, other, "COMMIT")
 			require.Equal(t, session.Result{Outcome: tc.want}, <-answer)
 		}
-	}
+	})
 }
 
 // Look-ups and writes of one statement are transactions of their own, and as strict as the database says.
@@ -246,6 +253,13 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		{errors.New("sqlite3: database is locked"), true},
 		{errors.New("database table is locked: jot_sessions"), true},
 		{errors.New("disk I/O error"), false},
+		{errors.New("Error 1213 (40001): Deadlock found when trying to get lock"), true},
+		{errors.New("ERROR 1205 (HY000): Lock wait timeout exceeded"), true},
+		{errors.New("Error 1213: Deadlock found when trying to get lock"), true},
+		{errors.New("Error 1020 (HY000): Record has changed since last read in table 'jot_state'"), true},
+		{errors.New("Error 1062 (23000): Duplicate entry '1213' for key 'PRIMARY'"), false},
+		{errors.New("Error 12134 (HY000): "), false},
+		{errors.New("invalid connection"), false}, // whatever it was may have been carried out
 		{context.Canceled, false},
 		{sql.ErrNoRows, false},
 	} {

@@ -61,14 +61,20 @@ var (
 func (e *engine) use(tb testing.TB) (at string) {
 	tb.Helper()
 	e.once.Do(e.begin)
-	switch {
-	case e.err == nil:
-	case cannotRun(e.err) && os.Getenv("CI") != "true":
-		tb.Skipf("NOT TESTED: %s: %v", e.name, e.err)
-	default:
-		tb.Fatalf("enginetest: %s: %v", e.name, e.err)
-	}
+	demand(tb, e.name, e.err)
 	return e.at
+}
+
+// demand skips a test whose engine cannot run, or fails it.
+func demand(tb testing.TB, name string, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case cannotRun(err) && os.Getenv("CI") != "true":
+		tb.Skipf("NOT TESTED: %s: %v", name, err)
+	default:
+		tb.Fatalf("enginetest: %s: %v", name, err)
+	}
 }
 
 // begin starts the engine, on another port if somebody has taken the first one meanwhile.

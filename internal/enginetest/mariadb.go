@@ -30,7 +30,7 @@ func startMariaDB(port int) (dsn string, p *process, err error) {
 	return serveMariaDB(dir, dir, port)
 }
 
-// serveMariaDB starts a server whose files are in one directory, and what it says and its watchdog in another.
+// serveMariaDB starts a server whose files are in one directory, and what it says in another.
 func serveMariaDB(home, dir string, port int) (dsn string, p *process, err error) {
 	command, err := mariaDB(home, port)
 	if err != nil {

@@ -26,6 +26,7 @@ read -r _
 trap '' TERM
 kill -TERM 0
 kill -s "$signal" "$engine"
+kill -s CONT "$engine" # a test may have stopped it
 wait "$engine"
 for _ in 1 2 3 4 5 6 7 8 9; do
 	rm -rf "$dir" && exit
@@ -102,14 +103,19 @@ func watch(dir, signal string, command []string) (*process, error) {
 	return p, nil
 }
 
+// end stops the engine, and waits until nothing of it is left.
+func (p *process) end() {
+	_ = p.hold.Close()
+	_ = p.dog.Wait()
+}
+
 // failed stops the engine, and returns why, with what it has said.
 func (p *process) failed(why string) error {
 	log, err := os.ReadFile(filepath.Join(p.dir, "log"))
 	if err != nil {
 		log = []byte(err.Error())
 	}
-	_ = p.hold.Close()
-	_ = p.dog.Wait()
+	p.end()
 	return fmt.Errorf("%s\n%s", why, log)
 }
 
