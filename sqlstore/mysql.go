@@ -137,7 +137,10 @@ func lockMySQL(ctx context.Context, q querier) (unlock func(), err error) {
 	const name = "CONCAT('jot ', MD5(DATABASE()))" // locks are the server's, not the database's
 	var locked *int
 	err = q.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 60)").Scan(&locked)
-	if err == nil && (locked == nil || *locked != 1) {
+	switch {
+	case err == nil && locked == nil:
+		err = errors.New("no database is selected, so there is no place for them")
+	case err == nil && *locked == 0:
 		err = errors.New("another process has been making them for a minute")
 	}
 	return func() {

@@ -32,10 +32,14 @@ var own = []struct {
 	start   func(tb testing.TB) *enginetest.Database
 	open    func(t testing.TB, server *enginetest.Database) *sql.DB
 }{
-	{"PostgreSQL", sqlstore.PostgreSQL, enginetest.OwnPostgres, func(t testing.TB, server *enginetest.Database) *sql.DB {
+	{"PostgreSQL", sqlstore.PostgreSQL, func(tb testing.TB) *enginetest.Database {
+		return enginetest.OwnPostgres(tb)
+	}, func(t testing.TB, server *enginetest.Database) *sql.DB {
 		return open(t, "pgx", server.DSN)
 	}},
-	{"MariaDB", sqlstore.MySQL, enginetest.OwnMariaDB, func(t testing.TB, server *enginetest.Database) *sql.DB {
+	{"MariaDB", sqlstore.MySQL, func(tb testing.TB) *enginetest.Database {
+		return enginetest.OwnMariaDB(tb)
+	}, func(t testing.TB, server *enginetest.Database) *sql.DB {
 		run(t, open(t, "mysql", server.DSN), "CREATE DATABASE sessions")
 		return open(t, "mysql", server.DSN+"sessions")
 	}},

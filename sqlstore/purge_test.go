@@ -79,6 +79,25 @@ func TestPurge(t *testing.T) {
 	})
 }
 
+// What others hold is passed over, and goes the next time.
+func TestPurgeWaitsForNobody(t *testing.T) {
+	onServers(t, func(t *testing.T, d database) {
+		pool := d.open(t)
+		s, other := newStore(t, pool(t), d.dialect), connection(t, pool(t))
+		fill(t, s)
+		run(t, other, begin[d.dialect],
+			"UPDATE jot_sessions SET label = label WHERE subject IN ('user 1', 'user 2')",
+			"UPDATE jot_tokens SET revoker = revoker WHERE subject = 'alice' AND token IN ('0', '2', '4')")
+		purged, err := s.Purge(ctx, now.Add(time.Hour))
+		require.NoError(t, err)
+		require.EqualValues(t, 650-3+20-2+40, purged)
+		run(t, other, "ROLLBACK")
+		purged, err = s.Purge(ctx, now.Add(time.Hour))
+		require.NoError(t, err)
+		require.EqualValues(t, 5, purged)
+	})
+}
+
 // Nobody has to purge: those who write do, an hour later.
 func TestWhoWritesClearsUp(t *testing.T) {
 	on(t, func(t *testing.T, d database) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,24 +64,37 @@ func TestTablesAreMadeWhole(t *testing.T) {
 
 // Once the tables are there a service needs no right to make any.
 func TestFewRights(t *testing.T) {
-	pool := postgres(t, "read committed")
-	db, role := pool(t), "r"+lower()
-	newStore(t, db, sqlstore.PostgreSQL)
-	var name string
-	require.NoError(t, db.QueryRowContext(ctx, "SELECT current_database()").Scan(&name))
-	run(t, db, "CREATE ROLE "+role+" LOGIN", "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "+role)
-	t.Cleanup(func() { run(t, db, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+	for _, d := range databases[1:] {
+		t.Run(d.name, func(t *testing.T) {
+			db, role := d.open(t)(t), "r"+lower()[:20]
+			newStore(t, db, d.dialect)
+			s := newStore(t, asRole(t, db, d.dialect, role), d.dialect)
+			require.NoError(t, everything(s, "alice", "s", 0))
+			_, err := s.Purge(ctx, now)
+			require.NoError(t, err)
+			require.NoError(t, s.RevokeAll(ctx, now))
+		})
+	}
+}
 
-	dsn, err := url.Parse(enginetest.Postgres(t))
-	require.NoError(t, err)
-	dsn.User, dsn.Path = url.User(role), "/"+name
-	s := newStore(t, open(t, "pgx", dsn.String()), sqlstore.PostgreSQL)
-	require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
-	_, err = s.Rotate(ctx, rotation("alice", "s"))
-	require.NoError(t, err)
-	_, err = s.Purge(ctx, now)
-	require.NoError(t, err)
+// asRole opens a database as one who may read and write what is there.
+func asRole(t *testing.T, db *sql.DB, d sqlstore.Dialect, role string) *sql.DB {
+	t.Helper()
+	var name string
+	if d == sqlstore.PostgreSQL {
+		require.NoError(t, db.QueryRowContext(ctx, "SELECT current_database()").Scan(&name))
+		run(t, db, "CREATE ROLE "+role+" LOGIN", "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+			"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "+role)
+		t.Cleanup(func() { run(t, db, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+		dsn, err := url.Parse(enginetest.Postgres(t))
+		require.NoError(t, err)
+		dsn.User, dsn.Path = url.User(role), "/"+name
+		return open(t, "pgx", dsn.String())
+	}
+	require.NoError(t, db.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&name))
+	run(t, db, "CREATE USER "+role, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+name+".* TO "+role)
+	t.Cleanup(func() { run(t, db, "DROP USER "+role) })
+	return open(t, "mysql", strings.Replace(enginetest.MariaDB(t), "root@", role+"@", 1)+name)
 }
 
 func TestNewRefuses(t *testing.T) {
@@ -102,10 +116,18 @@ func TestWrongDialect(t *testing.T) {
 	require.ErrorContains(t, err, "sqlstore: the database: ")
 	require.ErrorContains(t, err, ": is this database PostgreSQL?")
 	newStore(t, server, sqlstore.PostgreSQL)
+	_, err = sqlstore.New(ctx, server, sqlstore.MySQL)
+	require.ErrorContains(t, err, ": is this database PostgreSQL?")
+	_, err = sqlstore.New(ctx, sqlite(t, sqliteSettings)(t), sqlstore.MySQL)
+	require.ErrorContains(t, err, ": is this database SQLite?")
+	for _, d := range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL} {
+		_, err = sqlstore.New(ctx, mariadb(t, "")(t), d)
+		require.ErrorContains(t, err, ": is this database MySQL?")
+	}
 
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	for _, d := range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL} {
+	for _, d := range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL, sqlstore.MySQL} {
 		_, err = sqlstore.New(gone, server, d)
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotContains(t, err.Error(), "is this database")

@@ -26,18 +26,22 @@ type Database struct {
 	processes []*process // the first holds the files, the last one serves
 }
 
-// OwnPostgres starts a PostgreSQL server.
-func OwnPostgres(tb testing.TB) *Database {
+// OwnPostgres starts a PostgreSQL server, with some options.
+func OwnPostgres(tb testing.TB, options ...string) *Database {
 	tb.Helper()
 	Postgres(tb) // which says so where there is none
-	return own(tb, servePostgres, "postmaster.pid")
+	return own(tb, func(home, dir string, port int) (dsn string, p *process, err error) {
+		return servePostgres(home, dir, port, options...)
+	}, "postmaster.pid")
 }
 
-// OwnMariaDB starts a MariaDB server.
-func OwnMariaDB(tb testing.TB) *Database {
+// OwnMariaDB starts a MariaDB server, with some options.
+func OwnMariaDB(tb testing.TB, options ...string) *Database {
 	tb.Helper()
 	MariaDB(tb)
-	return own(tb, serveMariaDB, "pid")
+	return own(tb, func(home, dir string, port int) (dsn string, p *process, err error) {
+		return serveMariaDB(home, dir, port, options...)
+	}, "pid")
 }
 
 func own(

@@ -13,13 +13,13 @@ import (
 // installAndServe makes the files of a server, unless they are there, and becomes it. A crash of the server's process
 // loses nothing, one of the machine may.
 const installAndServe = `
-install=$1 server=$2 home=$3 port=$4
-shift 4
-[ -d "$home/data/mysql" ] || "$install" --no-defaults "$@" --datadir="$home/data" --tmpdir="$home/tmp" \
+install=$1 server=$2 home=$3 port=$4 user=$5
+shift 5
+[ -d "$home/data/mysql" ] || "$install" --no-defaults $user --datadir="$home/data" --tmpdir="$home/tmp" \
 	--auth-root-authentication-method=normal --skip-test-db --skip-name-resolve || exit
-exec "$server" --no-defaults "$@" --datadir="$home/data" --tmpdir="$home/tmp" --pid-file="$home/data/pid" \
+exec "$server" --no-defaults $user --datadir="$home/data" --tmpdir="$home/tmp" --pid-file="$home/data/pid" \
 	--bind-address=127.0.0.1 --port="$port" --socket=socket --skip-name-resolve --max-connections=300 \
-	--innodb-flush-log-at-trx-commit=2 --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --skip-log-bin
+	--innodb-flush-log-at-trx-commit=2 --innodb-buffer-pool-size=64M --innodb-log-file-size=32M "$@"
 `
 
 func startMariaDB(port int) (dsn string, p *process, err error) {
@@ -31,12 +31,12 @@ func startMariaDB(port int) (dsn string, p *process, err error) {
 }
 
 // serveMariaDB starts a server whose files are in one directory, and what it says in another.
-func serveMariaDB(home, dir string, port int) (dsn string, p *process, err error) {
+func serveMariaDB(home, dir string, port int, options ...string) (dsn string, p *process, err error) {
 	command, err := mariaDB(home, port)
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	p, err = run(dir, "KILL", command, func() error { return mariaDBIsReady(dir) })
+	p, err = run(dir, "KILL", append(command, options...), func() error { return mariaDBIsReady(dir) })
 	return fmt.Sprintf("root@tcp(127.0.0.1:%d)/", port), p, err
 }
 
@@ -51,13 +51,13 @@ func mariaDB(home string, port int) (command []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	command = []string{"sh", "-c", installAndServe, "mariadb", install, server, home, strconv.Itoa(port)}
+	as := ""
 	var owner *user.User
 	if os.Getuid() == 0 {
 		if owner, err = user.Lookup("mysql"); err != nil {
 			return nil, &cannotError{"it refuses to run as root, and there is no user mysql"}
 		}
-		command = append(command, "--user=mysql")
+		as = "--user=mysql"
 	}
 	for _, name := range []string{"data", "tmp"} {
 		path := filepath.Join(home, name)
@@ -72,7 +72,7 @@ func mariaDB(home string, port int) (command []string, err error) {
 			}
 		}
 	}
-	return command, nil
+	return []string{"sh", "-c", installAndServe, "mariadb", install, server, home, strconv.Itoa(port), as}, nil
 }
 
 // mariaDBIsReady reads what a server has said. One that answers at the port may be another's.

@@ -14,9 +14,10 @@ import (
 // prepareAndServe makes the files of a server, unless they are there, and becomes it.
 const prepareAndServe = `
 initdb=$1 postgres=$2 data=$3 port=$4
+shift 4
 [ -e "$data/PG_VERSION" ] || "$initdb" -D "$data" -U jot -A trust -E UTF8 --locale=C --no-sync || exit
 exec "$postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-	-c fsync=off -c max_connections=300
+	-c fsync=off -c max_connections=300 "$@"
 `
 
 func startPostgres(port int) (dsn string, p *process, err error) {
@@ -28,12 +29,13 @@ func startPostgres(port int) (dsn string, p *process, err error) {
 }
 
 // servePostgres starts a server whose files are in one directory, and what it says in another.
-func servePostgres(home, dir string, port int) (dsn string, p *process, err error) {
+func servePostgres(home, dir string, port int, options ...string) (dsn string, p *process, err error) {
 	command, err := postgreSQL(home, port)
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	p, err = run(dir, "QUIT", command, func() error { return postgresIsReady(filepath.Join(home, "data")) })
+	ready := func() error { return postgresIsReady(filepath.Join(home, "data")) }
+	p, err = run(dir, "QUIT", append(command, options...), ready)
 	if err != nil && strings.Contains(err.Error(), "could not look up effective user ID") {
 		err = &cannotError{"initdb does not run for a user without a name"}
 	}
