@@ -134,7 +134,8 @@ func TestDroppedConnections(t *testing.T) {
 					}
 					var status session.Status
 					if err == nil {
-						status, err = s.Check(ctx, session.Query{Subject: "alice", Session: "none", Token: "t", Now: now})
+						q := session.Query{Subject: "alice", Session: "none", Token: "t", Now: now}
+						status, err = s.Check(ctx, q)
 					}
 					switch {
 					case err != nil:
@@ -177,19 +178,13 @@ func drop(t *testing.T, admin *sql.DB, d sqlstore.Dialect) {
 	}
 	conn, err := admin.Conn(ctx)
 	require.NoError(t, err)
-	rows, err := conn.QueryContext(ctx, `SELECT id FROM information_schema.processlist
-		WHERE db = DATABASE() AND id <> CONNECTION_ID() LIMIT 1000`)
-	require.NoError(t, err)
-	var ids []string
-	for rows.Next() {
-		var id string
-		require.NoError(t, rows.Scan(&id))
-		ids = append(ids, id)
-	}
-	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
-	for _, id := range ids {
-		_, _ = conn.ExecContext(ctx, "KILL "+id) // it may have ended meanwhile
+	var ids *string
+	require.NoError(t, conn.QueryRowContext(ctx, `SELECT GROUP_CONCAT(id) FROM information_schema.processlist
+		WHERE db = DATABASE() AND id <> CONNECTION_ID()`).Scan(&ids))
+	if ids != nil {
+		for id := range strings.SplitSeq(*ids, ",") {
+			_, _ = conn.ExecContext(ctx, "KILL "+id) // it may have ended meanwhile
+		}
 	}
 	require.NoError(t, conn.Close())
 }

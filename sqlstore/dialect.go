@@ -57,8 +57,8 @@ var dialects = map[Dialect]dialect{
 		lockTables: func(context.Context, querier) (func(), error) { return func() {}, nil },
 		// It waits for its turn to write before it reads: one that has read may not be let to write any more.
 		begin: []string{"BEGIN IMMEDIATE"}, commit: "COMMIT", rollback: "ROLLBACK",
-		some: "DELETE FROM %[1]s WHERE rowid IN (SELECT rowid FROM %[1]s WHERE %[2]s <= $1 ORDER BY %[2]s LIMIT %[3]d)" +
-			" AND %[2]s <= $1",
+		some: "DELETE FROM %[1]s WHERE rowid IN (SELECT rowid FROM %[1]s WHERE %[2]s <= $1 ORDER BY %[2]s" +
+			" LIMIT %[3]d) AND %[2]s <= $1",
 		oneWriter: true,
 	},
 	PostgreSQL: {

@@ -3,7 +3,6 @@ package sqlstore_test
 import (
 	"database/sql"
 	"net"
-	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,8 +85,7 @@ func throughWire(t *testing.T, db *sql.DB, d sqlstore.Dialect) (*wire, *sql.DB) 
 	w := newWire(t, "127.0.0.1:"+port)
 	var through *sql.DB
 	if d == sqlstore.PostgreSQL {
-		dsn := url.URL{Scheme: "postgres", User: url.User("jot"), Host: w.Addr().String(), Path: name, RawQuery: "sslmode=disable"}
-		through = open(t, "pgx", dsn.String())
+		through = open(t, "pgx", "postgres://jot@"+w.Addr().String()+"/"+name+"?sslmode=disable")
 	} else {
 		through = open(t, "mysql", "root@tcp("+w.Addr().String()+")/"+name+"?interpolateParams=true")
 	}

@@ -36,8 +36,8 @@ var mySQL = dialect{
 	rollback:  "ROLLBACK AND NO CHAIN NO RELEASE",
 	forUpdate: " FOR UPDATE",
 	// It passes over what others hold. The order of the tables is said, so that the one of some rows comes first.
-	some: "DELETE t FROM (SELECT %[4]s FROM %[1]s WHERE %[2]s <= $1 ORDER BY %[2]s LIMIT %[3]d FOR UPDATE SKIP LOCKED) x" +
-		" STRAIGHT_JOIN %[1]s t ON (%[5]s) = (%[6]s) WHERE t.%[2]s <= $1",
+	some: "DELETE t FROM (SELECT %[4]s FROM %[1]s WHERE %[2]s <= $1 ORDER BY %[2]s LIMIT %[3]d" +
+		" FOR UPDATE SKIP LOCKED) x STRAIGHT_JOIN %[1]s t ON (%[5]s) = (%[6]s) WHERE t.%[2]s <= $1",
 	unnumbered: true, tellsLittle: true, mayNotCommit: true,
 }
 
@@ -69,8 +69,8 @@ func prepareMySQL(ctx context.Context, s *Store) error {
 	)
 }
 
-// variable returns the value of a connection's variable, empty if there is none. Each is asked for by itself: a connection
-// may be limited to one row.
+// variable returns the value of a connection's variable, empty if there is none. Each is asked for by itself: a
+// connection may be limited to one row.
 func variable(ctx context.Context, q querier, name string) (value string, err error) {
 	err = q.QueryRowContext(ctx, "SHOW VARIABLES LIKE '"+name+"'").Scan(&name, &value)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -132,7 +132,7 @@ func verifyMySQL(ctx context.Context, s *Store) error {
 	return err
 }
 
-// lockMySQL takes a lock that outlives transactions, since each statement that makes a table ends the one that it is in.
+// lockMySQL takes a lock that outlives transactions: each statement that makes a table ends the one that it is in.
 func lockMySQL(ctx context.Context, q querier) (unlock func(), err error) {
 	const name = "CONCAT('jot ', MD5(DATABASE()))" // locks are the server's, not the database's
 	var locked *int
@@ -152,8 +152,8 @@ func lockMySQL(ctx context.Context, q querier) (unlock func(), err error) {
 
 var tableMade = regexp.MustCompile(`CREATE TABLE jot_(\w+)`)
 
-// allAtOnce makes tables under other names, and then gives all of them their own at once. What a process that was killed
-// in the middle has left is dropped first.
+// allAtOnce makes tables under other names, and then gives all of them their own at once. What a process that was
+// killed in the middle has left is dropped first.
 func allAtOnce(statements []string) []string {
 	var aside, places []string
 	for i, statement := range statements {

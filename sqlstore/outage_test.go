@@ -69,7 +69,8 @@ func TestServerStops(t *testing.T) {
 				func(ctx context.Context) error { _, err := s.List(ctx, "alice", now); return err },
 			}
 			server.Stop()
-			together(t, 4*len(calls), func(i int) error { // some find a connection, some wait for one, and some make one
+			// Some find a connection, some wait for one, and some make one.
+			together(t, 4*len(calls), func(i int) error {
 				short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 				defer cancel()
 				if calls[i%len(calls)](short) == nil {

@@ -78,8 +78,8 @@ func queryRow(ctx context.Context, q querier, s statement, args ...any) *sql.Row
 	return q.QueryRowContext(ctx, s.text, s.args(args)...)
 }
 
-// exists runs a statement that selects 1, if there is one, and reports whether that was there. It is no use to run it as
-// one that returns nothing: go-sql-driver/mysql 1.10 waits for ever for the end of an answer that it takes for longer.
+// exists runs a statement that selects 1, if there is one, and reports whether that was there. It is no use to run it
+// as one that returns nothing: on MariaDB go-sql-driver/mysql 1.10 waits for ever for columns that do not come.
 func exists(ctx context.Context, q querier, s statement, args ...any) (found bool, err error) {
 	if s.text == "" {
 		return false, nil

@@ -129,7 +129,8 @@ func (s *Store) Check(ctx context.Context, q session.Query) (session.Status, err
 	var mark int64
 	var subjectMark *int64
 	var r row
-	statement, targets := s.statements.check, append([]any{&settled, &status.Revoked, &mark, &subjectMark}, r.vitals()...)
+	statement := s.statements.check
+	targets := append([]any{&settled, &status.Revoked, &mark, &subjectMark}, r.vitals()...)
 	if q.Record {
 		statement, targets = s.statements.checkRecord, append(targets, r.details()...)
 	}
@@ -273,7 +274,8 @@ func (s *Store) list(
 	ctx context.Context, q querier, subject string, now time.Time,
 ) (list []session.Record, settled bool, err error) {
 	settled = true
-	rows, err := q.QueryContext(ctx, s.statements.list.text, s.statements.list.args([]any{key(subject), millis(now)})...)
+	statement := s.statements.list
+	rows, err := q.QueryContext(ctx, statement.text, statement.args([]any{key(subject), millis(now)})...)
 	if err != nil {
 		return nil, false, err
 	}

@@ -118,8 +118,8 @@ func (s *Store) retry(ctx context.Context, f func() error) error {
 var errNotNew = errors.New("the Store was not made by New")
 
 // isPassing reports whether a database refused something that it may do the next time: PostgreSQL for a serialization
-// failure or a deadlock, SQLite because another connection writes, MySQL for those that passingInMySQL names. Nothing of
-// it was carried out, once the transaction is rolled back.
+// failure or a deadlock, SQLite because another connection writes, MySQL for what passingInMySQL names. Nothing of it
+// was carried out, once the transaction is rolled back.
 func isPassing(err error) bool {
 	if e, ok := errors.AsType[interface {
 		error
