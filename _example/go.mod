@@ -4,20 +4,25 @@ go 1.26.0
 
 require (
 	github.com/go-jot/jot v0.0.0
+	github.com/go-jot/jot/redisstore/goredisstore v0.0.0
 	github.com/go-jot/jot/remotekeys v0.0.0
 	github.com/go-jot/jot/sqlstore v0.0.0
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/redis/go-redis/v9 v9.23.0
 	github.com/stretchr/testify v1.12.1
 	modernc.org/sqlite v1.62.0
 )
 
 require (
 	github.com/MicahParks/jwkset v0.11.4 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/go-jot/jot/redisstore v0.0.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/time v0.9.0 // indirect
@@ -28,6 +33,8 @@ require (
 
 replace (
 	github.com/go-jot/jot => ../
+	github.com/go-jot/jot/redisstore => ../redisstore
+	github.com/go-jot/jot/redisstore/goredisstore => ../redisstore/goredisstore
 	github.com/go-jot/jot/remotekeys => ../remotekeys
 	github.com/go-jot/jot/sqlstore => ../sqlstore
 )

@@ -8,7 +8,10 @@
 //
 //	go run ./_example -store sessions.db
 //
-// it keeps them in an SQLite file, and everybody stays logged in.
+// it keeps them in an SQLite file, and everybody stays logged in. Several of it, on any number of machines, are one
+// service if they share the secret and a Redis server:
+//
+//	JWT_SECRET_KEY=$(openssl rand -base64 48) go run ./_example -store redis://127.0.0.1:6379
 package main
 
 import (
@@ -31,7 +34,8 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 picks a free one")
 	store := flag.String("store", "",
-		"an SQLite `file` that keeps sessions over a restart, made if there is none; memory unless set")
+		"an SQLite `file` that keeps sessions over a restart, made if there is none, "+
+			"or a server, redis://127.0.0.1:6379; memory unless set")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,7 +55,7 @@ func main() {
 // config is what the environment and the flags say.
 type config struct {
 	addr      string
-	store     string // an SQLite file, or empty for memory
+	store     string // an SQLite file, a server, or empty for memory
 	secret    []byte
 	secretIn  string // the file that keeps the secret, if one does
 	generated bool   // the secret was, so it ends with the process
@@ -65,6 +69,8 @@ func configFrom(getenv func(name string) string, store string) (config, error) {
 	cfg := config{store: store, secret: []byte(getenv("JWT_SECRET_KEY")), accessTTL: 15 * time.Minute, rounds: 600_000}
 	switch {
 	case len(cfg.secret) > 0:
+	case isRedis(store):
+		return cfg, errors.New("JWT_SECRET_KEY is not set: all processes with the same sessions need the same secret")
 	case store != "":
 		var err error
 		cfg.secretIn = store + ".secret"

@@ -11,19 +11,49 @@ import (
 	"os"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite" // the driver of the name sqlite, in pure Go
 
 	"github.com/go-jot/jot"
 	"github.com/go-jot/jot/memstore"
+	"github.com/go-jot/jot/redisstore/goredisstore"
 	"github.com/go-jot/jot/session"
 	"github.com/go-jot/jot/sqlstore"
 )
 
-// openStore returns where sessions are kept: in memory, unless a file is named. close ends its use.
-func openStore(ctx context.Context, file string) (store session.Store, closeStore func() error, err error) {
-	if file == "" {
+// isRedis reports whether a store is named by the address of a Redis server.
+func isRedis(store string) bool {
+	return strings.HasPrefix(store, "redis://") || strings.HasPrefix(store, "rediss://")
+}
+
+// openStore returns where sessions are kept: in memory, unless a server or a file is named. close ends its use.
+func openStore(ctx context.Context, name string) (store session.Store, closeStore func() error, err error) {
+	switch {
+	case name == "":
 		return memstore.New(), func() error { return nil }, nil
+	case isRedis(name):
+		return openRedis(ctx, name)
 	}
+	return openSQLite(ctx, name)
+}
+
+// openRedis uses a server that any number of processes share.
+func openRedis(ctx context.Context, address string) (store session.Store, closeStore func() error, err error) {
+	settings, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, nil, errors.New("-store: not the address of a Redis server: redis://user:password@host:6379/0")
+	}
+	settings.ContextTimeoutEnabled = true // or a request waits for longer than its deadline
+	client := redis.NewClient(settings)
+	store, err = goredisstore.New(ctx, client)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("-store redis: %w", err), client.Close())
+	}
+	return store, client.Close, nil
+}
+
+// openSQLite uses a file that any number of processes of this machine share.
+func openSQLite(ctx context.Context, file string) (store session.Store, closeStore func() error, err error) {
 	// A write waits for another one for a while, and is on the disk before it is answered: a logout that is lost at a
 	// power cut would bring tokens back to life.
 	settings := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}

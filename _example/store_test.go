@@ -2,23 +2,30 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-jot/jot/internal/enginetest"
 )
 
-// start runs the example over a file, and returns its address and how to kill it.
-func start(t *testing.T, binary, file string) (url string, kill func()) {
+// start runs the example over a file or a server, and returns its address and how to kill it.
+func start(t *testing.T, binary, file string, environment ...string) (url string, kill func()) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0", "-store", file)
-	command.Env = append(os.Environ(), "JWT_SECRET_KEY=", "JWT_ACCESS_TOKEN_EXPIRES=")
+	command.Env = append(append(os.Environ(), "JWT_SECRET_KEY=", "JWT_ACCESS_TOKEN_EXPIRES="), environment...)
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
@@ -58,15 +65,72 @@ func ask(t *testing.T, method, url, token, form string) (status int, answer map[
 	return response.StatusCode, answer
 }
 
+// built builds the example into a directory.
+func built(t *testing.T, work string) (binary string) {
+	t.Helper()
+	binary = filepath.Join(work, "example")
+	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(output))
+	return binary
+}
+
+// Two processes behind one address, which share a Redis server: nobody notices which of them answers, and a logout at
+// one counts at the other with the next request.
+func TestTwoProcesses(t *testing.T) {
+	binary, server := built(t, t.TempDir()), enginetest.Redis(t, false)
+	secret := "JWT_SECRET_KEY=" + rand.Text() + rand.Text()
+	var backends []*url.URL
+	for range 2 {
+		address, kill := start(t, binary, "redis://"+server, secret)
+		t.Cleanup(kill)
+		backend, err := url.Parse(address)
+		require.NoError(t, err)
+		backends = append(backends, backend)
+	}
+	var requests atomic.Int64
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(backends[requests.Add(1)%2])
+	}})
+	t.Cleanup(proxy.Close)
+
+	var former string
+	for range 10 {
+		status, pair := ask(t, "POST", proxy.URL+"/login", "", alice)
+		require.Equal(t, 200, status)
+		access := pair["access_token"].(string)
+		for range 2 {
+			status, _ = ask(t, "GET", proxy.URL+"/protected", access, "")
+			require.Equal(t, 200, status)
+		}
+		status, next := ask(t, "POST", proxy.URL+"/refresh", pair["refresh_token"].(string), "")
+		require.Equal(t, 200, status)
+		former = access
+		status, _ = ask(t, "DELETE", proxy.URL+"/logout", next["access_token"].(string), "")
+		require.Equal(t, 204, status)
+		for _, token := range []string{former, former, next["access_token"].(string), next["access_token"].(string)} {
+			status, answer := ask(t, "GET", proxy.URL+"/protected", token, "")
+			require.Equal(t, 401, status)
+			require.Equal(t, "token_revoked", answer["code"])
+		}
+		status, _ = ask(t, "POST", proxy.URL+"/refresh", next["refresh_token"].(string), "")
+		require.Equal(t, 401, status)
+	}
+}
+
+// A secret that is made anew by each process would be a service that forgets its users by turns.
+func TestSharedStoreWantsASecret(t *testing.T) {
+	_, err := configFrom(func(string) string { return "" }, "redis://127.0.0.1:1")
+	require.ErrorContains(t, err, "JWT_SECRET_KEY is not set")
+	_, _, err = openStore(t.Context(), "redis://user:hunter2@%")
+	require.ErrorContains(t, err, "not the address of a Redis server")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
 // Killed in the middle of its work and started again, with nothing but the file: who was logged in still is, and what
 // was revoked or used up is not good again.
 func TestRestart(t *testing.T) {
 	work := t.TempDir()
-	binary, file := filepath.Join(work, "example"), filepath.Join(work, "all sessions?.db")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, string(output))
-
+	binary, file := built(t, work), filepath.Join(work, "all sessions?.db")
 	url, kill := start(t, binary, file)
 	login := func() (access, refresh string) {
 		status, pair := ask(t, "POST", url+"/login", "", alice)
