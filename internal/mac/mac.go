@@ -134,7 +134,24 @@ func (m Method) CheckPublic(key crypto.PublicKey) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("a key of type %T is not for %s", key, m.Alg())
+	return fmt.Errorf("%w of type %T is not for %s", ErrWrongType, key, m.Alg())
+}
+
+// ErrWrongType is the defect of a key of another kind than the algorithm takes.
+var ErrWrongType = errors.New("a key")
+
+// Wants says what verifies, for whoever has given something else.
+func (m Method) Wants() string {
+	switch m.family {
+	case familyHMAC:
+		return "the secret as a []byte"
+	case familyECDSA:
+		return "an *ecdsa.PublicKey: jwt.ParseECPublicKeyFromPEM makes one of a PEM text"
+	case familyEd25519:
+		return "an ed25519.PublicKey: jwt.ParseEdPublicKeyFromPEM makes one of a PEM text"
+	case familyRSA, familyPSS:
+	}
+	return "an *rsa.PublicKey: jwt.ParseRSAPublicKeyFromPEM makes one of a PEM text"
 }
 
 // smallOrders are the encodings of the points of order 1, 2, 4 and 8, without their sign bit.
