@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,6 +113,27 @@ func (d *draft) checkLogin() {
 	d.refuse(d.session != nil, "InSession", "it is for access tokens: here a session of its own begins")
 }
 
+// checkLives refuses a pair whose access token would outlive its refresh token because an option says so. The lives
+// are those that tokens have unless set, 0 for ever.
+func (d *draft) checkLives(access, refresh time.Duration) {
+	access, refresh = cmp.Or(d.expiresIn, access), cmp.Or(d.refreshExpiresIn, refresh)
+	switch {
+	case d.noExpiry || access == 0 || refresh == 0 || access <= refresh:
+	case d.refreshExpiresIn > 0:
+		d.wrong("RefreshExpiresIn", fmt.Sprintf(
+			"with %v, the refresh token is over before the access token, which lives %v: see ExpiresIn", refresh, access))
+	case d.expiresIn > 0:
+		d.wrong("ExpiresIn", fmt.Sprintf(
+			"with %v, the access token outlives the refresh token, which lives %v: RefreshExpiresIn is how long a login lasts",
+			access, refresh))
+	}
+}
+
+// remembers reports whether the options of a pair look like those of "remember me", with the wrong one of two.
+func (d *draft) remembers(usual time.Duration) bool {
+	return d.expiresIn >= 24*time.Hour && d.expiresIn > usual && d.refreshExpiresIn == 0
+}
+
 // checkSingle refuses what has no place in a token that begins no session.
 func (d *draft) checkSingle() {
 	d.refuse(d.refreshExpiresIn > 0, "RefreshExpiresIn", "it is for CreatePair: use ExpiresIn")
@@ -127,7 +149,8 @@ func (d *draft) checkRotation() {
 }
 
 // ExpiresIn sets the token's lifetime, in whole seconds, instead of [WithAccessTTL] or [WithRefreshTTL]. On a pair it
-// means the access token: for "remember me" it is [RefreshExpiresIn] that you may mean.
+// means the access token: for "remember me" it is [RefreshExpiresIn] that you may mean. So a day or more, without that
+// beside it, logs a warning, once per process, and more than the refresh token lives is an error.
 func ExpiresIn(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("ExpiresIn", badTTL(d))
@@ -135,7 +158,8 @@ func ExpiresIn(d time.Duration) TokenOption {
 	})
 }
 
-// RefreshExpiresIn sets the lifetime of a pair's refresh token, in whole seconds, instead of [WithRefreshTTL].
+// RefreshExpiresIn sets the lifetime of a pair's refresh token, in whole seconds, instead of [WithRefreshTTL]. It is at
+// least that of the access token.
 func RefreshExpiresIn(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("RefreshExpiresIn", badTTL(d))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/go-jot/jot/internal/once"
 	"github.com/go-jot/jot/session"
 )
 
@@ -103,6 +104,7 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
 	d := newDraft(opts)
 	d.checkLogin()
+	d.checkLives(m.issuer.usual(typeAccess), m.issuer.usual(typeRefresh))
 	g := m.issuer.login(d, subject)
 	pair, err := m.issuer.pair(ctx, d, g)
 	if err == nil {
@@ -113,6 +115,10 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	}
 	if err != nil {
 		return nil, m.failed(ctx, err, nil)
+	}
+	if d.remembers(m.issuer.accessTTL) {
+		once.Log(ctx, slog.LevelWarn, "jot: CreatePair with ExpiresIn of a day or more: that is the access token's, "+
+			"and for a login that lasts it is RefreshExpiresIn; with both, nothing is said")
 	}
 	return pair, nil
 }

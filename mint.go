@@ -192,6 +192,17 @@ func (i *issuer) until(never bool, typ string, at, end time.Time, given, usual t
 	return until
 }
 
+// usual is how long tokens of a type live unless options say otherwise, 0 for ever.
+func (i *issuer) usual(typ string) time.Duration {
+	switch {
+	case slices.Contains(i.profile.NoExpiry, typ):
+		return 0
+	case typ == typeRefresh:
+		return i.refreshTTL
+	}
+	return i.accessTTL
+}
+
 // pair makes both tokens of a grant, or neither.
 func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
 	access, err := i.access(ctx, d, g, typeAccess)

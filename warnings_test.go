@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
@@ -73,6 +74,60 @@ func TestKeyfuncMistakes(t *testing.T) {
 		tells(t, "WARN", line, func() {
 			_, err := m.Verify(ctx, raw[tc.alg])
 			require.EqualError(t, err, "jot: token is invalid: "+cause)
+		})
+	}
+}
+
+// An access token does not outlive the refresh token that it came with, and one that nearly does may be a mistake.
+func TestPairsOfTheWrongLifetime(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	const day = 24 * time.Hour
+	const long = "jot: CreatePair with ExpiresIn of a day or more: that is the access token's, " +
+		"and for a login that lasts it is RefreshExpiresIn; with both, nothing is said"
+	access, refresh := jot.ExpiresIn, jot.RefreshExpiresIn
+	usual, weeks := newManager(t), newManager(t, jot.WithAccessTTL(14*day))
+	for _, tc := range []struct {
+		name   string
+		m      *jot.Manager
+		opts   []jot.TokenOption
+		err    string
+		warned bool
+	}{
+		{"less than a day", usual, list(access(day - time.Second)), "", false},
+		{"more, as configured", weeks, list(access(7 * day)), "", false},
+		{"more, and the other one too", usual, list(access(7*day), refresh(30*day)), "", false},
+		{"the one that is meant", usual, list(refresh(60 * day)), "", false},
+		{"the other one", usual, list(access(7 * day)), "", true},
+		{"as long as the refresh token", usual, list(access(30*day), refresh(30*day)), "", false},
+		{
+			"longer than the refresh token", usual, list(access(60 * day)), "ExpiresIn: with 1440h0m0s, the access token " +
+				"outlives the refresh token, which lives 720h0m0s: RefreshExpiresIn is how long a login lasts", false,
+		},
+		{
+			"a short refresh token", usual, list(refresh(5 * time.Minute)), "RefreshExpiresIn: with 5m0s, the refresh token " +
+				"is over before the access token, which lives 15m0s: see ExpiresIn", false,
+		},
+		{
+			"the two of them swapped", usual, list(access(7*day), refresh(time.Hour)), "RefreshExpiresIn: with 1h0m0s, " +
+				"the refresh token is over before the access token, which lives 168h0m0s: see ExpiresIn", false,
+		},
+		{"a short pair", usual, list(access(time.Minute), refresh(5*time.Minute)), "", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text := ""
+			if tc.warned {
+				text = long
+			}
+			tells(t, "WARN", text, func() {
+				_, err := tc.m.CreatePair(ctx, "alice", tc.opts...)
+				if tc.err == "" {
+					require.NoError(t, err)
+					return
+				}
+				require.EqualError(t, err, "jot: "+tc.err)
+			})
 		})
 	}
 }
