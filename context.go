@@ -79,6 +79,7 @@ func FromContext(ctx context.Context) (t *Token, ok bool) {
 
 // FromContext returns the token that a guard of this manager verified, where a process has several managers.
 func (m *Manager) FromContext(ctx context.Context) (t *Token, ok bool) {
+	m.exists()
 	if v := found(ctx, m.origin); v != nil && v.token != nil {
 		return v.token, true
 	}

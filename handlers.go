@@ -39,6 +39,7 @@ func (m *Manager) RefreshHandler() http.Handler {
 // cookie, it has also set the cookies, and the page should see no token. The error is for [Manager.WriteError].
 // Without [WithStore] it wraps [errors.ErrUnsupported].
 func (m *Manager) Refresh(w http.ResponseWriter, r *http.Request) (*Pair, error) {
+	m.exists()
 	if m.ledger.store == nil {
 		return nil, unsupported("Refresh", "WithStore")
 	}
@@ -98,8 +99,9 @@ func (m *Manager) LogoutHandler() http.Handler {
 // up to the caller: a redirect to the front page, say. The error is for [Manager.WriteError]. Without [WithStore] or
 // [WithBlocklist] it wraps [errors.ErrUnsupported].
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
+	m.exists()
 	if !m.ledger.remembers() {
-		return unsupported("Logout", "WithStore or WithBlocklist")
+		return endsNothing(r.Context(), "Logout", "WithStore or WithBlocklist")
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	err := (&departure{m.enter(r, leaving), m.enter(r, m.leavingToo())}).leave()

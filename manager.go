@@ -45,7 +45,7 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	return &Manager{s.config}, nil
 }
 
-// exists panics, at start-up, where the error of New was passed over.
+// exists panics, at start-up in most programs, where the error of New was passed over.
 func (m *Manager) exists() {
 	if m == nil {
 		panic("jot: the Manager is nil: look at the error of New")
@@ -56,6 +56,7 @@ func (m *Manager) exists() {
 // says otherwise, it belongs to no session, and so is not affected when one ends: for a login use [Manager.CreatePair],
 // whose tokens a logout ends together.
 func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
+	m.exists()
 	d := newDraft(opts)
 	d.refuse(d.typ != "", "Type", "use CreateToken")
 	return m.single(ctx, d, typeAccess, subject)
@@ -64,6 +65,7 @@ func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ..
 // CreateToken issues a token of the [Type] that opts must name: for a mailed link that resets a password, say. Only
 // routes with the same Type accept it. It lives as long as an access token, unless [ExpiresIn] says otherwise.
 func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
+	m.exists()
 	d := newDraft(opts)
 	d.refuse(d.typ == "", "CreateToken", "name the type by Type")
 	return m.single(ctx, d, d.typ, subject)
@@ -81,6 +83,7 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 // use [Manager.CreatePair]: a token of [Manager.CreateAccessToken] beside it is of no session, and a logout with
 // either leaves the other.
 func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
+	m.exists()
 	d := newDraft(opts)
 	d.checkLogin()
 	d.refuse(d.isFresh(), "Fresh", "a refresh token is never fresh")
@@ -102,6 +105,7 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 // [Fresh], [FreshFor] and [HeaderParam] mean the access token, [RefreshExpiresIn] the refresh token; the others mean
 // both. If either token cannot be issued, no session begins.
 func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenOption) (*Pair, error) {
+	m.exists()
 	d := newDraft(opts)
 	d.checkLogin()
 	d.checkLives(m.issuer.usual(typeAccess), m.issuer.usual(typeRefresh))
@@ -154,6 +158,7 @@ func (m *Manager) byCookie() bool {
 // the CSRF values are then read from its tokens. It writes the status 200, so write none before: cookies would not
 // arrive. Its error is that of [Manager.SetCookies], in which case nothing was written, or that of the connection.
 func (m *Manager) WritePair(w http.ResponseWriter, pair *Pair) error {
+	m.exists()
 	if pair == nil || pair.AccessToken == "" && pair.RefreshToken == "" {
 		return mistake("WritePair", errEmptyPair)
 	}
@@ -183,6 +188,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 //
 // Where scripts cannot read the cookies, because they run on another host, put [Pair.CSRFToken] into the response.
 func (m *Manager) SetCookies(w http.ResponseWriter, pair *Pair) error {
+	m.exists()
 	if m.jar.cookies == nil {
 		return unsupported("SetCookies", "WithCookies")
 	}
@@ -201,6 +207,7 @@ func (m *Manager) SetCookies(w http.ResponseWriter, pair *Pair) error {
 // UnsetCookies clears all cookies that [Manager.SetCookies] may have set, those of [CookieConfig].Former too. It ends
 // no session: [Manager.Logout] does both. Without [WithCookies] it does nothing.
 func (m *Manager) UnsetCookies(w http.ResponseWriter) {
+	m.exists()
 	if m.jar.cookies != nil {
 		put(w, m.jar.cookies.clear())
 	}
@@ -224,6 +231,7 @@ func (m *Manager) CrossOriginGuard(next http.Handler) http.Handler {
 // WriteError answers a request with err by the handler of [WithErrorHandler], [DefaultErrorHandler] unless set. It is
 // the other half of [Guard.Admit] for adapters, and the way to answer when Create… fails.
 func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	m.exists()
 	err = asRefusal(err, m.challenge)
 	if m.errorHandler == nil {
 		DefaultErrorHandler(w, r, err)

@@ -149,6 +149,7 @@ func (g *Guard) exempts(r *http.Request) bool {
 // To look at any token of this service, even a revoked one, use Verify(ctx, raw, AccessOrRefresh(),
 // InsecureSkipRevocation()).
 func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*Token, error) {
+	m.exists()
 	rt, err := m.compile(demandsOf(demands))
 	if err != nil {
 		return nil, mistake("Verify", err)
@@ -165,6 +166,7 @@ func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*T
 // stream: ask once a minute, or before a message that matters, and close it when the token is not good any more. Of the
 // callbacks, only that of [WithTokenInBlocklist] is asked.
 func (m *Manager) Recheck(ctx context.Context, t *Token) error {
+	m.exists()
 	if t == nil || t.origin != m.origin || !t.verified {
 		return mistake("Recheck", errNotOurs)
 	}

@@ -3,10 +3,12 @@ package jot
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-jot/jot/internal/once"
 	"github.com/go-jot/jot/internal/uuid7"
 	"github.com/go-jot/jot/session"
 )
@@ -52,6 +54,7 @@ var eventOf = map[session.Outcome]EventKind{
 //
 // If the session has ended, the error is [ErrRevoked]. Without [WithStore] it wraps [errors.ErrUnsupported].
 func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOption) (*Pair, error) {
+	m.exists()
 	switch {
 	case m.ledger.store == nil:
 		return nil, unsupported("Rotate", "WithStore")
@@ -105,17 +108,24 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 // Revoke… methods, it withdraws a cookie that [WithSlidingSessions] has put into the response, if ctx is that
 // request's.
 //
-// Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
-// [ErrUnavailable].
+// Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported], which is also logged, once per
+// process, as it is by the other Revoke… methods; when the store fails, [ErrUnavailable]. That an access token ended
+// whose session goes on is logged too: where that is a logout, it is RevokeSession that is meant.
 func (m *Manager) Revoke(ctx context.Context, t *Token) error {
+	m.exists()
 	if !m.ledger.remembers() {
-		return unsupported("Revoke", "WithStore or WithBlocklist")
+		return endsNothing(ctx, "Revoke", "WithStore or WithBlocklist")
 	}
 	if t == nil || t.origin != m.origin {
 		return mistake("Revoke", errNotOurs)
 	}
 	m.takeBack(ctx)
-	return m.revoked(ctx, m.ledger.revoke(ctx, t, m.origin.now()), t, Event{Subject: t.Subject, TokenID: t.ID})
+	err := m.revoked(ctx, m.ledger.revoke(ctx, t, m.origin.now()), t, Event{Subject: t.Subject, TokenID: t.ID})
+	if err == nil && t.Type == typeAccess && t.SessionID != "" && m.ledger.owns(t) {
+		once.Log(ctx, slog.LevelInfo, "jot: Revoke ended an access token whose session goes on, with its refresh token: "+
+			"a logout is RevokeSession")
+	}
+	return err
 }
 
 // RevokeByID is [Manager.Revoke] by what a list of tokens keeps: the subject, the id (jti), which [Issued] gives, and
@@ -125,9 +135,10 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
 func (m *Manager) RevokeByID(ctx context.Context, subject, id string, expires time.Time) error {
+	m.exists()
 	switch {
 	case !m.ledger.remembers():
-		return unsupported("RevokeByID", "WithStore or WithBlocklist")
+		return endsNothing(ctx, "RevokeByID", "WithStore or WithBlocklist")
 	case subject == "":
 		return mistake("RevokeByID", errNoSubject)
 	case id == "":
@@ -140,6 +151,13 @@ func (m *Manager) RevokeByID(ctx context.Context, subject, id string, expires ti
 	m.takeBack(ctx)
 	why := m.ledger.revoke(ctx, &Token{Subject: subject, ID: id, ExpiresAt: expires}, now)
 	return m.revoked(ctx, why, nil, Event{Subject: subject, TokenID: id})
+}
+
+// endsNothing is the error of a method that revokes, for want of an option. Who passes over it takes somebody for logged
+// out who is not, so it is logged as well.
+func endsNothing(ctx context.Context, method, option string) error {
+	once.Log(ctx, slog.LevelError, "jot: "+method+" needs "+option+": nothing was revoked")
+	return unsupported(method, option)
 }
 
 // revoked tells what was revoked, or the reason why it could not be.
@@ -164,9 +182,10 @@ func (m *Manager) revoked(ctx context.Context, why *reason, t *Token, e Event) e
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
 func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
+	m.exists()
 	switch {
 	case !m.ledger.remembers():
-		return unsupported("RevokeSession", "WithStore or WithBlocklist")
+		return endsNothing(ctx, "RevokeSession", "WithStore or WithBlocklist")
 	case t == nil || t.origin != m.origin:
 		return mistake("RevokeSession", errNotOurs)
 	case t.SessionID == "":
@@ -187,8 +206,9 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) error {
+	m.exists()
 	if m.ledger.store == nil {
-		return unsupported("RevokeSessionByID", "WithStore")
+		return endsNothing(ctx, "RevokeSessionByID", "WithStore")
 	}
 	if subject == "" {
 		return mistake("RevokeSessionByID", errNoSubject)
@@ -216,8 +236,9 @@ func (m *Manager) endSession(ctx context.Context, t *Token, subject, id string) 
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
+	m.exists()
 	if m.ledger.store == nil {
-		return unsupported("RevokeSubject", "WithStore")
+		return endsNothing(ctx, "RevokeSubject", "WithStore")
 	}
 	if subject == "" {
 		return mistake("RevokeSubject", errNoSubject)
@@ -231,8 +252,9 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeAll(ctx context.Context) error {
+	m.exists()
 	if m.ledger.store == nil {
-		return unsupported("RevokeAll", "WithStore")
+		return endsNothing(ctx, "RevokeAll", "WithStore")
 	}
 	m.takeBack(ctx)
 	return m.revoked(ctx, m.ledger.revokeAll(ctx, m.origin.now()), nil, Event{})
@@ -243,6 +265,7 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, error) {
+	m.exists()
 	if m.ledger.store == nil {
 		return nil, unsupported("Sessions", "WithStore")
 	}

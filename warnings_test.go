@@ -3,6 +3,8 @@ package jot_test
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // tells asserts that a program is told once what is wrong with it, in these words and at this level, however often it
@@ -130,4 +133,57 @@ func TestPairsOfTheWrongLifetime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who passes over the error of a method that revokes takes somebody for logged out who is not.
+func TestRevokingWithoutAStore(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	m := newManager(t)
+	token := accepted(t, m, pair(t, m).AccessToken)
+	const either, store = "WithStore or WithBlocklist", "WithStore"
+	for _, tc := range []struct {
+		name, needs string
+		call        func(m *jot.Manager) error
+	}{
+		{"Revoke", either, func(m *jot.Manager) error { return m.Revoke(ctx, token) }},
+		{"RevokeByID", either, func(m *jot.Manager) error { return m.RevokeByID(ctx, "alice", "1", now) }},
+		{"RevokeSession", either, func(m *jot.Manager) error { return m.RevokeSession(ctx, token) }},
+		{"RevokeSessionByID", store, func(m *jot.Manager) error { return m.RevokeSessionByID(ctx, "alice", "1") }},
+		{"RevokeSubject", store, func(m *jot.Manager) error { return m.RevokeSubject(ctx, "alice") }},
+		{"RevokeAll", store, func(m *jot.Manager) error { return m.RevokeAll(ctx) }},
+		{"Logout", either, func(m *jot.Manager) error { return m.Logout(httptest.NewRecorder(), bearer("x")) }},
+	} {
+		tells(t, "ERROR", "jot: "+tc.name+" needs "+tc.needs+": nothing was revoked", func() {
+			require.ErrorIs(t, tc.call(m), errors.ErrUnsupported, tc.name)
+		})
+	}
+}
+
+// Revoke ends one token. Where its session goes on, that may have been meant for a logout.
+func TestRevokeForALogout(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	w := newWorldOver(t, memstore.New(memstore.Since(time.Time{})))
+	verified := func(raw string, demands ...jot.Demand) *jot.Token { return accepted(t, w.Manager, raw, demands...) }
+	login := func() *jot.Token { return verified(w.login(t).AccessToken) }
+	link := func() *jot.Token {
+		link, err := w.CreateToken(ctx, "alice", jot.Type("link"), jot.InSession(login()))
+		require.NoError(t, err)
+		return verified(link, jot.Type("link"))
+	}
+	foreign := verified(forge(t, ourHeader, with(`"sid":"s"`)))
+	for name, revoke := range map[string]func() error{
+		"a token of no session": func() error { return w.Revoke(ctx, verified(access(t, w.Manager))) },
+		"a type of its own":     func() error { return w.Revoke(ctx, link()) },
+		"the refresh token":     func() error { return w.Revoke(ctx, w.refreshable(t, w.login(t).RefreshToken)) },
+		"the session":           func() error { return w.RevokeSession(ctx, login()) },
+		"another's session":     func() error { return w.RevokeSession(ctx, foreign) },
+	} {
+		tells(t, "INFO", "", func() { require.NoError(t, revoke(), name) })
+	}
+	tells(t, "INFO", "jot: Revoke ended an access token whose session goes on, with its refresh token: "+
+		"a logout is RevokeSession", func() { require.NoError(t, w.Revoke(ctx, login())) })
 }

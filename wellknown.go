@@ -18,6 +18,7 @@ import (
 // and ask by its ETag whether it has changed. It panics, at start-up, for secrets, which must never be published, and
 // for a [Keyfunc].
 func (m *Manager) JWKSHandler() http.Handler {
+	m.exists()
 	source := m.issuer.signing
 	ring := source.keys()
 	if ring.Lookup != nil {
@@ -43,6 +44,7 @@ func (m *Manager) JWKSHandler() http.Handler {
 // It belongs at "/.well-known/oauth-protected-resource", with the path of Resource behind it if that has one. Without
 // the option it panics, at start-up.
 func (m *Manager) ResourceMetadataHandler() http.Handler {
+	m.exists()
 	if m.resource == nil {
 		panic(unsupported("ResourceMetadataHandler", "WithResourceMetadata").Error())
 	}
