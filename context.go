@@ -68,22 +68,42 @@ func seen(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(ctx, contextKey{}, nobody))
 }
 
-// FromContext returns the token that the innermost guard verified. ok is false on a route without a guard and for an
-// anonymous request to one with [Optional].
+// FromContext returns the token that the innermost guard verified. ok is false for an anonymous request to a route with
+// [Optional], or one that [Except] lets through.
+//
+// It is also false where no guard has seen the request at all, because its route has none, or because the handler got
+// another request than [Guard.Admit] returned. Nobody is ever logged in there, so that is logged, once per process, as
+// it is by [CurrentUser] and [ClaimsAs], and as a warning by [Identity], which cannot say that there is no token. A
+// page for everybody that greets those who are logged in has a guard too, with Optional.
 func FromContext(ctx context.Context) (t *Token, ok bool) {
-	if v, ok := ctx.Value(contextKey{}).(*contextValue); ok && v.token != nil {
-		return v.token, true
-	}
-	return nil, false
+	return sought(ctx, tokenIn(ctx), slog.LevelInfo, "FromContext")
 }
 
 // FromContext returns the token that a guard of this manager verified, where a process has several managers.
 func (m *Manager) FromContext(ctx context.Context) (t *Token, ok bool) {
 	m.exists()
-	if v := found(ctx, m.origin); v != nil && v.token != nil {
-		return v.token, true
+	if v := found(ctx, m.origin); v != nil {
+		t = v.token
 	}
-	return nil, false
+	return sought(ctx, t, slog.LevelInfo, "Manager.FromContext")
+}
+
+// tokenIn returns the token that the innermost guard verified, nil if there is none.
+func tokenIn(ctx context.Context) *Token {
+	if v, ok := ctx.Value(contextKey{}).(*contextValue); ok {
+		return v.token
+	}
+	return nil
+}
+
+// sought returns a token to whoever has asked for it, and tells once that there never is one where no guard has seen
+// the request.
+func sought(ctx context.Context, t *Token, level slog.Level, by string) (*Token, bool) {
+	if t == nil && ctx.Value(contextKey{}) == nil {
+		once.Log(ctx, level, "jot: "+by+" in a request that no guard has seen: is its route guarded, "+
+			"and was it the guard that called its handler?")
+	}
+	return t, t != nil
 }
 
 // found returns what the innermost guard of a manager left, nil if there is none.
@@ -97,17 +117,10 @@ func found(ctx context.Context, by *origin) *contextValue {
 	return nil
 }
 
-// Identity returns the subject of the token that [FromContext] returns, "" when there is none: for an anonymous request
-// to a route with [Optional], or one that [Except] lets through. Where no guard has seen the request at all, because
-// its route has none, or because the handler got another request than [Guard.Admit] returned, it also logs a warning,
-// once per process. FromContext does not.
+// Identity returns the subject of the token that [FromContext] returns, "" when there is none.
 func Identity(ctx context.Context) string {
-	if t, ok := FromContext(ctx); ok {
+	if t, ok := sought(ctx, tokenIn(ctx), slog.LevelWarn, "Identity"); ok {
 		return t.Subject
-	}
-	if ctx.Value(contextKey{}) == nil {
-		once.Log(ctx, slog.LevelWarn, "jot: Identity in a request that no guard has seen: is its route guarded, "+
-			"and was it the guard that called its handler?")
 	}
 	return ""
 }
@@ -116,7 +129,7 @@ func Identity(ctx context.Context) string {
 // [ErrNoToken] when there is no token.
 func ClaimsAs[T any](ctx context.Context) (T, error) {
 	var claims T
-	t, ok := FromContext(ctx)
+	t, ok := sought(ctx, tokenIn(ctx), slog.LevelInfo, "ClaimsAs")
 	if !ok {
 		return claims, ErrNoToken
 	}
@@ -128,7 +141,7 @@ func ClaimsAs[T any](ctx context.Context) (T, error) {
 // false when there is no token, no such function, or when it returns another type than T: since that is a mistake, it
 // is also logged as an error, once per process and type.
 func CurrentUser[T any](ctx context.Context) (user T, ok bool) {
-	t, found := FromContext(ctx)
+	t, found := sought(ctx, tokenIn(ctx), slog.LevelInfo, "CurrentUser")
 	if !found {
 		return user, false
 	}

@@ -2,6 +2,7 @@ package jot_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
@@ -183,14 +185,14 @@ func TestZeroValues(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A handler whose route nobody guards asks who is there, and would greet "". It is told once.
-func TestIdentityWithoutAGuard(t *testing.T) {
+// A handler whose route nobody guards asks who is there, and would greet "", or fail where it is sure of somebody. It is
+// told once, whatever it asks.
+func TestNobodyWithoutAGuard(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	const told = "jot: Identity in a request that no guard has seen: is its route guarded, " +
-		"and was it the guard that called its handler?"
-	m := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery), wire.Profile{ExemptOptions: true})
+	const told = " in a request that no guard has seen: is its route guarded, and was it the guard that called its handler?"
+	m := newManager(t, users, jot.WithLocations(jot.InHeader, jot.InQuery), wire.Profile{ExemptOptions: true})
 	others := newManager(t, jot.WithHeader("X-Other", ""))
 	optional, open := m.Required(jot.Optional()), m.Required(jot.Except("/public/"))
 	nowhere := func(next http.Handler) http.Handler { return next }
@@ -206,6 +208,29 @@ func TestIdentityWithoutAGuard(t *testing.T) {
 	public := httptest.NewRequest(http.MethodGet, "/public/x", nil)
 	preflight := httptest.NewRequest(http.MethodOptions, "/", nil)
 	carries := none.WithContext(jot.NewContext(ctx, accepted(t, m, access(t, m))))
+	asks := []struct {
+		name, level string
+		by          *jot.Manager
+		who         func(ctx context.Context) string
+	}{
+		{"Identity", "WARN", m, jot.Identity},
+		{"FromContext", "INFO", m, func(ctx context.Context) string {
+			t, ok := jot.FromContext(ctx)
+			return who(t, ok)
+		}},
+		{"Manager.FromContext", "INFO", others, func(ctx context.Context) string {
+			t, ok := others.FromContext(ctx)
+			return who(t, ok)
+		}},
+		{"CurrentUser", "INFO", m, func(ctx context.Context) string {
+			name, _ := jot.CurrentUser[string](ctx)
+			return strings.ToLower(name)
+		}},
+		{"ClaimsAs", "INFO", m, func(ctx context.Context) string {
+			claims, _ := jot.ClaimsAs[jwt.RegisteredClaims](ctx)
+			return claims.Subject
+		}},
+	}
 	out := logged(t)
 	for _, tc := range []struct {
 		name  string
@@ -224,14 +249,27 @@ func TestIdentityWithoutAGuard(t *testing.T) {
 		{"not the request of Admit", dropped, good, "", true},
 		{"not guarded", nowhere, good, "", false}, // not again
 	} {
-		out.Reset()
-		tc.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = jot.FromContext(r.Context())
-			require.Empty(t, out.String(), tc.name)
-			require.Equal(t, tc.is, jot.Identity(r.Context()), tc.name)
-		})).ServeHTTP(httptest.NewRecorder(), tc.r)
-		require.Equal(t, tc.told, strings.Contains(out.String(), `level=WARN msg="`+told+`"`), tc.name)
+		for _, ask := range asks {
+			out.Reset()
+			tc.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				is := ask.who(r.Context())
+				require.True(t, is == tc.is || ask.by == others && is == "", tc.name)
+			})).ServeHTTP(httptest.NewRecorder(), tc.r)
+			if !tc.told {
+				require.Empty(t, out.String(), tc.name)
+				continue
+			}
+			require.Contains(t, out.String(), "level="+ask.level+` msg="jot: `+ask.name+told+`"`, tc.name)
+			require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+		}
 	}
+}
+
+func who(t *jot.Token, ok bool) string {
+	if !ok {
+		return ""
+	}
+	return t.Subject
 }
 
 // A user of another type than the handler asks for is a mistake of the program's. It is told once for each type, and
@@ -255,8 +293,6 @@ func TestCurrentUserOfAnotherType(t *testing.T) {
 		is, ok := jot.CurrentUser[*user](carries)
 		require.True(t, ok)
 		require.Equal(t, "hunter2", is.Name)
-		_, ok = jot.CurrentUser[user](ctx)
-		require.False(t, ok)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	require.Len(t, lines, 2)

@@ -240,7 +240,7 @@ func (p *pass) circumstances() wire.Circumstances {
 
 // anonymous is the request of nobody: the handler does not find the token of a guard further out either.
 func (p *pass) anonymous() *http.Request {
-	if _, ok := FromContext(p.ctx); !ok && p.renewal == nil {
+	if tokenIn(p.ctx) == nil && p.renewal == nil {
 		return p.r
 	}
 	v := &contextValue{origin: p.m.origin, renewal: p.renewal}
