@@ -74,6 +74,14 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			"the header Authorization does not begin with Bearer", "",
 		},
 		{
+			"a colon behind the scheme", nil, nil, kept, at("GET", page, setHeader("Authorization", "Bearer: TOKEN")),
+			jot.ErrBadRequest, "the header Authorization has a colon behind Bearer: leave it out", "",
+		},
+		{
+			"a colon right before the token", nil, nil, kept, at("GET", page, setHeader("Authorization", "bearer:TOKEN")),
+			jot.ErrBadRequest, "the header Authorization has a colon behind Bearer: leave it out", "",
+		},
+		{
 			"a header, where cookies are read", options(cookies), nil, kept, at("GET", page, inHeader), jot.ErrNoToken,
 			"a token is there, in a place where this route does not look: header", "",
 		},

@@ -31,7 +31,8 @@ type CookieConfig struct {
 	// as [ErrBadRequest], unless [http.Request.ParseForm] was called in front of the guard.
 	CSRFHeader, CSRFField string
 	// Domain lets every host of a domain receive the cookies. Each of these hosts can then set them too: leave it
-	// empty if you can.
+	// empty if you can. Browsers drop those for a domain under which anybody may register, co.uk say: of these only
+	// single labels, com or localhost, are an error here.
 	Domain string
 	// RefreshPath limits the refresh cookie to requests under this path: "/" unless set. The handlers for refreshing
 	// and logging out must lie under it. It rules out the prefix __Host-.
@@ -126,6 +127,8 @@ func (c *CookieConfig) check() error {
 	}
 	wrong(!credential.IsName(c.CSRFHeader), "%q is no name for a header", c.CSRFHeader)
 	wrong(!cookie.IsDomain(c.Domain), "%q is no domain", c.Domain)
+	wrong(c.Domain != "" && cookie.IsDomain(c.Domain) && !strings.Contains(c.Domain, "."),
+		"the domain %q has no dot: browsers send such cookies to that very host, if at all: leave Domain empty", c.Domain)
 	wrong(!cookie.IsPath(c.RefreshPath), "%q is no path", c.RefreshPath)
 	for _, f := range c.Former {
 		wrong(!credential.IsName(f.Name) || !cookie.IsDomain(f.Domain) || f.Path != "" && !cookie.IsPath(f.Path),

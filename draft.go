@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/strictjson"
@@ -174,6 +175,17 @@ func FreshFor(d time.Duration) TokenOption {
 		t.wrong("FreshFor", badTTL(d))
 		t.freshFor = d
 	})
+}
+
+// badSubject says what is wrong with a subject. One that string makes of a number may be that of many numbers: U+FFFD is.
+func badSubject(s string) string {
+	switch {
+	case s == "" || len(s) > 255 || !isText(s):
+		return "it is not 1 to 255 bytes of UTF-8"
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
+		return "it has a control character or U+FFFD, as string makes them of a number: write that by strconv.Itoa"
+	}
+	return ""
 }
 
 const maxTTL = 100 * 365 * 24 * time.Hour

@@ -52,7 +52,8 @@ func (m *Manager) exists() {
 	}
 }
 
-// CreateAccessToken issues an access token for subject, the user's ID: 1 to 255 bytes of UTF-8. Unless [InSession]
+// CreateAccessToken issues an access token for subject, the user's ID: 1 to 255 bytes of UTF-8, without control
+// characters and U+FFFD, which string(id) makes of a number. Unless [InSession]
 // says otherwise, it belongs to no session, and so is not affected when one ends: for a login use [Manager.CreatePair],
 // whose tokens a logout ends together.
 func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {

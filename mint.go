@@ -292,8 +292,7 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 	if d.freshFor > 0 {
 		c.FreshUntil = g.now.Add(d.freshFor).Unix()
 	}
-	d.refuse(c.Subject == "" || len(c.Subject) > 255 || !isText(c.Subject),
-		"the subject", "it is not 1 to 255 bytes of UTF-8")
+	d.wrong("the subject", badSubject(c.Subject))
 	d.refuse(c.IssuedAt < 0 || max(c.Expires, c.FreshUntil) > wire.MaxDate,
 		"the clock", "the token's dates are not between 1970 and 9999")
 	return c

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-jot/jot/internal/credential"
 	"github.com/go-jot/jot/internal/wire"
 )
 
@@ -74,6 +75,9 @@ func (p *pass) method() bool {
 func (p *pass) find() bool {
 	var err error
 	p.raw, p.at, err = p.m.places.find(p.r, p.order(), p.kind())
+	if errors.Is(err, credential.ErrColon) {
+		err = told{"the header " + p.m.places.header + " has a colon behind " + p.m.places.scheme + ": leave it out", err}
+	}
 	if err != nil {
 		return p.holds(&reason{sentinel: ErrBadRequest, cause: err})
 	}

@@ -267,9 +267,9 @@ func TestTextsAreASCII(t *testing.T) {
 	quiet(t)
 	const name = "Zoë \U0001F511 \"\\ \n\r\t\b\f\x00\x7f<&>\u2028"
 	m := manager(t, flask.Config{SecretKey: secret, ErrorMessageKey: "é"},
-		jot.WithUserLookup(func(context.Context, *jot.Token) (any, error) { return nil, jot.ErrUserNotFound }))
-	raw, err := m.CreateAccessToken(ctx, name)
-	require.NoError(t, err)
+		jot.WithUserLookup(func(context.Context, *jot.Token) (any, error) { return nil, jot.ErrUserNotFound }),
+		jot.WithClock(func() time.Time { return now }))
+	raw := signed(t, secret, with(jwt.MapClaims{"sub": name}))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+raw)
 	w := httptest.NewRecorder()

@@ -22,6 +22,9 @@ var (
 	errBody   = errors.New("a body that is malformed, too large, or names the token twice")
 )
 
+// ErrColon is the defect of a header that was written like two: "Authorization: Bearer: …".
+var ErrColon = errors.New("a colon behind the scheme")
+
 // ErrNotText is the defect of a body whose token is no string.
 var ErrNotText = errors.New("a body whose token is no string")
 
@@ -42,6 +45,9 @@ func InHeader(h http.Header, name, scheme string, longest int) (raw string, err 
 			return "", nil
 		}
 		rest := raw[len(scheme):]
+		if strings.HasPrefix(rest, ":") {
+			return "", ErrColon
+		}
 		if rest != "" && isTchar(rest[0]) {
 			return "", nil // a longer name, so another scheme
 		}
