@@ -49,6 +49,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	inHeader, basic := setHeader("Authorization", "Bearer TOKEN"), setHeader("Authorization", "Basic YTpi")
 	preflight := setHeader("Access-Control-Request-Method", "POST")
 	options := func(opts ...jot.Option) []jot.Option { return opts }
+	signedBy := func(key jot.Key) maker {
+		return func(t testing.TB, _ *jot.Manager) string { return access(t, manager(t, key)) }
+	}
 	everyToken := func(context.Context, *jot.Token) (bool, error) { return true, nil }
 	wants := func(demands ...jot.RouteOption) []jot.RouteOption { return demands }
 
@@ -177,6 +180,18 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			"another secret", nil, nil, func(t testing.TB, _ *jot.Manager) string {
 				return access(t, manager(t, jot.HS256(jot.GenerateSecret())))
 			}, at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", "signature does not match",
+		},
+		{
+			"another kid", nil, nil, signedBy(jot.HS256(secret).WithID("the \"next\"\none")), at("GET", page, inHeader),
+			jot.ErrInvalid, "token is invalid", `no key for its alg and kid: alg "HS256", kid "the \"next\"\none"`,
+		},
+		{
+			"a long kid", nil, nil, signedBy(jot.HS256(secret).WithID(strings.Repeat("x", 99))), at("GET", page, inHeader),
+			jot.ErrInvalid, "token is invalid", `no key for its alg and kid: alg "HS256", kid "` + strings.Repeat("x", 80) + `"`,
+		},
+		{
+			"another algorithm", nil, nil, signedBy(jot.HS384(secret)), at("GET", page, inHeader),
+			jot.ErrInvalid, "token is invalid", `no key for its alg and kid: alg "HS384", and no kid`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

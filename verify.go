@@ -23,12 +23,11 @@ type verifier struct {
 	audience []string // where a route names none
 }
 
-// The reasons that are the same for every token. None quotes one.
+// The reasons that are the same for every token. None quotes one; noKey does.
 var (
 	errTooLong   = invalid(errors.New("longer than 8 KiB"))
 	errMalformed = invalid(errors.New("not three segments of base64url"))
 	errScheme    = invalid(errors.New("not three segments of base64url: leave out the scheme, \"Bearer \" say"))
-	errNoKey     = invalid(wire.ErrNoKey)
 	errKeyOver   = invalid(errors.New("its key has ended"))
 	errKeyType   = invalid(errors.New("its key is not for tokens of its type"))
 	errSignature = invalid(wire.ErrSignature)
@@ -53,7 +52,7 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	k, by := found.Key, &v.trusts[found.Source]
 	switch {
 	case err == nil && k == nil:
-		return nil, errNoKey
+		return nil, noKey(f.Header)
 	case err != nil && answerTo(err).sentinel != nil: // a key function that could not fetch its keys
 		return nil, verdict(true, nil, err)
 	case err != nil:
@@ -79,6 +78,16 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		t.Subject = by.by.subject(t.Subject)
 	}
 	return t, nil
+}
+
+// noKey is the reason for a token whose key is not among ours, for an operator who compares what it names with what
+// there is.
+func noKey(header string) *reason {
+	h, _ := wire.ReadHeader(header)
+	if !h.HasID {
+		return invalid(fmt.Errorf("%w: alg %.20q, and no kid", wire.ErrNoKey, h.Alg))
+	}
+	return invalid(fmt.Errorf("%w: alg %.20q, kid %.80q", wire.ErrNoKey, h.Alg, h.ID))
 }
 
 // made returns what is known of a pair's tokens: from their making, or else, of a token by itself, from its text.
