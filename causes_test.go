@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	t.Cleanup(func() { slog.SetDefault(before) })
 
 	const page = "https://app.example/"
+	const noCookie = "no cookie came: a login sets it by WritePair or SetCookies, before it writes anything else"
 	at := func(method, target string, changes ...edit) func(string) *http.Request {
 		return func(raw string) *http.Request {
 			r := by(method, posted(target, changes...))
@@ -43,6 +45,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		return p.AccessToken
 	}
 	cookies := jot.WithCookies(jot.CookieConfig{})
+	insecure := jot.WithCookies(jot.CookieConfig{Insecure: true})
 	forms := jot.WithCookies(jot.CookieConfig{CSRFField: "csrf"})
 	cookie := setHeader("Cookie", "__Host-access_token=TOKEN")
 	ours, others := setHeader("Sec-Fetch-Site", "same-origin"), setHeader("Sec-Fetch-Site", "cross-site")
@@ -107,13 +110,28 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			"no cookie came: browsers send Secure ones by HTTPS and to localhost only", "",
 		},
 		{
-			"by plain HTTP behind a proxy", options(cookies), nil, kept,
-			at("GET", "http://192.168.0.7/", setHeader("X-Forwarded-Proto", "https")), jot.ErrNoToken,
-			"a token is required", "-",
+			"by plain HTTP to a proxy", options(cookies), nil, kept,
+			at("GET", "http://192.168.0.7/", setHeader("X-Forwarded-Proto", "http")), jot.ErrNoToken,
+			"no cookie came: browsers send Secure ones by HTTPS and to localhost only", "",
+		},
+		{
+			"by plain HTTP, which is meant", options(insecure), nil, kept, at("GET", "http://192.168.0.7/"),
+			jot.ErrNoToken, "a token is required", noCookie,
 		},
 		{
 			"by plain HTTP here", options(cookies), nil, kept, at("GET", "http://127.0.0.1:80/"), jot.ErrNoToken,
-			"a token is required", "-",
+			"a token is required", noCookie,
+		},
+		{
+			"by HTTPS", options(cookies), nil, kept, at("GET", page), jot.ErrNoToken, "a token is required", noCookie,
+		},
+		{
+			"by HTTPS, or another way", options(cookies, jot.WithLocations(jot.InHeader, jot.InCookie)), nil, kept,
+			at("GET", page), jot.ErrNoToken, "a token is required", noCookie,
+		},
+		{
+			"nothing where no cookie is looked for", options(cookies), wants(jot.Locations(jot.InHeader)), kept,
+			at("GET", page), jot.ErrNoToken, "a token is required", "-",
 		},
 		{
 			"a preflight", nil, nil, kept, at("OPTIONS", page, preflight), jot.ErrNoToken,
@@ -233,4 +251,19 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 
 	_, err := newManager(t).Verify(ctx, "Bearer a.b.c")
 	require.ErrorContains(t, err, `leave out the scheme, "Bearer " say`)
+}
+
+// Behind a proxy that ends TLS, nobody is told of plain HTTP who spoke none: whatever the proxy says, or does not say.
+func TestBehindAProxy(t *testing.T) {
+	m := newManager(t, jot.WithCookies(jot.CookieConfig{}))
+	for name, value := range map[string]string{
+		"X-Forwarded-Proto": "https", "Forwarded": "for=192.0.2.1;proto=https", "X-Forwarded-For": "192.0.2.1",
+		"X-Real-Ip": "192.0.2.1", "Via": "1.1 front", "Sec-Fetch-Site": "none", "X-Forwarded-Proto ": "HTTPS, http",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://backend:8080/", nil)
+		r.Header.Set(strings.TrimSpace(name), value)
+		got := send(m.Required(), r)
+		require.Equal(t, "token_missing", got.code(t))
+		require.Contains(t, got.Body.String(), `"detail":"a token is required"`, name)
+	}
 }

@@ -1,6 +1,7 @@
 package jot
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -78,8 +79,8 @@ func (p *places) find(r *http.Request, order []Location, kind names) (raw string
 }
 
 // stray guesses where a token that was not found may be, for whoever sent it or forgot to; "" without a guess. It
-// quotes nothing of the request.
-func (p *places) stray(r *http.Request, order []Location, kind names) string {
+// quotes nothing of the request. Secure says that the cookies are.
+func (p *places) stray(r *http.Request, order []Location, kind names, secure bool) string {
 	if r.Method == http.MethodOptions && len(r.Header["Access-Control-Request-Method"]) > 0 {
 		return "a CORS preflight reached the guard: answer it in front of it"
 	}
@@ -100,15 +101,31 @@ func (p *places) stray(r *http.Request, order []Location, kind names) string {
 	if raw, _ := p.in(r, InCookie, p.refresh); raw != "" {
 		return "the access token's cookie has gone, the refresh token's is there: refresh"
 	}
-	if isPlain(r) {
+	if secure && isPlain(r) {
 		return "no cookie came: browsers send Secure ones by HTTPS and to localhost only"
 	}
 	return ""
 }
 
+// errNoCookie is for the operator alone: most visitors to whom it happens have just not logged in.
+var errNoCookie = errors.New("no cookie came: a login sets it by WritePair or SetCookies, before it writes anything else")
+
 // isPlain reports whether a browser has sent the request by plain HTTP to another machine, as far as can be seen.
 func isPlain(r *http.Request) bool {
-	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") != "https" && !isHere((&url.URL{Host: r.Host}).Hostname())
+	switch proto := r.Header.Get("X-Forwarded-Proto"); {
+	case r.TLS != nil || isHere((&url.URL{Host: r.Host}).Hostname()):
+		return false
+	case len(r.Header["Sec-Fetch-Site"]) > 0: // which browsers send by HTTPS, and to localhost
+		return false
+	case proto != "":
+		return strings.EqualFold(proto, "http")
+	}
+	for _, name := range [...]string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} {
+		if len(r.Header[name]) > 0 {
+			return false // there is a proxy, and what the browser has spoken to it nobody says
+		}
+	}
+	return true
 }
 
 // isHere reports whether a host is this machine, to which browsers trust plain HTTP.

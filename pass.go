@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-jot/jot/internal/credential"
@@ -220,15 +221,26 @@ func (p *pass) vouch() bool {
 // refusal is the error of a step that failed.
 func (p *pass) refusal() error {
 	if p.absent && p.r != nil {
-		if guess := p.m.places.stray(p.r, p.order(), p.kind()); guess != "" {
-			p.why = &reason{sentinel: ErrNoToken, cause: told{text: guess}}
-		}
+		p.why = &reason{sentinel: ErrNoToken, cause: p.stray()}
 	}
 	err := p.m.refuse(p.ctx, p.why, p.token, p.at)
 	if e, ok := asError(err); ok && p.m.profile.Explain != nil {
 		e.Cause = p.m.profile.Explain(err, p.circumstances())
 	}
 	return err
+}
+
+// stray guesses why there is no token; nil without a guess.
+func (p *pass) stray() error {
+	cookies := p.m.jar.cookies
+	guess := p.m.places.stray(p.r, p.order(), p.kind(), cookies != nil && !cookies.Insecure)
+	switch {
+	case guess != "":
+		return told{text: guess}
+	case slices.Contains(p.order(), InCookie):
+		return errNoCookie
+	}
+	return nil
 }
 
 // circumstances are what a profile's answers are written from.
