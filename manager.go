@@ -202,6 +202,9 @@ func (m *Manager) SetCookies(w http.ResponseWriter, pair *Pair) error {
 		return err
 	}
 	put(w, cookies)
+	if pair.handed != nil {
+		pair.handed.Store(true)
+	}
 	return nil
 }
 

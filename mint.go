@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jot/jot/internal/uuid7"
@@ -215,11 +216,16 @@ func (i *issuer) pair(ctx context.Context, d *draft, g grant) (*Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pair{
+	made := new(struct { // in one piece
+		Pair
+		handed atomic.Bool
+	})
+	made.Pair = Pair{
 		AccessToken: access.raw, RefreshToken: refresh.raw, CSRFToken: access.csrf, RefreshCSRFToken: refresh.csrf,
 		ExpiresIn: access.life(), RefreshExpiresIn: refresh.life(), SessionID: g.session,
-		made: [2]minted{access, refresh}, cookies: i.cookies,
-	}, nil
+		made: [2]minted{access, refresh}, cookies: i.cookies, handed: &made.handed,
+	}
+	return &made.Pair, nil
 }
 
 // sessionEnd is when a store may forget a session with these tokens: when no node accepts any of them, nor what one

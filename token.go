@@ -2,6 +2,7 @@ package jot
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,9 +11,11 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jot/jot/internal/keyring"
+	"github.com/go-jot/jot/internal/once"
 	"github.com/go-jot/jot/internal/strictjson"
 	"github.com/go-jot/jot/internal/wire"
 )
@@ -232,8 +235,9 @@ type Pair struct {
 	// SessionID is the id of the login (sid).
 	SessionID string
 
-	made    [2]minted // what the issuer knows of both
-	cookies bool      // tokens travel in these only
+	made    [2]minted    // what the issuer knows of both
+	cookies bool         // tokens travel in these only
+	handed  *atomic.Bool // and were set; nil of a pair made by hand
 }
 
 // minted is a token that was made, with what cookies and answers say of it.
@@ -260,9 +264,14 @@ func (t minted) which() int {
 
 // MarshalJSON returns the access token response of RFC 6749 section 5.1. Empty members are left out, so a Pair with an
 // access token alone is the response of a handler that refreshes without rotation. Of a pair whose tokens travel in
-// cookies only, it returns the CSRF values instead.
+// cookies only, it returns the CSRF values instead. That logs a warning, once per process, unless
+// [Manager.SetCookies] has had the pair before.
 func (p Pair) MarshalJSON() ([]byte, error) {
 	if p.cookies {
+		if p.handed != nil && !p.handed.Load() {
+			once.Log(context.Background(), slog.LevelWarn, "jot: a Pair was written as JSON, which has no tokens where they "+
+				"travel in cookies only, and its cookies were not set: WritePair does both")
+		}
 		return json.Marshal(p.withoutTokens())
 	}
 	return json.Marshal(struct {

@@ -2,8 +2,10 @@ package jot_test
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -186,4 +188,41 @@ func TestRevokeForALogout(t *testing.T) {
 	}
 	tells(t, "INFO", "jot: Revoke ended an access token whose session goes on, with its refresh token: "+
 		"a logout is RevokeSession", func() { require.NoError(t, w.Revoke(ctx, login())) })
+}
+
+// The JSON of a pair whose tokens travel in cookies has none: whoever writes that, and sets no cookie, has lost them.
+func TestPairsWhoseCookiesNobodySets(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	cookies := jot.WithCookies(jot.CookieConfig{})
+	m := newManager(t, cookies)
+	write := func(p any) {
+		_, err := json.Marshal(p)
+		require.NoError(t, err)
+	}
+	for name, right := range map[string]func(){
+		"WritePair": func() {
+			require.NoError(t, m.WritePair(httptest.NewRecorder(), pair(t, m)))
+		},
+		"SetCookies, and what WritePair would write": func() {
+			p := pair(t, m)
+			require.NoError(t, m.SetCookies(httptest.NewRecorder(), p))
+			write(p)
+			write(map[string]any{"ok": true, "pair": *p})
+		},
+		"both ways, after WritePair": func() {
+			p := pair(t, m)
+			require.NoError(t, m.WritePair(httptest.NewRecorder(), p))
+			write(p)
+		},
+		"a manager of headers": func() { write(pair(t, newManager(t))) },
+		"one of either":        func() { write(pair(t, newManager(t, cookies, jot.WithLocations(jot.InHeader, jot.InCookie)))) },
+		"a pair made by hand":  func() { write(jot.Pair{AccessToken: "x"}) },
+		"a pair in the log":    func() { slog.DebugContext(ctx, "login", "pair", pair(t, m)) },
+	} {
+		t.Run(name, func(t *testing.T) { tells(t, "WARN", "", right) })
+	}
+	tells(t, "WARN", "jot: a Pair was written as JSON, which has no tokens where they travel in cookies only, "+
+		"and its cookies were not set: WritePair does both", func() { write(pair(t, m)) })
 }
