@@ -55,6 +55,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	signedBy := func(key jot.Key) maker {
 		return func(t testing.TB, _ *jot.Manager) string { return access(t, manager(t, key)) }
 	}
+	open := jot.Except("GET /public")
 	everyToken := func(context.Context, *jot.Token) (bool, error) { return true, nil }
 	wants := func(demands ...jot.RouteOption) []jot.RouteOption { return demands }
 
@@ -198,6 +199,27 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			"another secret", nil, nil, func(t testing.TB, _ *jot.Manager) string {
 				return access(t, manager(t, jot.HS256(jot.GenerateSecret())))
 			}, at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", "signature does not match",
+		},
+		{
+			"under a path that is open", nil, wants(open), kept, at("GET", page+"public/logo.png"), jot.ErrNoToken,
+			"a token is required", `Except names "GET /public", and not what lies under it: write "GET /public/" for that`,
+		},
+		{
+			"under one that is open with a host", nil, wants(jot.Except("app.example/public", "/{x}/y")), kept,
+			at("PUT", page+"public/7"), jot.ErrNoToken, "a token is required",
+			`Except names "app.example/public", and not what lies under it: write "app.example/public/" for that`,
+		},
+		{
+			"a path that wants its slash", nil, wants(jot.Except("/open/")), kept, at("GET", page+"open"), jot.ErrNoToken,
+			"a token is required", `Except names "/open/", to which a mux would only redirect this path`,
+		},
+		{
+			"another path", nil, wants(open), kept, at("GET", page+"publicity/x"), jot.ErrNoToken,
+			"a token is required", "-",
+		},
+		{
+			"another method", nil, wants(open), kept, at("POST", page+"public/x"), jot.ErrNoToken,
+			"a token is required", "-",
 		},
 		{
 			"another kid", nil, nil, signedBy(jot.HS256(secret).WithID("the \"next\"\none")), at("GET", page, inHeader),

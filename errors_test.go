@@ -151,6 +151,7 @@ func TestErrorHandlerWithoutAStatus(t *testing.T) {
 		}
 	}
 	flushes := func(w http.ResponseWriter, _ error) { _ = http.NewResponseController(w).Flush() }
+	asserts := func(w http.ResponseWriter, _ error) { w.(http.Flusher).Flush(); _, _ = io.WriteString(w, "x") }
 	full := func(w http.ResponseWriter, _ error) { _ = http.NewResponseController(w).EnableFullDuplex() }
 	copies := func(w http.ResponseWriter, _ error) { _, _ = io.Copy(w, strings.NewReader("sorry")) }
 	for _, tc := range []struct {
@@ -167,6 +168,7 @@ func TestErrorHandlerWithoutAStatus(t *testing.T) {
 		{"it writes nothing", write(""), jot.ErrForbidden, 403, ""},
 		{"it copies", copies, jot.ErrRevoked, 401, "sorry"},
 		{"it flushes", flushes, jot.ErrForbidden, 403, ""},
+		{"it flushes by an assertion", asserts, jot.ErrForbidden, 403, "x"},
 		{"it asks the server's writer", full, jot.ErrForbidden, 403, ""},
 		{"a hint is no answer", status(http.StatusEarlyHints), jot.ErrForbidden, 403, ""},
 		{"nor before one", status(http.StatusEarlyHints, 404), jot.ErrForbidden, 404, ""},
@@ -193,6 +195,24 @@ func TestErrorHandlerWithoutAStatus(t *testing.T) {
 			require.Equal(t, tc.body, string(body))
 			require.Empty(t, out.String(), "no status is written twice")
 		})
+	}
+}
+
+// Whether an answer can be flushed is up to the server's writer.
+func TestErrorHandlerOfAWriterThatCannotFlush(t *testing.T) {
+	can := false
+	m := newManager(t, jot.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, _ error) {
+		_, can = w.(http.Flusher)
+	}))
+	for _, want := range []bool{true, false} {
+		rw := httptest.NewRecorder()
+		w := http.ResponseWriter(rw)
+		if !want {
+			w = struct{ http.ResponseWriter }{rw}
+		}
+		m.WriteError(w, httptest.NewRequest(http.MethodGet, "/", nil), jot.ErrInvalid)
+		require.Equal(t, want, can)
+		require.Equal(t, 401, rw.Code)
 	}
 }
 

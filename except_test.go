@@ -105,6 +105,10 @@ func TestExceptDoubts(t *testing.T) {
 		return `jot: Except names "` + name + `", but the mux hands that to "` + has +
 			`": guard what is behind it instead`
 	}
+	register := func(name, has string) string {
+		return `jot: Except names "` + name + `", but the mux has "` + has + `", which is every path: register "` + name +
+			`" there too`
+	}
 	m := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery))
 	for _, tc := range []struct {
 		except, mux []string
@@ -144,6 +148,9 @@ func TestExceptDoubts(t *testing.T) {
 		{of("POST /p"), of("/"), "GET", "/p", none},
 		{of("/q/"), of("/q/x"), "GET", "/q/x", none}, // it would be less that is guarded
 		{of("/r"), of("/s"), "GET", "/r", none},      // nobody there
+		{of("GET /{$}"), of("/"), "GET", "/", register("GET /{$}", "/")},
+		{of("/{$}"), of("GET /"), "GET", "/x", register("/{$}", "GET /")},
+		{of("purge /t"), of("/t"), "purge", "/t", alike("purge /t", "/t")},
 	} {
 		mux := http.NewServeMux()
 		for _, pattern := range tc.mux {
@@ -153,6 +160,7 @@ func TestExceptDoubts(t *testing.T) {
 		r := func() *http.Request { return httptest.NewRequest(tc.method, tc.url, nil) }
 		out := logged(t)
 		answerOf(m.Required(jot.Except(tc.except...))(noMux{mux}), r())
+		out.Reset() // which may have told what became of it
 		refused := r()
 		refused.Header.Set("Authorization", "Bearer x")
 		require.Equal(t, "token_invalid", answerOf(m.Required(jot.Except(tc.except...))(mux), refused).code(t), name)
@@ -167,6 +175,122 @@ func TestExceptDoubts(t *testing.T) {
 		require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
 		require.Contains(t, strings.ReplaceAll(out.String(), `\"`, `"`), `level=WARN msg="`+tc.told+`"`, name)
 	}
+}
+
+// A pattern is right that one of the muxes has whose guards share the option.
+func TestExceptOfTwoMuxes(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	m := newManager(t)
+	mux := func(pattern string) http.Handler {
+		mux := http.NewServeMux()
+		mux.HandleFunc(pattern, noContent)
+		return mux
+	}
+	ask := func(guarded http.Handler, method string, status int) {
+		require.Equal(t, status, answerOf(guarded, httptest.NewRequest(method, "/status", nil)).Code)
+	}
+	open := jot.Except("GET /status")
+	for name, required := range map[string][2]func(http.Handler) http.Handler{
+		"of two guards": {m.Required(open), m.Required(open)},
+		"of one guard":  {m.Required(open), nil},
+		"in a group":    {m.Required(jot.RouteOptions(open)), m.Required(jot.RouteOptions(open, jot.Fresh()))},
+	} {
+		if required[1] == nil {
+			required[1] = required[0]
+		}
+		tells(t, "WARN", "", func() {
+			reads, writes := required[0](mux("GET /status")), required[1](mux("POST /status"))
+			ask(reads, "GET", http.StatusNoContent)
+			ask(writes, "POST", http.StatusUnauthorized)
+		})
+		require.NotEmpty(t, name)
+	}
+	tells(t, "WARN", `jot: Except names "GET /status", but the mux has "POST /status": spell both alike`, func() {
+		ask(m.Required(jot.Except("GET /status"))(mux("POST /status")), "POST", http.StatusUnauthorized)
+	})
+}
+
+// Behind something else than a mux, a request that was let through may reach a route that was meant to be guarded.
+func TestExceptAstray(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	m := newManager(t)
+	const none = ""
+	through := func(by, got string) string {
+		return `jot: Except let a request through by "` + by + `", and what served it is "` + got +
+			`": name that too if everybody may have it, or else put the guard directly around the mux`
+	}
+	moved := func(from, to string) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.URL.Path = strings.Replace(r.URL.Path, from, to, 1)
+				next.ServeHTTP(w, r)
+			})
+		}
+	}
+	copied := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(r.Context())) })
+	}
+	as := func(pattern string) func(http.Handler) http.Handler { // another router, which writes patterns of its own
+		return func(http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Pattern = pattern
+				w.WriteHeader(http.StatusNoContent)
+			})
+		}
+	}
+	plain := moved("", "")
+	for _, tc := range []struct {
+		except, mux []string
+		between     func(http.Handler) http.Handler
+		method, url string
+		told        string
+	}{
+		{of("GET /a/"), of("GET /a/", "GET /a/drafts"), plain, "GET", "/a/drafts", through("GET /a/", "GET /a/drafts")},
+		{of("GET /a/"), of("GET /a/", "GET /a/{id}"), plain, "GET", "/a/7", none}, // not again
+		{of("GET /b/", "GET /b/x"), of("GET /b/", "GET /b/x"), plain, "GET", "/b/x", none},
+		{of("GET /b/"), of("GET /b/", "GET /b/x"), plain, "GET", "/b/y", none},
+		{of("POST /c"), of("POST /c", "POST a.test/c"), plain, "POST", "http://a.test/c", through("POST /c", "POST a.test/c")},
+		{of("/d"), of("POST /d"), plain, "POST", "/d", none}, // it exempts every method
+		{of("/e/{id}"), of("GET /e/{name}"), plain, "GET", "/e/7", none},
+		{of("/f/"), of("/f/{rest...}"), plain, "GET", "/f/7", none},
+		{of("/g/"), of("/g/", "/g/{$}"), plain, "GET", "/g/", through("/g/", "/g/{$}")},
+		{of("GET /h/x"), of("/h/"), plain, "GET", "/h/x", none}, // another mux
+		{of("GET /h/x"), of("/"), plain, "GET", "/h/x", none},
+		{of("GET /i"), of("POST /j"), plain, "GET", "/i", none}, // nobody there
+		{of("/k/"), of("/admin/"), moved("/k", "/admin"), "GET", "/k/x", through("/k/", "/admin/")},
+		{of("/l/"), of("/l/x"), copied, "GET", "/l/x", none}, // the pattern stays with the copy
+		{of("/m/"), nil, as("/m/*"), "GET", "/m/x", none},
+		{of("POST /m/login"), nil, as("/m/login"), "POST", "/m/login", none},
+		{of("/n/"), nil, as("/n/{id}/secret"), "GET", "/n/1/secret", through("/n/", "/n/{id}/secret")},
+	} {
+		mux := http.NewServeMux()
+		for _, pattern := range tc.mux {
+			mux.HandleFunc(pattern, noContent)
+		}
+		guarded := m.Required(jot.Except(tc.except...))(tc.between(mux))
+		tells(t, "WARN", tc.told, func() {
+			got := answerOf(guarded, httptest.NewRequest(tc.method, tc.url, nil))
+			require.NotEqual(t, http.StatusUnauthorized, got.Code, tc.url)
+		})
+		if tc.mux != nil { // the mux itself is asked before
+			tells(t, "WARN", "", func() {
+				answerOf(m.Required(jot.Except(tc.except...))(mux), httptest.NewRequest(tc.method, "/nowhere", nil))
+			})
+		}
+	}
+
+	// What the guard's own request has from a mux around it says nothing.
+	around, inner := http.NewServeMux(), http.NewServeMux()
+	inner.HandleFunc("GET /o/x", noContent)
+	around.Handle("/o/", m.Required(jot.Except("GET /o/x"))(copied(inner)))
+	tells(t, "WARN", "", func() {
+		got := answerOf(around, httptest.NewRequest(http.MethodGet, "/o/x", nil))
+		require.Equal(t, http.StatusNoContent, got.Code)
+	})
 }
 
 func of(patterns ...string) []string { return patterns }

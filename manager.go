@@ -244,7 +244,11 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 	e := factsOf(err)
 	e.setHeaders(w.Header())
 	own := &ownAnswer{ResponseWriter: w, status: e.Status()}
-	m.errorHandler(own, r, err)
+	if _, ok := w.(http.Flusher); ok {
+		m.errorHandler(flushable{own}, r, err)
+	} else {
+		m.errorHandler(own, r, err)
+	}
 	own.begin()
 }
 
@@ -281,6 +285,12 @@ func (a *ownAnswer) FlushError() error {
 	a.begin()
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
+
+// flushable is an answer whose writer can be flushed without a [http.ResponseController], so that it can be as well.
+type flushable struct{ *ownAnswer }
+
+// Flush writes the status first.
+func (a flushable) Flush() { _ = a.FlushError() }
 
 // Unwrap is for [http.ResponseController].
 func (a *ownAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -3,6 +3,7 @@ package jot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -59,20 +60,24 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 	}
 	g = g.around(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted, err := g.Admit(w, r)
+		admitted, open, err := g.admit(w, r)
 		if err != nil {
 			g.doubt(r, err)
 			g.m.WriteError(w, r, err)
 			return
 		}
-		defer g.end(r, admitted)
+		defer g.end(r, admitted, open)
 		next.ServeHTTP(w, admitted)
 	})
 }
 
 // end hands the server's request what the handler's copy of it has got: net/http removes the files of uploads by the
-// one that it knows, and a logger outside reads the mux's pattern there.
-func (g *Guard) end(r, admitted *http.Request) {
+// one that it knows, and a logger outside reads the mux's pattern there. Open is the pattern that let it through
+// without a token, if there is one.
+func (g *Guard) end(r, admitted *http.Request, open string) {
+	if open != "" && admitted.Pattern != "" && admitted.Pattern != open {
+		g.astray(r, open, admitted.Pattern)
+	}
 	if admitted == r {
 		return
 	}
@@ -90,6 +95,16 @@ func (g *Guard) doubt(r *http.Request, err error) {
 	}
 	if text := g.route.except.Doubt(r); text != "" {
 		once.Log(r.Context(), slog.LevelWarn, text)
+	}
+}
+
+// astray tells once for each pattern of [Except] that behind the guard a request reached another route than the one for
+// which it was let through.
+func (g *Guard) astray(r *http.Request, open, got string) {
+	if got != r.Pattern && g.route.except.Astray(open, got) {
+		once.About(r.Context(), slog.LevelWarn, "Except "+open, fmt.Sprintf(
+			"jot: Except let a request through by %q, and what served it is %q: name that too if everybody may have it, "+
+				"or else put the guard directly around the mux", open, got))
 	}
 }
 
@@ -113,11 +128,17 @@ func (g *Guard) around(next http.Handler) *Guard {
 // After its handler, an adapter sets MultipartForm and Pattern of r to those of the request that Admit returned,
 // so that net/http removes the files of uploads.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	admitted, _, err := g.admit(w, r)
+	return admitted, err
+}
+
+// admit is Admit. Open is the pattern of [Except] that let the request through, "" otherwise.
+func (g *Guard) admit(w http.ResponseWriter, r *http.Request) (admitted *http.Request, open string, err error) {
 	if g.route == nil {
-		return nil, mistake("Guard", errNotNew)
+		return nil, "", mistake("Guard", errNotNew)
 	}
-	if g.exempts(r) {
-		return seen(r), nil
+	if open, ok := g.exempts(r); ok {
+		return seen(r), open, nil
 	}
 	p := g.m.enter(r, g.route)
 	ok := p.check() || p.revive()
@@ -126,20 +147,22 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	}
 	switch {
 	case ok:
-		return r.WithContext(p.context(p.slide(w))), nil
+		return r.WithContext(p.context(p.slide(w))), "", nil
 	case p.absent && g.route.optional:
 		if p.renewal != nil && g.m.jar.ours(asPost(r)) { // of a session that has ended; a link changes nothing
 			g.m.UnsetCookies(w)
 		}
-		return seen(p.anonymous()), nil
+		return seen(p.anonymous()), "", nil
 	}
-	return nil, p.refusal()
+	return nil, "", p.refusal()
 }
 
-// exempts reports whether the request passes without a look at its token.
-func (g *Guard) exempts(r *http.Request) bool {
-	return g.route.except != nil && g.route.except.Cover(r) ||
-		g.m.profile.ExemptOptions && r.Method == http.MethodOptions
+// exempts reports whether the request passes without a look at its token, and by what pattern.
+func (g *Guard) exempts(r *http.Request) (pattern string, ok bool) {
+	if g.route.except != nil {
+		pattern = g.route.except.Cover(r)
+	}
+	return pattern, pattern != "" || g.m.profile.ExemptOptions && r.Method == http.MethodOptions
 }
 
 // Verify checks a token's text as [Manager.Required] does, revocation and user lookup included, and returns the token.

@@ -507,8 +507,8 @@ func WithRealm(realm string) Option {
 // it is a mistake of the application's; [Error.Status] and [Error.Code] are what a client should see of it. The headers
 // of the answer are set already, and f may change them: the challenge, Allow, Retry-After, no-store and nosniff. Where
 // f writes no status, or nothing at all, the status is that of the error, 500 for a mistake: a refused request is 200
-// only if f says so by WriteHeader. For that the ResponseWriter is a wrapped one; [http.ResponseController] finds the
-// server's.
+// only if f says so by WriteHeader. For that the ResponseWriter is a wrapped one, an [http.Flusher] if the server's is;
+// [http.ResponseController] finds the rest.
 func WithErrorHandler(f func(w http.ResponseWriter, r *http.Request, err error)) Option {
 	return set("WithErrorHandler", nilFunc(f == nil), func(s *setup) { s.errorHandler = f })
 }

@@ -234,9 +234,15 @@ func (p *pass) refusal() error {
 func (p *pass) stray() error {
 	cookies := p.m.jar.cookies
 	guess := p.m.places.stray(p.r, p.order(), p.kind(), cookies != nil && !cookies.Insecure)
+	near := ""
+	if p.want.except != nil {
+		near = p.want.except.Near(p.r)
+	}
 	switch {
 	case guess != "":
 		return told{text: guess}
+	case near != "":
+		return errors.New(near)
 	case slices.Contains(p.order(), InCookie):
 		return errNoCookie
 	}

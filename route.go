@@ -210,19 +210,22 @@ func Locations(places ...Location) RouteOption {
 // these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. Name the routes of
 // [Manager.RefreshHandler] and [Manager.LogoutHandler] too: those look for a token by themselves, and not for an access
 // token alone. A pattern that matches everything is an error: write "GET /{$}" for the front page. So is one that would
-// match nothing: with a method in small letters, needless white space, or a * in its path.
+// match nothing: with a method of package net/http's in small letters, needless white space, or a * in its path.
 //
 // If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
 // matches, and that must be one of these, spelled as it is registered there, method and all. A request that
-// is refused for want of a token although one of these is nearly its pattern logs a warning, once for each. Behind any
-// other handler a pattern without a method exempts every method, and the guard cannot know that a more specific
-// pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than you mean to.
+// is refused for want of a token although one of these is nearly its pattern logs a warning, once for each; guards of
+// several muxes may share the option. Behind any other handler a pattern without a method exempts every method, and the
+// guard cannot know that a more specific pattern, "GET /public/drafts" say, is meant to be guarded: exempt no more than
+// you mean to. It can see afterwards which pattern it was, in most cases, and then logs a warning, once for each of
+// these, unless that is one of them too.
 //
 // It fails closed. Paths with dot segments, doubled slashes, backslashes, semicolons or needless percent-encoding stay
 // guarded, and so do CONNECT and what the mux would only redirect, because the handlers behind may read such a path
 // differently. Patterns are matched against the path as it reaches the guard, before any [net/http.StripPrefix] behind
 // it.
 func Except(patterns ...string) RouteOption {
+	muxes := new(exempt.Muxes)
 	return routeOption(func(rt *route) {
 		if len(patterns) == 0 {
 			rt.failf("Except: name at least one pattern")
@@ -231,7 +234,7 @@ func Except(patterns ...string) RouteOption {
 			rt.except = exempt.New()
 		}
 		for _, pattern := range patterns {
-			if err := rt.except.Add(pattern); err != nil {
+			if err := rt.except.Add(pattern, muxes); err != nil {
 				rt.failf("Except: %w", err)
 			}
 		}

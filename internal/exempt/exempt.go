@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -16,19 +17,47 @@ import (
 type Patterns struct {
 	names  []string
 	mux    *http.ServeMux
-	behind *http.ServeMux // that of the handler, if it is one
+	under  *http.ServeMux    // what lies under patterns that are one path
+	behind *http.ServeMux    // that of the handler, if it is one
+	known  map[string]*Muxes // of each pattern
 }
 
 // New returns an empty set.
-func New() *Patterns { return &Patterns{mux: http.NewServeMux()} }
+func New() *Patterns {
+	return &Patterns{mux: http.NewServeMux(), under: http.NewServeMux(), known: map[string]*Muxes{}}
+}
 
-// open marks the patterns in the mux; what it finds of another type is a redirect of its own.
-type open struct{}
+// Muxes are those behind the guards that share an option: a pattern is right if one of them has it.
+type Muxes struct {
+	mu  sync.Mutex
+	all []*http.ServeMux
+}
+
+// maxMuxes bounds what guards that are made for each request could pile up.
+const maxMuxes = 64
+
+func (m *Muxes) add(mux *http.ServeMux) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.all) < maxMuxes && !slices.Contains(m.all, mux) {
+		m.all = append(m.all, mux)
+	}
+}
+
+func (m *Muxes) have(pattern string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.all) == maxMuxes ||
+		slices.ContainsFunc(m.all, func(mux *http.ServeMux) bool { return isOf(mux, pattern) })
+}
+
+// open marks the patterns in a mux; what it finds of another type is a redirect of its own.
+type open struct{ name string }
 
 func (open) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
-// Add adds a pattern, or says what is wrong with it.
-func (e *Patterns) Add(pattern string) (err error) {
+// Add adds a pattern, or says what is wrong with it. The muxes are those of the option that names it.
+func (e *Patterns) Add(pattern string, known *Muxes) (err error) {
 	if method, ok := isRoot(strings.TrimRight(pattern, "*")); ok {
 		return fmt.Errorf("%q is every path there is: write %q for the front page", pattern, method+"/{$}")
 	}
@@ -40,8 +69,13 @@ func (e *Patterns) Add(pattern string) (err error) {
 			err = fmt.Errorf("%v", reason)
 		}
 	}()
-	e.mux.Handle(pattern, open{})
+	e.mux.Handle(pattern, open{pattern})
 	e.names = append(e.names, pattern)
+	e.known[pattern] = known
+	if path := segments(pattern); !isRest(path[len(path)-1]) && path[len(path)-1] != "{$}" {
+		defer func() { _ = recover() }() // of two that meet there, one is enough
+		e.under.Handle(pattern+"/", open{pattern})
+	}
 	return nil
 }
 
@@ -61,7 +95,7 @@ func misspelled(pattern string) error {
 		return fmt.Errorf("%q has white space too much: write %q", pattern, strings.Join(fields, " "))
 	case method == "*":
 		return fmt.Errorf("%q: a pattern of every method has none: write %q", pattern, path)
-	case method != upper:
+	case method != upper && slices.Contains(methods, upper): // others may well be in small ones
 		return fmt.Errorf("%q: methods are in capitals: write %q", pattern, upper+" "+path)
 	case strings.Contains(path, "//"):
 		return fmt.Errorf("%q has a doubled slash, which is no path that is clean", pattern)
@@ -72,6 +106,12 @@ func misspelled(pattern string) error {
 			"and end it in a slash for all that lies under it", pattern)
 	}
 	return nil
+}
+
+// methods are those of net/http.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodConnect, http.MethodOptions, http.MethodTrace,
 }
 
 // isRoot reports whether a pattern is all that lies under the root, of no host in particular, for what method.
@@ -93,20 +133,26 @@ func isRoot(pattern string) (method string, ok bool) {
 func (e *Patterns) Within(mux *http.ServeMux) *Patterns {
 	inside := *e
 	inside.behind = mux
+	for _, known := range e.known {
+		known.add(mux)
+	}
 	return &inside
 }
 
-// Cover reports whether the mux would route r, as it stands, to one of the patterns.
-func (e *Patterns) Cover(r *http.Request) bool {
+// Cover returns the one of the patterns to which the mux would route r, as it stands, "" if there is none.
+func (e *Patterns) Cover(r *http.Request) string {
 	if r.Method == http.MethodConnect || !isPlain(r) {
-		return false
+		return ""
 	}
 	handler, _ := e.mux.Handler(r)
-	if _, ok := handler.(open); !ok || e.behind == nil {
-		return ok
+	found, ok := handler.(open)
+	if !ok || e.behind == nil {
+		return found.name
 	}
-	_, pattern := e.behind.Handler(r)
-	return slices.Contains(e.names, pattern)
+	if _, pattern := e.behind.Handler(r); slices.Contains(e.names, pattern) {
+		return pattern
+	}
+	return ""
 }
 
 // Doubt says which of the patterns may have been meant for r, which was refused: one that the mux behind does not have,
@@ -121,16 +167,40 @@ func (e *Patterns) Doubt(r *http.Request) string {
 		return ""
 	}
 	_, matches := e.mux.Handler(r)
+	_, everything := isRoot(has)
 	for _, name := range e.names {
 		switch {
-		case shape(name) == shape(has) && !isOf(e.behind, name):
+		case shape(name) == shape(has) && e.known[name].have(name):
+		case shape(name) == shape(has) && everything:
+			return fmt.Sprintf("jot: Except names %q, but the mux has %q, which is every path: register %q there too",
+				name, has, name)
+		case shape(name) == shape(has):
 			return fmt.Sprintf("jot: Except names %q, but the mux has %q: spell both alike", name, has)
-		case name == matches && isAbove(has, name) && !isOf(e.behind, name):
+		case name == matches && isAbove(has, name) && !e.known[name].have(name):
 			return fmt.Sprintf("jot: Except names %q, but the mux hands that to %q: guard what is behind it instead",
 				name, has)
 		}
 	}
 	return ""
+}
+
+// Near says which of the patterns r has missed by its last slash, "" if none. It quotes patterns, and nothing of r.
+func (e *Patterns) Near(r *http.Request) string {
+	if handler, name := e.mux.Handler(r); slices.Contains(e.names, name) && handler != (open{name}) {
+		return fmt.Sprintf("Except names %q, to which a mux would only redirect this path", name)
+	}
+	handler, _ := e.under.Handler(r)
+	if found, ok := handler.(open); ok {
+		return fmt.Sprintf("Except names %q, and not what lies under it: write %q for that", found.name, found.name+"/")
+	}
+	return ""
+}
+
+// Astray reports whether a request that one of the patterns let through may have reached a route that is meant to be
+// guarded, by the pattern that it got behind the guard: one of another path, unless it is among ours as well, or one
+// for all that lies above.
+func (e *Patterns) Astray(name, got string) bool {
+	return e.behind == nil && !slices.Contains(e.names, got) && route(name) != route(got) && !isAbove(got, name)
 }
 
 // segments are those of a pattern's path.
@@ -140,7 +210,24 @@ func segments(pattern string) []string {
 }
 
 func isWild(segment string) bool { return strings.HasPrefix(segment, "{") }
-func isRest(segment string) bool { return segment == "" || strings.HasSuffix(segment, "...}") }
+func isRest(segment string) bool {
+	return segment == "" || segment == "*" || strings.HasSuffix(segment, "...}") // a * is what other routers write
+}
+
+// route is a pattern without its method, and the names of its wildcards.
+func route(pattern string) string {
+	host, _, _ := strings.Cut(pattern[strings.Index(pattern, " ")+1:], "/")
+	path := segments(pattern)
+	for i := range path {
+		switch {
+		case isRest(path[i]):
+			path[i] = "*"
+		case isWild(path[i]) && path[i] != "{$}":
+			path[i] = "{}"
+		}
+	}
+	return host + "/" + strings.Join(path, "/")
+}
 
 // shape is what a pattern's path has in common with those that mean nearly the same: the names of its wildcards do not
 // matter, nor whether it means all that lies under it.
