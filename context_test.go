@@ -185,13 +185,14 @@ func TestZeroValues(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A handler whose route nobody guards asks who is there, and would greet "", or fail where it is sure of somebody. It is
-// told once, whatever it asks.
+// A handler whose route nobody guards asks who is there, and would greet "", or fail where it is sure of somebody. It
+// is told once, whatever it asks.
 func TestNobodyWithoutAGuard(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	const told = " in a request that no guard has seen: is its route guarded, and was it the guard that called its handler?"
+	const told = " in a request that no guard has seen: is its route guarded, " +
+		"and was it the guard that called its handler?"
 	m := newManager(t, users, jot.WithLocations(jot.InHeader, jot.InQuery), wire.Profile{ExemptOptions: true})
 	others := newManager(t, jot.WithHeader("X-Other", ""))
 	optional, open := m.Required(jot.Optional()), m.Required(jot.Except("/public/"))

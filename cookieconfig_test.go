@@ -58,7 +58,7 @@ func TestCookieDomains(t *testing.T) {
 		require.Error(t, err, "%q has %s", tc.domain, tc.wrong)
 		want := "is no domain"
 		if tc.wrong == "one label" { // which a cookie may have
-			want = "has no dot: browsers send such cookies to that very host, if at all: leave Domain empty"
+			want = "has no dot: browsers send its cookies to that very host, if at all: leave Domain empty"
 			require.NoError(t, formerErr)
 		}
 		require.ErrorContains(t, err, want)

@@ -128,7 +128,8 @@ func (c *CookieConfig) check() error {
 	wrong(!credential.IsName(c.CSRFHeader), "%q is no name for a header", c.CSRFHeader)
 	wrong(!cookie.IsDomain(c.Domain), "%q is no domain", c.Domain)
 	wrong(c.Domain != "" && cookie.IsDomain(c.Domain) && !strings.Contains(c.Domain, "."),
-		"the domain %q has no dot: browsers send such cookies to that very host, if at all: leave Domain empty", c.Domain)
+		"the domain %q has no dot: browsers send its cookies to that very host, if at all: leave Domain empty",
+		c.Domain)
 	wrong(!cookie.IsPath(c.RefreshPath), "%q is no path", c.RefreshPath)
 	for _, f := range c.Former {
 		wrong(!credential.IsName(f.Name) || !cookie.IsDomain(f.Domain) || f.Path != "" && !cookie.IsPath(f.Path),

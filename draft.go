@@ -122,11 +122,12 @@ func (d *draft) checkLives(access, refresh time.Duration) {
 	case d.noExpiry || access == 0 || refresh == 0 || access <= refresh:
 	case d.refreshExpiresIn > 0:
 		d.wrong("RefreshExpiresIn", fmt.Sprintf(
-			"with %v, the refresh token is over before the access token, which lives %v: see ExpiresIn", refresh, access))
+			"with %v, the refresh token is over before the access token, which lives %v: see ExpiresIn",
+			refresh, access))
 	case d.expiresIn > 0:
 		d.wrong("ExpiresIn", fmt.Sprintf(
-			"with %v, the access token outlives the refresh token, which lives %v: RefreshExpiresIn is how long a login lasts",
-			access, refresh))
+			"with %v, the access token outlives the refresh token, which lives %v: "+
+				"RefreshExpiresIn is how long a login lasts", access, refresh))
 	}
 }
 
@@ -177,10 +178,10 @@ func FreshFor(d time.Duration) TokenOption {
 	})
 }
 
-// badSubject says what is wrong with a subject. One that string makes of a number may be that of many numbers: U+FFFD is.
+// badSubject says what is wrong with a subject. What string makes of a number may be the same for many: U+FFFD is.
 func badSubject(s string) string {
 	switch {
-	case s == "" || len(s) > 255 || !isText(s):
+	case s == "" || len(s) > 255 || !utf8.ValidString(s):
 		return "it is not 1 to 255 bytes of UTF-8"
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
 		return "it has a control character or U+FFFD, as string makes them of a number: write that by strconv.Itoa"

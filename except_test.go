@@ -106,8 +106,8 @@ func TestExceptDoubts(t *testing.T) {
 			`": guard what is behind it instead`
 	}
 	register := func(name, has string) string {
-		return `jot: Except names "` + name + `", but the mux has "` + has + `", which is every path: register "` + name +
-			`" there too`
+		return `jot: Except names "` + name + `", but the mux has "` + has + `", which is every path: register "` +
+			name + `" there too`
 	}
 	m := newManager(t, jot.WithLocations(jot.InHeader, jot.InQuery))
 	for _, tc := range []struct {
@@ -232,7 +232,9 @@ func TestExceptAstray(t *testing.T) {
 		}
 	}
 	copied := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(r.Context())) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(r.Context()))
+		})
 	}
 	as := func(pattern string) func(http.Handler) http.Handler { // another router, which writes patterns of its own
 		return func(http.Handler) http.Handler {
@@ -253,7 +255,10 @@ func TestExceptAstray(t *testing.T) {
 		{of("GET /a/"), of("GET /a/", "GET /a/{id}"), plain, "GET", "/a/7", none}, // not again
 		{of("GET /b/", "GET /b/x"), of("GET /b/", "GET /b/x"), plain, "GET", "/b/x", none},
 		{of("GET /b/"), of("GET /b/", "GET /b/x"), plain, "GET", "/b/y", none},
-		{of("POST /c"), of("POST /c", "POST a.test/c"), plain, "POST", "http://a.test/c", through("POST /c", "POST a.test/c")},
+		{
+			of("POST /c"), of("POST /c", "POST a.test/c"), plain, "POST", "http://a.test/c",
+			through("POST /c", "POST a.test/c"),
+		},
 		{of("/d"), of("POST /d"), plain, "POST", "/d", none}, // it exempts every method
 		{of("/e/{id}"), of("GET /e/{name}"), plain, "GET", "/e/7", none},
 		{of("/f/"), of("/f/{rest...}"), plain, "GET", "/f/7", none},

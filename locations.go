@@ -108,7 +108,8 @@ func (p *places) stray(r *http.Request, order []Location, kind names, secure boo
 }
 
 // errNoCookie is for the operator alone: most visitors to whom it happens have just not logged in.
-var errNoCookie = errors.New("no cookie came: a login sets it by WritePair or SetCookies, before it writes anything else")
+var errNoCookie = errors.New(
+	"no cookie came: a login sets it by WritePair or SetCookies, before it writes anything else")
 
 // isPlain reports whether a browser has sent the request by plain HTTP to another machine, as far as can be seen.
 func isPlain(r *http.Request) bool {

@@ -458,7 +458,7 @@ func TestReservedNames(t *testing.T) {
 
 func TestSubjects(t *testing.T) {
 	m := newManager(t)
-	for _, name := range []string{"a", strings.Repeat("x", 255), "é \"\\\n\u2028</script>", "\u0000"} {
+	for _, name := range []string{"a", strings.Repeat("x", 255), "é \"\\\u2028</script>", "*", "\u00a0"} {
 		raw, err := m.CreateAccessToken(ctx, name)
 		require.NoError(t, err)
 		token, err := m.Verify(ctx, raw)
@@ -468,6 +468,11 @@ func TestSubjects(t *testing.T) {
 	for _, name := range []string{"", strings.Repeat("x", 256), "\xff"} {
 		_, err := m.CreateAccessToken(ctx, name)
 		require.ErrorContains(t, err, "the subject: it is not 1 to 255 bytes of UTF-8")
+	}
+	for _, id := range []int{0, 7, '\n', 0x7f, 0x85, 0xd800, 0x110000, -1} {
+		_, err := m.CreateAccessToken(ctx, string(rune(id))) // what string(id) is, which no vet lets pass
+		require.EqualError(t, err, "jot: the subject: it has a control character or U+FFFD, "+
+			"as string makes them of a number: write that by strconv.Itoa", id)
 	}
 }
 

@@ -103,8 +103,8 @@ func (g *Guard) doubt(r *http.Request, err error) {
 func (g *Guard) astray(r *http.Request, open, got string) {
 	if got != r.Pattern && g.route.except.Astray(open, got) {
 		once.About(r.Context(), slog.LevelWarn, "Except "+open, fmt.Sprintf(
-			"jot: Except let a request through by %q, and what served it is %q: name that too if everybody may have it, "+
-				"or else put the guard directly around the mux", open, got))
+			"jot: Except let a request through by %q, and what served it is %q: "+
+				"name that too if everybody may have it, or else put the guard directly around the mux", open, got))
 	}
 }
 

@@ -77,7 +77,8 @@ func (p *pass) find() bool {
 	var err error
 	p.raw, p.at, err = p.m.places.find(p.r, p.order(), p.kind())
 	if errors.Is(err, credential.ErrColon) {
-		err = told{"the header " + p.m.places.header + " has a colon behind " + p.m.places.scheme + ": leave it out", err}
+		where := p.m.places
+		err = told{"the header " + where.header + " has a colon behind " + where.scheme + ": leave it out", err}
 	}
 	if err != nil {
 		return p.holds(&reason{sentinel: ErrBadRequest, cause: err})

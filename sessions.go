@@ -122,8 +122,8 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 	m.takeBack(ctx)
 	err := m.revoked(ctx, m.ledger.revoke(ctx, t, m.origin.now()), t, Event{Subject: t.Subject, TokenID: t.ID})
 	if err == nil && t.Type == typeAccess && t.SessionID != "" && m.ledger.owns(t) {
-		once.Log(ctx, slog.LevelInfo, "jot: Revoke ended an access token whose session goes on, with its refresh token: "+
-			"a logout is RevokeSession")
+		once.Log(ctx, slog.LevelInfo, "jot: Revoke ended an access token whose session goes on, "+
+			"with its refresh token: a logout is RevokeSession")
 	}
 	return err
 }
@@ -153,8 +153,8 @@ func (m *Manager) RevokeByID(ctx context.Context, subject, id string, expires ti
 	return m.revoked(ctx, why, nil, Event{Subject: subject, TokenID: id})
 }
 
-// endsNothing is the error of a method that revokes, for want of an option. Who passes over it takes somebody for logged
-// out who is not, so it is logged as well.
+// endsNothing is the error of a method that revokes, for want of an option. Who passes over it takes somebody for
+// logged out who is not, so it is logged as well.
 func endsNothing(ctx context.Context, method, option string) error {
 	once.Log(ctx, slog.LevelError, "jot: "+method+" needs "+option+": nothing was revoked")
 	return unsupported(method, option)

@@ -208,7 +208,8 @@ func TestWhatIsMintedIsJSON(t *testing.T) {
 			store := jot.WithStore(memstore.New(memstore.Since(time.Time{})))
 			m := newManager(t, jot.WithIssuer(name), jot.WithAudience(name), store)
 			subject := name
-			if rare := strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\ufffd' }); rare {
+			odd := func(r rune) bool { return unicode.IsControl(r) || r == '\ufffd' }
+			if strings.ContainsFunc(name, odd) {
 				_, err := m.CreatePair(ctx, name)
 				require.EqualError(t, err, "jot: the subject: it has a control character or U+FFFD, "+
 					"as string makes them of a number: write that by strconv.Itoa")

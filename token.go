@@ -269,8 +269,8 @@ func (t minted) which() int {
 func (p Pair) MarshalJSON() ([]byte, error) {
 	if p.cookies {
 		if p.handed != nil && !p.handed.Load() {
-			once.Log(context.Background(), slog.LevelWarn, "jot: a Pair was written as JSON, which has no tokens where they "+
-				"travel in cookies only, and its cookies were not set: WritePair does both")
+			once.Log(context.Background(), slog.LevelWarn, "jot: a Pair was written as JSON, which has no tokens "+
+				"where they travel in cookies only, and its cookies were not set: WritePair does both")
 		}
 		return json.Marshal(p.withoutTokens())
 	}

@@ -107,16 +107,18 @@ func TestPairsOfTheWrongLifetime(t *testing.T) {
 		{"the other one", usual, list(access(7 * day)), "", true},
 		{"as long as the refresh token", usual, list(access(30*day), refresh(30*day)), "", false},
 		{
-			"longer than the refresh token", usual, list(access(60 * day)), "ExpiresIn: with 1440h0m0s, the access token " +
-				"outlives the refresh token, which lives 720h0m0s: RefreshExpiresIn is how long a login lasts", false,
+			"longer than the refresh token", usual, list(access(60 * day)), "ExpiresIn: with 1440h0m0s, " +
+				"the access token outlives the refresh token, which lives 720h0m0s: " +
+				"RefreshExpiresIn is how long a login lasts", false,
 		},
 		{
-			"a short refresh token", usual, list(refresh(5 * time.Minute)), "RefreshExpiresIn: with 5m0s, the refresh token " +
-				"is over before the access token, which lives 15m0s: see ExpiresIn", false,
+			"a short refresh token", usual, list(refresh(5 * time.Minute)), "RefreshExpiresIn: with 5m0s, " +
+				"the refresh token is over before the access token, which lives 15m0s: see ExpiresIn", false,
 		},
 		{
-			"the two of them swapped", usual, list(access(7*day), refresh(time.Hour)), "RefreshExpiresIn: with 1h0m0s, " +
-				"the refresh token is over before the access token, which lives 168h0m0s: see ExpiresIn", false,
+			"the two of them swapped", usual, list(access(7*day), refresh(time.Hour)),
+			"RefreshExpiresIn: with 1h0m0s, the refresh token is over before the access token, " +
+				"which lives 168h0m0s: see ExpiresIn", false,
 		},
 		{"a short pair", usual, list(access(time.Minute), refresh(5*time.Minute)), "", false},
 	} {
@@ -196,7 +198,7 @@ func TestPairsWhoseCookiesNobodySets(t *testing.T) {
 		return
 	}
 	cookies := jot.WithCookies(jot.CookieConfig{})
-	m := newManager(t, cookies)
+	m, either := newManager(t, cookies), newManager(t, cookies, jot.WithLocations(jot.InHeader, jot.InCookie))
 	write := func(p any) {
 		_, err := json.Marshal(p)
 		require.NoError(t, err)
@@ -217,7 +219,7 @@ func TestPairsWhoseCookiesNobodySets(t *testing.T) {
 			write(p)
 		},
 		"a manager of headers": func() { write(pair(t, newManager(t))) },
-		"one of either":        func() { write(pair(t, newManager(t, cookies, jot.WithLocations(jot.InHeader, jot.InCookie)))) },
+		"one of either":        func() { write(pair(t, either)) },
 		"a pair made by hand":  func() { write(jot.Pair{AccessToken: "x"}) },
 		"a pair in the log":    func() { slog.DebugContext(ctx, "login", "pair", pair(t, m)) },
 	} {

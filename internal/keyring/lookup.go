@@ -91,7 +91,7 @@ func mistaken(ctx context.Context, err error, always bool) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("Keyfunc: %w", err)
+	err = fmt.Errorf("Keyfunc: %w", err) //nolint:staticcheck // the name as it is written
 	if always {
 		once.Log(ctx, slog.LevelWarn, "jot: "+err.Error())
 	}
