@@ -72,9 +72,9 @@ func seen(r *http.Request) *http.Request {
 // [Optional], or one that [Except] lets through.
 //
 // It is also false where no guard has seen the request at all, because its route has none, or because the handler got
-// another request than [Guard.Admit] returned. Nobody is ever logged in there, so that is logged, once per process, as
-// it is by [CurrentUser] and [ClaimsAs], and as a warning by [Identity], which cannot say that there is no token. A
-// page for everybody that greets those who are logged in has a guard too, with Optional.
+// another request than [Guard.Admit] returned. Nobody is ever logged in there, so that is logged at info level, once per
+// process, as it is by [CurrentUser] and [ClaimsAs], and as a warning by [Identity], which cannot say that there is no
+// token.
 func FromContext(ctx context.Context) (t *Token, ok bool) {
 	return sought(ctx, tokenIn(ctx), slog.LevelInfo, "FromContext")
 }
@@ -100,8 +100,12 @@ func tokenIn(ctx context.Context) *Token {
 // the request.
 func sought(ctx context.Context, t *Token, level slog.Level, by string) (*Token, bool) {
 	if t == nil && ctx.Value(contextKey{}) == nil {
-		once.Log(ctx, level, "jot: "+by+" in a request that no guard has seen: is its route guarded, "+
-			"and was it the guard that called its handler?")
+		text := "jot: " + by + " in a request that no guard has seen: is its route guarded, " +
+			"and was it the guard that called its handler?"
+		if level < slog.LevelWarn {
+			text += " All is well where nobody need be logged in"
+		}
+		once.Log(ctx, level, text)
 	}
 	return t, t != nil
 }

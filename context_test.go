@@ -232,6 +232,11 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 			return claims.Subject
 		}},
 	}
+	refusing := newManager(t, users, jot.WithErrorHandler(func(w http.ResponseWriter, r *http.Request, _ error) {
+		for _, ask := range asks {
+			require.Empty(t, ask.who(r.Context()))
+		}
+	}))
 	out := logged(t)
 	for _, tc := range []struct {
 		name  string
@@ -246,6 +251,7 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 		{"anonymous within another's", both, good, "", false},
 		{"exempt", open, public, "", false},
 		{"exempt by a profile", m.Required(), preflight, "", false},
+		{"refused", refusing.Required(), none, "", false},
 		{"put there by hand", nowhere, carries, "alice", false},
 		{"not the request of Admit", dropped, good, "", true},
 		{"not guarded", nowhere, good, "", false}, // not again
@@ -260,7 +266,11 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 				require.Empty(t, out.String(), tc.name)
 				continue
 			}
-			require.Contains(t, out.String(), "level="+ask.level+` msg="jot: `+ask.name+told+`"`, tc.name)
+			text := "jot: " + ask.name + told
+			if ask.level == "INFO" {
+				text += " All is well where nobody need be logged in"
+			}
+			require.Contains(t, out.String(), "level="+ask.level+` msg="`+text+`"`, tc.name)
 			require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
 		}
 	}

@@ -243,11 +243,12 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 	}
 	e := factsOf(err)
 	e.setHeaders(w.Header())
-	own := &ownAnswer{ResponseWriter: w, status: e.Status()}
+	own, request := &ownAnswer{ResponseWriter: w, status: e.Status()}, seen(r)
+	defer func() { r.MultipartForm = request.MultipartForm }() // whose files net/http removes
 	if _, ok := w.(http.Flusher); ok {
-		m.errorHandler(flushable{own}, r, err)
+		m.errorHandler(flushable{own}, request, err)
 	} else {
-		m.errorHandler(own, r, err)
+		m.errorHandler(own, request, err)
 	}
 	own.begin()
 }

@@ -89,20 +89,24 @@ func TestUploadsLeaveNoFiles(t *testing.T) {
 func TestUploadsOfAPanicLeaveNoFiles(t *testing.T) {
 	m := newManager(t)
 	required, optional := m.Required(), m.Required(jot.Optional())
+	var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		err := r.ParseMultipartForm(1)
+		entries, _ := os.ReadDir(os.TempDir())
+		panic(fmt.Sprint(len(entries), " file, ", err))
+	})
+	refusing := newManager(t, jot.WithHeader("X-Other", ""), jot.WithErrorHandler(
+		func(w http.ResponseWriter, r *http.Request, _ error) { handler.ServeHTTP(w, r) })).Required()
 	for name, guards := range map[string][]func(http.Handler) http.Handler{
 		"without a guard":   within(recovering),
 		"behind a guard":    within(recovering, required),
 		"behind two guards": within(recovering, required, optional),
 		"between guards":    within(required, recovering, optional),
+		"refused":           within(recovering, refusing),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			t.Setenv("TMPDIR", dir)
-			var handler http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				err := r.ParseMultipartForm(1)
-				entries, _ := os.ReadDir(dir)
-				panic(fmt.Sprint(len(entries), " file, ", err))
-			})
+			handler := handler
 			for i := len(guards); i > 0; i-- {
 				handler = guards[i-1](handler)
 			}
