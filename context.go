@@ -121,7 +121,8 @@ func found(ctx context.Context, by *origin) *contextValue {
 	return nil
 }
 
-// Identity returns the subject of the token that [FromContext] returns, "" when there is none.
+// Identity returns the subject of the token that [FromContext] returns, "" when there is none. Where no guard has seen
+// the request, it also logs a warning, once per process.
 func Identity(ctx context.Context) string {
 	if t, ok := sought(ctx, tokenIn(ctx), slog.LevelWarn, "Identity"); ok {
 		return t.Subject

@@ -169,7 +169,8 @@ type keyfunc struct {
 // verifies, by the algorithms named, which must be all HMAC or none. f sees the token's header and empty claims,
 // because nothing of the payload is read before its signature is verified; the key that it returns must suit the
 // algorithm as if it had been given to [PublicKey] or [HS256]. An error of f refuses the token as [ErrInvalid], unless
-// it wraps another of this package's errors: wrap [ErrUnavailable] if keys could not be fetched.
+// it wraps another of this package's errors: wrap [ErrUnavailable] if keys could not be fetched. What f returns that is
+// no key at all, a PEM text say, is logged as a warning, once per process.
 func Keyfunc(f jwt.Keyfunc, algs ...string) KeySource {
 	ring, err := keyring.Ask(f, algs...)
 	if err != nil {
