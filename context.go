@@ -72,9 +72,9 @@ func seen(r *http.Request) *http.Request {
 // [Optional], or one that [Except] lets through.
 //
 // It is also false where no guard has seen the request at all, because its route has none, or because the handler got
-// another request than [Guard.Admit] returned. Nobody is ever logged in there, so that is logged at info level, once per
-// process, as it is by [CurrentUser] and [ClaimsAs], and as a warning by [Identity], which cannot say that there is no
-// token.
+// another request than [Guard.Admit] returned. Nobody is ever logged in there, so that is logged at info level, once
+// per process, as it is by [CurrentUser] and [ClaimsAs], and as a warning by [Identity], which cannot say that there is
+// no token.
 func FromContext(ctx context.Context) (t *Token, ok bool) {
 	return sought(ctx, tokenIn(ctx), slog.LevelInfo, "FromContext")
 }

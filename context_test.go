@@ -197,6 +197,9 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 	others := newManager(t, jot.WithHeader("X-Other", ""))
 	optional, open := m.Required(jot.Optional()), m.Required(jot.Except("/public/"))
 	nowhere := func(next http.Handler) http.Handler { return next }
+	instead := func(h http.Handler) func(http.Handler) http.Handler {
+		return func(http.Handler) http.Handler { return h }
+	}
 	dropped := func(next http.Handler) http.Handler { // the old request, instead of that of Admit
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, err := m.Guard().Admit(w, r)
@@ -232,7 +235,7 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 			return claims.Subject
 		}},
 	}
-	refusing := newManager(t, users, jot.WithErrorHandler(func(w http.ResponseWriter, r *http.Request, _ error) {
+	refusing := newManager(t, users, jot.WithStore(memstore.New()), jot.WithErrorHandler(func(_ http.ResponseWriter, r *http.Request, _ error) {
 		for _, ask := range asks {
 			require.Empty(t, ask.who(r.Context()))
 		}
@@ -252,6 +255,8 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 		{"exempt", open, public, "", false},
 		{"exempt by a profile", m.Required(), preflight, "", false},
 		{"refused", refusing.Required(), none, "", false},
+		{"refused by the handler for refreshing", instead(refusing.RefreshHandler()), none, "", false},
+		{"refused by the handler for logging out", instead(refusing.LogoutHandler()), none, "", false},
 		{"put there by hand", nowhere, carries, "alice", false},
 		{"not the request of Admit", dropped, good, "", true},
 		{"not guarded", nowhere, good, "", false}, // not again

@@ -25,7 +25,7 @@ func (m *Manager) RefreshHandler() http.Handler {
 		at, pair, err := m.refresh(w, r)
 		switch {
 		case err != nil:
-			m.WriteError(w, r, err)
+			m.answer(w, r, err)
 		case at == InCookie: // an error now is the client's connection
 			_ = writeJSON(w, pair.withoutTokens())
 		default:
@@ -83,7 +83,7 @@ func (m *Manager) LogoutHandler() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := m.Logout(w, r); err != nil {
-			m.WriteError(w, r, err)
+			m.answer(w, r, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -243,12 +243,11 @@ func (m *Manager) WriteError(w http.ResponseWriter, r *http.Request, err error) 
 	}
 	e := factsOf(err)
 	e.setHeaders(w.Header())
-	own, request := &ownAnswer{ResponseWriter: w, status: e.Status()}, seen(r)
-	defer func() { r.MultipartForm = request.MultipartForm }() // whose files net/http removes
+	own := &ownAnswer{ResponseWriter: w, status: e.Status()}
 	if _, ok := w.(http.Flusher); ok {
-		m.errorHandler(flushable{own}, request, err)
+		m.errorHandler(flushable{own}, r, err)
 	} else {
-		m.errorHandler(own, request, err)
+		m.errorHandler(own, r, err)
 	}
 	own.begin()
 }

@@ -63,12 +63,23 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		admitted, open, err := g.admit(w, r)
 		if err != nil {
 			g.doubt(r, err)
-			g.m.WriteError(w, r, err)
+			g.m.answer(w, r, err)
 			return
 		}
 		defer g.end(r, admitted, open)
 		next.ServeHTTP(w, admitted)
 	})
+}
+
+// answer is WriteError for a request that a guard has seen: a handler of [WithErrorHandler] may ask who is there.
+func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
+	if m.errorHandler == nil {
+		m.WriteError(w, r, err)
+		return
+	}
+	again := seen(r)
+	defer func() { r.MultipartForm = again.MultipartForm }() // whose files net/http removes
+	m.WriteError(w, again, err)
 }
 
 // end hands the server's request what the handler's copy of it has got: net/http removes the files of uploads by the
