@@ -38,6 +38,7 @@ type issuer struct {
 // grant is what a token needs beyond its options.
 type grant struct {
 	now, authTime    time.Time
+	issued           time.Time // as the id of an access token has it
 	subject, session string
 	end              time.Time // no token of the session outlives it; zero without one
 	refreshID        string
@@ -63,7 +64,7 @@ func (i *issuer) login(d *draft, subject string) grant {
 		"it is longer than a session may last: see WithSessionTTL")
 	now := i.origin.now()
 	g := grant{
-		now: now, subject: subject, session: uuid7.New(now), end: millisecond(now).Add(i.sessionTTL),
+		now: now, issued: now, subject: subject, session: uuid7.New(now), end: millisecond(now).Add(i.sessionTTL),
 		refreshID: uuid7.New(now), refreshAt: now,
 	}
 	if d.isFresh() {
@@ -81,6 +82,7 @@ func (i *issuer) login(d *draft, subject string) grant {
 // single is the grant of a token that begins no session, but may join one.
 func (i *issuer) single(d *draft, subject string) grant {
 	g := grant{now: i.origin.now().Add(-d.ago), subject: subject}
+	g.issued = i.origin.issuing(g.now)
 	if t := d.session; t == nil {
 		d.refuse(i.longest > 0 && d.expiresIn > i.longest, "ExpiresIn",
 			"a store remembers for 400 days who was logged out, so no token of no session lives longer")
@@ -115,7 +117,7 @@ func (i *issuer) successor(d *draft, refresh *Token) grant {
 		g.csrf = newCSRF() // the session was begun without cookies
 	}
 	// The next id is greater than this one even where the clock of another node was ahead: ids tell old from new.
-	g.refreshAt = g.now
+	g.issued, g.refreshAt = g.now, g.now
 	if presented, ok := uuid7.Time(refresh.ID); ok && g.now.Before(presented.Add(time.Millisecond)) {
 		g.refreshAt = presented.Add(time.Millisecond)
 	}
@@ -149,7 +151,7 @@ func (g *grant) record(d *draft, expires time.Time) session.Record {
 // access makes an access token, or one of a Type.
 func (i *issuer) access(ctx context.Context, d *draft, g grant, typ string) (minted, error) {
 	return i.mint(ctx, d, g, minted{
-		typ: typ, id: uuid7.New(g.now), csrf: i.accessCSRF(d, g),
+		typ: typ, id: uuid7.New(g.issued), csrf: i.accessCSRF(d, g),
 		at: g.now.Unix(), expires: i.until(d.noExpiry, typ, g.now, g.end, d.expiresIn, i.accessTTL),
 	})
 }

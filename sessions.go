@@ -130,7 +130,9 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 
 // RevokeByID is [Manager.Revoke] by what a list of tokens keeps: the subject, the id (jti), which [Issued] gives, and
 // when the token expires. Without that (the zero time) it is remembered for 400 days, which no token of no session
-// outlives where there is a store. An id that no token has is no error.
+// outlives where there is a store. The subject is that of the token: under another one nothing is revoked, and nobody
+// can tell. An id that no token has is no error either. The text of a token in its place is, and one that is no UUID,
+// as all ids of this package are, logs a warning, once per process: other issuers' ids may look otherwise.
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].
@@ -143,6 +145,13 @@ func (m *Manager) RevokeByID(ctx context.Context, subject, id string, expires ti
 		return mistake("RevokeByID", errNoSubject)
 	case id == "":
 		return mistake("RevokeByID", errors.New("the id is empty"))
+	}
+	if _, _, err := InsecureDecode(id); err == nil {
+		return mistake("RevokeByID", errors.New("it is the text of a token: its id is Token.ID, which Issued gives"))
+	}
+	if !uuid7.Canonical(id) {
+		once.Log(ctx, slog.LevelWarn, "jot: RevokeByID of an id that is not of the form which this package makes: "+
+			"it wants the subject first, and then the token's id (Token.ID)")
 	}
 	now := m.origin.now()
 	if expires.IsZero() && !m.ledger.endless {
@@ -231,8 +240,8 @@ func (m *Manager) endSession(ctx context.Context, t *Token, subject, id string) 
 
 // RevokeSubject logs a user out everywhere: all sessions of subject end, and so do tokens that a request is still
 // minting for them. A later login is not affected, on any node, whatever its clock says. Tokens outside any session
-// are refused if they were issued before, or within the same millisecond: after a change of password, begin a new
-// session by [Manager.CreatePair].
+// are refused if they were issued before, which for other managers' is as exact as clocks agree, and to the
+// millisecond: after a change of password, begin a new session by [Manager.CreatePair].
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
@@ -244,7 +253,7 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 		return mistake("RevokeSubject", errNoSubject)
 	}
 	m.takeBack(ctx)
-	why := m.ledger.revokeSubject(ctx, subject, m.origin.now())
+	why := m.origin.logOut(func(now time.Time) *reason { return m.ledger.revokeSubject(ctx, subject, now) })
 	return m.revoked(ctx, why, nil, Event{Subject: subject})
 }
 
@@ -257,11 +266,12 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 		return endsNothing(ctx, "RevokeAll", "WithStore")
 	}
 	m.takeBack(ctx)
-	return m.revoked(ctx, m.ledger.revokeAll(ctx, m.origin.now()), nil, Event{})
+	why := m.origin.logOut(func(now time.Time) *reason { return m.ledger.revokeAll(ctx, now) })
+	return m.revoked(ctx, why, nil, Event{})
 }
 
 // Sessions returns the sessions of subject that have not ended, latest first: the devices on which a user is logged
-// in.
+// in. Of those that began in the same millisecond, the one that was entered last is the first.
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, error) {
@@ -282,6 +292,7 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Session, erro
 			ID: r.Session, Label: r.Label, StartedAt: r.Start, RefreshedAt: r.RotatedAt, ExpiresAt: r.Expires,
 		}
 	}
+	slices.Reverse(sessions) // stores list them as they were entered, which tells those of the same millisecond apart
 	slices.SortStableFunc(sessions, func(a, b Session) int { return b.StartedAt.Compare(a.StartedAt) })
 	return sessions, nil
 }

@@ -1452,6 +1452,7 @@ func TestRevokeByID(t *testing.T) {
 
 			require.ErrorContains(t, m.RevokeByID(ctx, "", kept.ID, kept.ExpiresAt), "the subject is empty")
 			require.ErrorContains(t, m.RevokeByID(ctx, "ci", "", kept.ExpiresAt), "the id is empty")
+			require.ErrorContains(t, m.RevokeByID(ctx, "ci", raw, kept.ExpiresAt), "it is the text of a token")
 		})
 	}
 	require.ErrorIs(t, newManager(t).RevokeByID(ctx, "ci", "x", now), errors.ErrUnsupported)
@@ -1470,4 +1471,86 @@ func TestRevokeByID(t *testing.T) {
 
 	down := newWorldOver(t, &broken{Store: memstore.New(), at: "token"})
 	require.ErrorIs(t, down.RevokeByID(ctx, "ci", "x", now), jot.ErrUnavailable)
+}
+
+// What is issued after a logout is good, within the same millisecond too, and ends with the next logout; what was
+// issued before is not.
+func TestIssuedAfterALogout(t *testing.T) {
+	link := jot.Type("link")
+	for name, logOut := range map[string]func(*world) error{
+		"of a subject": func(w *world) error { return w.RevokeSubject(ctx, "alice") },
+		"of everyone":  func(w *world) error { return w.RevokeAll(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, jot.WithLeeway(0))
+			issue := func() string {
+				raw, err := w.CreateToken(ctx, "alice", link)
+				require.NoError(t, err)
+				return raw
+			}
+			good := func(raw string) bool {
+				_, err := w.Verify(ctx, raw, link)
+				if err != nil {
+					require.ErrorIs(t, err, jot.ErrRevoked)
+				}
+				return err == nil
+			}
+			former := issue()
+			for range 50 {
+				require.True(t, good(former))
+				require.NoError(t, logOut(w))
+				require.False(t, good(former))
+				former = issue()
+				require.True(t, good(issue()))
+			}
+			// A clock that was set back: what a later logout would miss is not issued.
+			w.now = w.now.Add(-time.Second)
+			require.False(t, good(issue()))
+			// Time goes on, and ids with it.
+			w.now = w.now.Add(2 * time.Second)
+			before := issue()
+			require.True(t, good(before))
+			require.NoError(t, logOut(w))
+			require.False(t, good(before))
+		})
+	}
+}
+
+// The latest session is the first, also of those that began at the same instant.
+func TestSessionsLatestFirst(t *testing.T) {
+	w := newWorld(t)
+	var want []string
+	for i := range 20 {
+		if i%5 == 0 {
+			w.now = w.now.Add(time.Second)
+		}
+		want = append([]string{w.login(t).SessionID}, want...)
+	}
+	sessions, err := w.Sessions(ctx, "alice")
+	require.NoError(t, err)
+	var got []string
+	for _, s := range sessions {
+		got = append(got, s.ID)
+	}
+	require.Equal(t, want, got)
+}
+
+// Whoever gives the subject for the id is told, and whoever has ids of another issuer is not in the way.
+func TestRevokeByIDDoubts(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	w, log := newWorld(t), logged(t)
+	require.NoError(t, w.RevokeByID(ctx, "alice", claimsOf(t, access(t, w.Manager))["jti"].(string), time.Time{}))
+	require.NoError(t, w.RevokeByID(ctx, "alice", "4f1c0f7e-0000-4000-8000-000000000001", time.Time{}), "of Flask")
+	require.Empty(t, log.String())
+	raw := forge(t, ourHeader, `{"sub":"alice","jti":"7","type":"access","iat":1893456000,"exp":1893456900}`)
+	for range 2 {
+		require.NoError(t, w.RevokeByID(ctx, "alice", "7", time.Time{}))
+	}
+	_, err := w.Verify(ctx, raw)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+	require.Contains(t, log.String(), "RevokeByID of an id that is not of the form which this package makes")
+	require.NotContains(t, log.String(), "alice")
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -89,6 +90,43 @@ func (t *Token) within() inside {
 type origin struct {
 	clock  func() time.Time
 	leeway time.Duration
+
+	mu sync.Mutex
+	// out is the last logout of a subject or of everyone here, and past the latest id of a token that was issued
+	// within the same millisecond, after it. Both are in milliseconds.
+	out, past int64
+}
+
+// nearby bounds how far an id is ahead of the clock, in milliseconds. A clock that was set back is farther behind.
+const nearby = 100
+
+// issuing is what the id of a token says of when it was made. Within the millisecond of a logout that is the next one:
+// stores count in milliseconds, and refuse what was issued before the logout.
+func (o *origin) issuing(now time.Time) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if behind := o.out - now.UnixMilli(); behind < 0 || behind >= nearby {
+		return now
+	}
+	o.past = max(o.past, o.out+1)
+	return time.UnixMilli(o.out + 1)
+}
+
+// logOut lets f log a subject or everyone out as of an instant, no earlier than any token here was issued.
+func (o *origin) logOut(f func(now time.Time) *reason) *reason {
+	now := o.now()
+	o.mu.Lock()
+	if ahead := o.past - now.UnixMilli(); 0 < ahead && ahead <= nearby {
+		now = time.UnixMilli(o.past)
+	}
+	o.mu.Unlock()
+	why := f(now)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if out := now.UnixMilli(); out > o.out || o.out-out >= nearby {
+		o.out = out
+	}
+	return why
 }
 
 // maxLeeway is the greatest that any manager may grant.
