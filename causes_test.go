@@ -39,6 +39,12 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	refresh := func(t testing.TB, m *jot.Manager) string { return pair(t, m).RefreshToken }
 	kept := func(t testing.TB, m *jot.Manager) string { return pair(t, m).AccessToken }
 	fresh := func(t testing.TB, m *jot.Manager) string { return pair(t, m, jot.Fresh()).AccessToken }
+	machine := func(_ testing.TB, m *jot.Manager) string {
+		return must(m.CreateToken(ctx, "alice", jot.Type("machine")))
+	}
+	lost := func(_ testing.TB, m *jot.Manager) string {
+		return must(m.CreateToken(ctx, "gone", jot.Type("machine")))
+	}
 	ended := func(t testing.TB, m *jot.Manager) string {
 		p := pair(t, m, jot.Fresh())
 		require.NoError(t, m.RevokeSessionByID(ctx, "alice", p.SessionID))
@@ -149,7 +155,40 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		},
 		{
 			"a type of its own", nil, wants(jot.Type("reset")), kept, at("GET", page, inHeader), jot.ErrWrongType,
-			"token has the wrong type", "-",
+			`a token of the type "reset" is required, and this is an access token`, "",
+		},
+		{
+			"the refresh token for a type of its own", nil, wants(jot.Type("reset")), refresh, at("GET", page, inHeader),
+			jot.ErrWrongType, `a token of the type "reset" is required, and this is a refresh token`, "",
+		},
+		{
+			"another type", nil, wants(jot.Type("reset")), machine, at("GET", page, inHeader), jot.ErrWrongType,
+			`a token of the type "reset" is required, and this is a token of another type`,
+			`a token of the type "reset" is required, and this is a token of another type, "machine"`,
+		},
+		{
+			"a type of its own as a user", nil, nil, machine, at("GET", page, inHeader), jot.ErrWrongType,
+			"an access token is required, and this is a token of another type",
+			`an access token is required, and this is a token of another type, "machine"`,
+		},
+		{
+			"a type of its own as either", nil, wants(jot.AccessOrRefresh()), machine, at("GET", page, inHeader),
+			jot.ErrWrongType, "an access or refresh token is required, and this is a token of another type",
+			`an access or refresh token is required, and this is a token of another type, "machine"`,
+		},
+		{
+			"a type of its own, and users", options(users), wants(jot.Type("machine")), lost, at("GET", page, inHeader),
+			jot.ErrUserNotFound, "user not found", "a token of the Type \"machine\", whose subject may be no user: " +
+				"look at Token.Type first: WithUserLookup: jot: user not found",
+		},
+		{
+			"a user who is gone", options(users), nil, func(t testing.TB, m *jot.Manager) string {
+				return must(m.CreateAccessToken(ctx, "gone"))
+			}, at("GET", page, inHeader), jot.ErrUserNotFound, "user not found", "WithUserLookup: jot: user not found",
+		},
+		{
+			"an audience where none is expected", nil, nil, made(jot.Audience("there")), at("GET", page, inHeader),
+			jot.ErrInvalid, "token is invalid", `aud names others: ["there"], and this Manager has no WithAudience`,
 		},
 		{
 			"a login without Fresh", nil, wants(jot.Fresh()), kept, at("GET", page, inHeader), jot.ErrNotFresh,

@@ -112,7 +112,7 @@ func repeated(r *http.Request, kind names) (value string, why *reason) {
 			where += " or the form field " + kind.csrfField
 		}
 		text := "the CSRF value is missing: repeat it in " + where
-		return "", &reason{sentinel: ErrCSRF, cause: told{text, wire.ErrNoCSRF}}
+		return "", &reason{sentinel: ErrCSRF, cause: told{text: text, fact: wire.ErrNoCSRF}}
 	}
 	return value, nil
 }

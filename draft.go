@@ -40,7 +40,8 @@ type draft struct {
 	scopes, audience            []string
 	claims, headers             wire.Members
 	label, client               string
-	session, issued             *Token
+	session                     *Token
+	issued, made                *Token // where the caller wants to know what was made, and that
 	errs                        []error
 }
 
@@ -87,6 +88,14 @@ func (d *draft) fail(name string, err error) {
 func (d *draft) refuse(when bool, name, text string) {
 	if when {
 		d.wrong(name, text)
+	}
+}
+
+// handOver gives the caller what was made, when nothing can fail any more.
+func (d *draft) handOver() {
+	if d.issued != nil && d.made != nil {
+		*d.issued = *d.made
+		d.issued.made = true
 	}
 }
 
@@ -237,7 +246,8 @@ const maxLabel = 256
 
 // Issued puts into t what is known of the token that is issued: its id, its dates, its claims, for a list of tokens
 // that are to be revoked one by one say, by [Manager.RevokeByID] or by a callback that looks into the list
-// ([WithTokenInBlocklist]). Nothing is put there if issuing fails. On a pair it means the access token.
+// ([WithTokenInBlocklist]). [Manager.Revoke] and [Manager.Recheck] take it, so that a connection may have a token of its
+// own, whose text nobody sees. Nothing is put there if issuing fails. On a pair it means the access token.
 func Issued(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		d.refuse(t == nil, "Issued", "the token is nil")

@@ -59,9 +59,12 @@ type answer struct {
 	sentinel  error
 	status    int
 	code      string
-	challenge string // the error attribute; "-" for no challenge at all
+	challenge string // the error attribute, or unchallenged
 	detail    string
 }
+
+// unchallenged stands for no challenge at all.
+const unchallenged = "-"
 
 // The error attributes of RFC 6750 section 3.1, and that of RFC 9470 section 3.
 const (
@@ -82,14 +85,14 @@ var answers = []answer{
 	{ErrUserNotFound, http.StatusUnauthorized, "user_not_found", invalidToken, "user not found"},
 	{ErrNotFresh, http.StatusUnauthorized, "fresh_token_required", notAuthenticated, "a recent login is required"},
 	{ErrInsufficientScope, http.StatusForbidden, fewScopes, fewScopes, "token lacks a required scope"},
-	{ErrForbidden, http.StatusForbidden, "forbidden", "-", "not allowed"},
-	{ErrCSRF, http.StatusForbidden, "csrf_failed", "-", "cross-site request refused"},
-	{ErrMethodNotAllowed, http.StatusMethodNotAllowed, "method_not_allowed", "-", "use POST"},
-	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "-", "try again in a moment"},
+	{ErrForbidden, http.StatusForbidden, "forbidden", unchallenged, "not allowed"},
+	{ErrCSRF, http.StatusForbidden, "csrf_failed", unchallenged, "cross-site request refused"},
+	{ErrMethodNotAllowed, http.StatusMethodNotAllowed, "method_not_allowed", unchallenged, "use POST"},
+	{ErrUnavailable, http.StatusServiceUnavailable, "unavailable", unchallenged, "try again in a moment"},
 }
 
 // unexpected is the answer to everything that is no refusal: the application's own mistake.
-var unexpected = answer{nil, http.StatusInternalServerError, "", "-", ""}
+var unexpected = answer{nil, http.StatusInternalServerError, "", unchallenged, ""}
 
 // answerTo finds the answer to err.
 func answerTo(err error) answer {
@@ -105,10 +108,11 @@ func answerTo(err error) answer {
 // answer has it as its detail.
 type told struct {
 	text string
-	fact error // for whoever tells causes apart; nil where nobody does
+	fact error  // for whoever tells causes apart; nil where nobody does
+	also string // for the operator alone
 }
 
-func (t told) Error() string { return t.text }
+func (t told) Error() string { return t.text + t.also }
 func (t told) Unwrap() error { return t.fact }
 
 // Error is a refusal with its facts. Find it in an error by [errors.AsType] or [errors.As].
@@ -164,7 +168,7 @@ func (e *Error) Code() string { return answerTo(e.Err).code }
 // the answer has none.
 func (e *Error) Challenge() string {
 	a := answerTo(e.Err)
-	if a.challenge == "-" {
+	if a.challenge == unchallenged || e.challenge == unchallenged {
 		return ""
 	}
 	text := "Bearer " + cmp.Or(e.challenge, challengeOf(defaultRealm, ""))
@@ -300,6 +304,8 @@ type reason struct {
 	// theft says that somebody else has used the refresh token, so that its session must end; endedNow, that this very
 	// call has ended it, so that the alarm is given once.
 	theft, endedNow bool
+	// argument says that it is about what a method was given, so that no other credential would help.
+	argument bool
 }
 
 // Error returns the sentinel's text: where the making of a token fails, its error is a reason, or a mistake of the
@@ -310,6 +316,9 @@ func invalid(cause error) *reason { return &reason{sentinel: ErrInvalid, cause: 
 
 // refusal returns the error of a reason.
 func (r *reason) refusal(t *Token, challenge string) *Error {
+	if r.argument {
+		challenge = unchallenged
+	}
 	return &Error{Err: r.sentinel, Cause: r.cause, Token: t, Scopes: r.scopes, MaxAge: r.maxAge, challenge: challenge}
 }
 

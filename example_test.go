@@ -137,11 +137,11 @@ func ExampleManager_CreateToken() {
 		log.Fatal(err)
 	}
 	_, err = auth.Verify(context.Background(), raw)
-	fmt.Println(err)
+	fmt.Println(errors.Is(err, jot.ErrWrongType))
 	token, err := auth.Verify(context.Background(), raw, jot.Type("password_reset"))
 	fmt.Println(token.Subject, err)
 	// Output:
-	// jot: token has the wrong type
+	// true
 	// alice <nil>
 }
 

@@ -77,7 +77,11 @@ func (m *Manager) single(ctx context.Context, d *draft, typ, subject string) (st
 	d.checkSingle()
 	d.fail("InSession", cmp.Or(m.issuer.checkJoin(d.session, subject), m.ledger.checkJoin(d.session)))
 	t, err := m.issuer.access(ctx, d, m.issuer.single(d, subject), typ)
-	return t.raw, m.failed(ctx, err, nil)
+	if err != nil {
+		return "", m.failed(ctx, err, nil)
+	}
+	d.handOver()
+	return t.raw, nil
 }
 
 // CreateRefreshToken begins a session for subject, and issues its refresh token without an access token. Most logins
@@ -98,6 +102,7 @@ func (m *Manager) CreateRefreshToken(ctx context.Context, subject string, opts .
 	if err != nil {
 		return "", m.failed(ctx, err, nil)
 	}
+	d.handOver()
 	return t.raw, nil
 }
 
@@ -121,6 +126,7 @@ func (m *Manager) CreatePair(ctx context.Context, subject string, opts ...TokenO
 	if err != nil {
 		return nil, m.failed(ctx, err, nil)
 	}
+	d.handOver()
 	if d.remembers(m.issuer.accessTTL) {
 		once.Log(ctx, slog.LevelWarn, "jot: CreatePair with ExpiresIn of a day or more: that is the access token's, "+
 			"and for a login that lasts it is RefreshExpiresIn; with both, nothing is said")

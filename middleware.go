@@ -199,9 +199,13 @@ func (m *Manager) Verify(ctx context.Context, raw string, demands ...Demand) (*T
 // whether it or its session was revoked. It is for what outlives the request that opened it, a WebSocket or an event
 // stream: ask once a minute, or before a message that matters, and close it when the token is not good any more. Of the
 // callbacks, only that of [WithTokenInBlocklist] is asked.
+//
+// An access token lives for minutes, and whoever steals one should not have more. So that a connection goes on for as
+// long as its login does, give it a token of its own: made by [Manager.CreateToken] with a [Type], [InSession],
+// [ExpiresIn] for the longest that it may take, and [Issued], which gives the token that Recheck takes.
 func (m *Manager) Recheck(ctx context.Context, t *Token) error {
 	m.exists()
-	if t == nil || t.origin != m.origin || !t.verified {
+	if t == nil || t.origin != m.origin || !t.verified && !t.made {
 		return mistake("Recheck", errNotOurs)
 	}
 	again := *t

@@ -272,7 +272,7 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	}
 	if d.issued != nil {
 		f, _ := wire.Cut(t.raw)
-		*d.issued = *newToken(&c, f.Header, f.Payload, i.origin)
+		d.made = newToken(&c, f.Header, f.Payload, i.origin)
 	}
 	return t, nil
 }

@@ -3,11 +3,14 @@ package jot
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/go-jot/jot/internal/credential"
+	"github.com/go-jot/jot/internal/once"
 	"github.com/go-jot/jot/internal/wire"
 )
 
@@ -78,7 +81,9 @@ func (p *pass) find() bool {
 	p.raw, p.at, err = p.m.places.find(p.r, p.order(), p.kind())
 	if errors.Is(err, credential.ErrColon) {
 		where := p.m.places
-		err = told{"the header " + where.header + " has a colon behind " + where.scheme + ": leave it out", err}
+		err = told{
+			text: "the header " + where.header + " has a colon behind " + where.scheme + ": leave it out", fact: err,
+		}
 	}
 	if err != nil {
 		return p.holds(&reason{sentinel: ErrBadRequest, cause: err})
@@ -189,6 +194,9 @@ func (p *pass) callbacks() bool {
 	}
 	if first && p.m.lookup != nil {
 		user, err := p.m.lookup(p.ctx, p.token)
+		if t := p.token.Type; err != nil && t != typeAccess && t != typeRefresh {
+			err = fmt.Errorf("a token of the Type %q, whose subject may be no user: look at Token.Type first: %w", t, err)
+		}
 		if !p.holds(verdict(true, nil, err)) {
 			return false
 		}
@@ -210,6 +218,10 @@ func (p *pass) use() bool {
 		return true
 	}
 	p.asked.used = p.holds(p.m.ledger.use(p.ctx, p.token, p.now))
+	if p.asked.used && p.token.Type == typeAccess && p.token.SessionID != "" {
+		once.Log(p.ctx, slog.LevelWarn, "jot: SingleUse without Type has used up a login's access token, "+
+			"which is good for nothing else now: name the Type of tokens that are made for one use")
+	}
 	return p.asked.used
 }
 
@@ -223,6 +235,11 @@ func (p *pass) vouch() bool {
 func (p *pass) refusal() error {
 	if p.absent && p.r != nil {
 		p.why = &reason{sentinel: ErrNoToken, cause: p.stray()}
+	}
+	if errors.Is(p.why.cause, errNoAuthTime) && p.m.profile.Minting == nil { // another system's logins are like that
+		once.Log(p.ctx, slog.LevelWarn, "jot: a route with Fresh or MaxAge refused a login that was made without Fresh, "+
+			"which no refresh helps: give Fresh to CreatePair where the password was right, "+
+			"or ask for the password again (InSession)")
 	}
 	err := p.m.refuse(p.ctx, p.why, p.token, p.at)
 	if e, ok := asError(err); ok && p.m.profile.Explain != nil {

@@ -168,14 +168,24 @@ var errNoAuthTime = errors.New("the token does not say when a password was given
 
 // another is the reason when a token is of another type than the route wants.
 func (rt *route) another(typ string) *reason {
-	why := &reason{sentinel: ErrWrongType}
+	want, is, also := "an access token", "a token of another type", ""
 	switch {
-	case typ == typeRefresh && rt.takes(typeAccess):
-		why.cause = told{text: "an access token is required, and this is a refresh token"}
-	case typ == typeAccess && rt.takes(typeRefresh):
-		why.cause = told{text: "a refresh token is required, and this is an access token"}
+	case rt.typ != "":
+		want = fmt.Sprintf("a token of the type %q", rt.typ)
+	case rt.accessOrRefresh:
+		want = "an access or refresh token"
+	case rt.refresh:
+		want = "a refresh token"
 	}
-	return why
+	switch typ {
+	case typeAccess:
+		is = "an access token"
+	case typeRefresh:
+		is = "a refresh token"
+	default: // what a client sends is not repeated to it
+		also = fmt.Sprintf(", %q", typ)
+	}
+	return &reason{sentinel: ErrWrongType, cause: told{text: want + " is required, and this is " + is, also: also}}
 }
 
 // allows asks for the scopes.
@@ -312,6 +322,10 @@ func InsecureFailOpen() Demand {
 // The guard uses the token up before the handler sees the request. If the handler may still refuse, because a new
 // password is too short say, leave SingleUse off its guard, and let the handler use the token up at the end by
 // [Manager.Verify] with SingleUse.
+//
+// Without a Type it uses access tokens up, those of logins too, and logs a warning, once per process, when it does:
+// whoever sent one has to refresh. That is for access tokens of no session which are made, here or by another issuer,
+// for one request each.
 func SingleUse() Demand {
 	return demandFunc(func(rt *route) { rt.singleUse, rt.unsafe = true, true })
 }

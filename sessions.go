@@ -32,7 +32,10 @@ var (
 	errNoSession = errors.New("the token belongs to no session: use Revoke")
 	errNoSubject = errors.New("the subject is empty")
 	// The id may come from a client, so this is a refusal (400), not a mistake of the caller's.
-	errNoSessionID = errors.New("not the id of a session: Sessions returns those")
+	errNoSessionID = &reason{
+		sentinel: ErrBadRequest, argument: true,
+		cause: told{text: "the session id is malformed", also: ": Sessions returns those that there are"},
+	}
 )
 
 // eventOf are the events for each outcome of a good refresh token.
@@ -86,6 +89,7 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	}
 	m.emit(ctx, eventOf[result.Outcome], refresh)
 	if result.Current == g.refreshID && result.Scope == scope {
+		d.handOver()
 		return pair, nil
 	}
 	// Another call was first, or the session allows less by now: make the successor that the store knows, with its
@@ -99,6 +103,7 @@ func (m *Manager) Rotate(ctx context.Context, refresh *Token, opts ...TokenOptio
 	if err != nil {
 		return nil, m.failed(ctx, err, refresh)
 	}
+	d.handOver()
 	return pair, nil
 }
 
@@ -211,7 +216,7 @@ func (m *Manager) RevokeSession(ctx context.Context, t *Token) error {
 
 // RevokeSessionByID ends a session of subject by the id that [Manager.Sessions] gives. One that has ended already, or
 // belongs to another subject, is no error. The id may come from a client: what is not the id of a session is
-// [ErrBadRequest].
+// [ErrBadRequest], without a challenge.
 //
 // Without [WithStore] its error wraps [errors.ErrUnsupported]; when the store fails, [ErrUnavailable].
 func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) error {
@@ -223,7 +228,7 @@ func (m *Manager) RevokeSessionByID(ctx context.Context, subject, id string) err
 		return mistake("RevokeSessionByID", errNoSubject)
 	}
 	if _, ok := uuid7.Time(id); !ok {
-		return m.refuse(ctx, &reason{sentinel: ErrBadRequest, cause: errNoSessionID}, nil, "")
+		return m.refuse(ctx, errNoSessionID, nil, "")
 	}
 	return m.endSession(ctx, nil, subject, id)
 }
@@ -253,7 +258,8 @@ func (m *Manager) RevokeSubject(ctx context.Context, subject string) error {
 		return mistake("RevokeSubject", errNoSubject)
 	}
 	m.takeBack(ctx)
-	why := m.origin.logOut(func(now time.Time) *reason { return m.ledger.revokeSubject(ctx, subject, now) })
+	var why *reason
+	m.origin.logOut(func(now time.Time) { why = m.ledger.revokeSubject(ctx, subject, now) })
 	return m.revoked(ctx, why, nil, Event{Subject: subject})
 }
 
@@ -266,7 +272,8 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 		return endsNothing(ctx, "RevokeAll", "WithStore")
 	}
 	m.takeBack(ctx)
-	why := m.origin.logOut(func(now time.Time) *reason { return m.ledger.revokeAll(ctx, now) })
+	var why *reason
+	m.origin.logOut(func(now time.Time) { why = m.ledger.revokeAll(ctx, now) })
 	return m.revoked(ctx, why, nil, Event{})
 }
 

@@ -956,6 +956,12 @@ func TestSessions(t *testing.T) {
 		require.ErrorIs(t, w.RevokeSessionByID(ctx, "alice", id), jot.ErrBadRequest, id)
 	}
 	require.ErrorIs(t, w.RevokeSessionByID(ctx, first.SessionID, "alice"), jot.ErrBadRequest, "swapped")
+	malformed := httptest.NewRecorder() // an id is no credential: another one would not help
+	w.WriteError(malformed, httptest.NewRequest(http.MethodDelete, "/devices/7", nil),
+		w.RevokeSessionByID(ctx, "alice", "7"))
+	require.Equal(t, http.StatusBadRequest, malformed.Code)
+	require.Contains(t, malformed.Body.String(), `"detail":"the session id is malformed","code":"invalid_request"`)
+	require.Empty(t, malformed.Header().Values("WWW-Authenticate"))
 	_, err = w.Sessions(ctx, "")
 	for _, err := range []error{err, w.RevokeSessionByID(ctx, "", first.SessionID), w.RevokeSubject(ctx, "")} {
 		require.ErrorContains(t, err, "the subject is empty", "a variable that nobody has set")
@@ -1425,6 +1431,36 @@ func TestRecheck(t *testing.T) {
 	token, err := down.Verify(ctx, access(t, down.Manager), jot.InsecureSkipRevocation())
 	require.NoError(t, err)
 	require.ErrorIs(t, down.Recheck(ctx, token), jot.ErrUnavailable)
+}
+
+// A stream goes on for as long as the login does, with a token of its own.
+func TestRecheckOfATokenOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	stream := func(p *jot.Pair) *jot.Token {
+		login, err := w.Verify(ctx, p.AccessToken)
+		require.NoError(t, err)
+		var own jot.Token
+		_, err = w.CreateToken(ctx, login.Subject, jot.Type("stream"), jot.InSession(login), jot.ExpiresIn(24*time.Hour),
+			jot.Issued(&own))
+		require.NoError(t, err)
+		require.Equal(t, login.SessionID, own.SessionID)
+		return &own
+	}
+	p, other := w.login(t), w.login(t)
+	own, others := stream(p), stream(other)
+	w.now = w.now.Add(20 * time.Hour) // the access token is long over
+	p = w.rotate(t, p.RefreshToken)
+	require.NoError(t, w.Recheck(ctx, own))
+	require.NoError(t, w.RevokeSessionByID(ctx, "alice", p.SessionID))
+	require.ErrorIs(t, w.Recheck(ctx, own), jot.ErrRevoked)
+	require.NoError(t, w.Recheck(ctx, others))
+	w.now = w.now.Add(5 * time.Hour)
+	require.ErrorIs(t, w.Recheck(ctx, others), jot.ErrExpired)
+	_, err := w.CreateAccessToken(ctx, "alice", jot.InSession(others))
+	require.ErrorContains(t, err, "not a token that this Manager has verified", "it is no evidence")
+
+	// It goes no further than its manager, and not for what was put together by hand.
+	require.ErrorContains(t, newWorld(t).Recheck(ctx, own), "not a token that this Manager has verified")
 }
 
 // A list of tokens has no more of each than its id.

@@ -65,6 +65,7 @@ type Token struct {
 	source     int     // whose keys, among those that the manager trusts
 	foreign    bool    // those of another issuer
 	verified   bool    // nothing was found against it, so that it may act as evidence
+	made       bool    // by its manager, for the caller who has it: see Issued
 	checked    bool    // revocation was looked up, and there was none
 	unknown    bool    // it could not be, and the route takes it nevertheless
 	inside     **inside
@@ -103,6 +104,9 @@ const nearby = 100
 // issuing is what the id of a token says of when it was made. Within the millisecond of a logout that is the next one:
 // stores count in milliseconds, and refuse what was issued before the logout.
 func (o *origin) issuing(now time.Time) time.Time {
+	if o == nil { // of a Manager that New has not made
+		return now
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if behind := o.out - now.UnixMilli(); behind < 0 || behind >= nearby {
@@ -113,20 +117,19 @@ func (o *origin) issuing(now time.Time) time.Time {
 }
 
 // logOut lets f log a subject or everyone out as of an instant, no earlier than any token here was issued.
-func (o *origin) logOut(f func(now time.Time) *reason) *reason {
+func (o *origin) logOut(f func(now time.Time)) {
 	now := o.now()
 	o.mu.Lock()
 	if ahead := o.past - now.UnixMilli(); 0 < ahead && ahead <= nearby {
 		now = time.UnixMilli(o.past)
 	}
 	o.mu.Unlock()
-	why := f(now)
+	f(now)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if out := now.UnixMilli(); out > o.out || o.out-out >= nearby {
 		o.out = out
 	}
-	return why
 }
 
 // maxLeeway is the greatest that any manager may grant.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot"
+	"github.com/go-jot/jot/memstore"
 )
 
 // verified forges a token with these further claims and verifies it.
@@ -369,13 +370,28 @@ func TestIssued(t *testing.T) {
 			require.NoError(t, issued.Claims(&got))
 			require.Equal(t, want, got)
 
-			require.NoError(t, m.Revoke(ctx, &issued), "which needs no look at the text")
+			require.NoError(t, m.Recheck(ctx, &issued), "which needs no look at the text")
+			require.NoError(t, m.Revoke(ctx, &issued), "nor does this")
+			require.ErrorIs(t, m.Recheck(ctx, &issued), jot.ErrRevoked)
 			_, err = m.Verify(ctx, raw, demand)
 			require.ErrorIs(t, err, jot.ErrRevoked)
 			_, err = m.CreateAccessToken(ctx, "alice", jot.InSession(&issued))
 			require.ErrorContains(t, err, "not a token that this Manager has verified", "it is no evidence")
 		})
 	}
-	_, err := m.CreateAccessToken(ctx, "alice", jot.Issued(nil))
+	// Nothing is there if nothing was issued, also where it is the store that fails, or the cookie that is too small.
+	silence(t)
+	down := newWorldOver(t, &broken{Store: memstore.New(), at: "begin"}, jot.WithCookies(jot.CookieConfig{}))
+	var issued jot.Token
+	_, err := down.CreatePair(ctx, "alice", jot.Issued(&issued))
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	_, err = down.CreateRefreshToken(ctx, "alice", jot.Issued(&issued))
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	_, err = newWorld(t, jot.WithCookies(jot.CookieConfig{})).CreatePair(ctx, "alice", jot.Issued(&issued),
+		jot.Claim("x", strings.Repeat("x", 4000)))
+	require.ErrorContains(t, err, "4096")
+	require.Empty(t, issued.ID)
+
+	_, err = m.CreateAccessToken(ctx, "alice", jot.Issued(nil))
 	require.ErrorContains(t, err, "Issued: the token is nil")
 }

@@ -199,6 +199,9 @@ func (v *verifier) meant(t *Token, audience []string) *reason {
 			return nil
 		}
 	}
+	if len(audience) == 0 {
+		return invalid(fmt.Errorf("%w: %q, and this Manager has no WithAudience", wire.ErrAudience, t.Audience))
+	}
 	return invalid(fmt.Errorf("%w: %q, none of them of %q", wire.ErrAudience, t.Audience, audience))
 }
 
