@@ -1,6 +1,8 @@
 package jot
 
 import (
+	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"sync"
@@ -40,6 +42,13 @@ var ErrTooEarly = errors.New("the key is not known everywhere yet")
 // only verifies. Two keys of one algorithm with the same id, or without ids, are an error. So give an id to the secret
 // that replaces a first one without: NewKeySet(HS256(next).WithID("2"), HS256(old)). Secrets beside key pairs are an
 // error too: give those that sign no more to [WithVerificationKeys].
+//
+// Where a key is replaced by restarting instances, one after the other, that takes three deployments, of secrets as of
+// key pairs, because every instance must know a key before any of them signs with it:
+//
+//  1. NewKeySet(old, next): the old key signs, and both verify. Wait until all instances have this.
+//  2. NewKeySet(next, old): the next one signs. Wait until the last token of the old one has expired.
+//  3. The next key alone.
 func NewKeySet(current Key, others ...Key) (*KeySet, error) {
 	set, err := newKeySet(append([]Key{current}, others...))
 	if err == nil && current.k.Sign != nil {
@@ -89,13 +98,37 @@ func newKeySet(keys []Key) (*KeySet, error) {
 	return set, errors.Join(errs...)
 }
 
-// Publish adds a key that verifies, and may sign later. It is an error if the set has one of its algorithm and id, or
-// if one is a secret and the other a key pair.
+// Publish adds a key that verifies, and may sign later. A key that is in the set already, read from its file again say,
+// is left as it is, and counts as published since then. It is an error if the set has another one of its algorithm and
+// id, or the public half alone of a private key, or one with another end; or if one is a secret and the other a key
+// pair.
 func (s *KeySet) Publish(k Key) error {
-	return s.change("Publish", k, func(ring *keyring.Ring, _ *keyring.Key) error {
-		s.published[k.k] = time.Now()
-		return publish(ring, k.k)
+	return s.change("Publish", k, func(ring *keyring.Ring, known *keyring.Key) error {
+		if known != nil && covers(known, k.k) {
+			return nil
+		}
+		err := publish(ring, k.k)
+		if err == nil {
+			s.published[k.k] = time.Now()
+		}
+		return err
 	})
+}
+
+// covers reports whether a key does all that another one of its algorithm and id would do, since both are of the same
+// material.
+func covers(known, k *keyring.Key) bool {
+	if !known.Until.Equal(k.Until) || known.Sign == nil && k.Sign != nil || known.Symmetric() != k.Symmetric() {
+		return false
+	}
+	if public, ok := known.Public.(interface {
+		Equal(key crypto.PublicKey) bool
+	}); ok {
+		return public.Equal(k.Public)
+	}
+	const text = "of secrets nothing shows but what they sign"
+	signature, err := k.Sign(context.Background(), text)
+	return err == nil && known.Verify(text, signature) == nil
 }
 
 // Promote makes a key of the set, named by its algorithm and id, the one that signs; the one before goes on verifying.

@@ -3,6 +3,9 @@ package jot_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -122,7 +125,10 @@ func TestKeySetMistakes(t *testing.T) {
 		err  error
 		text string
 	}{
-		{"published twice", keySet(t, nextKey).Publish(nextKey), `jot: Publish: two HS256 keys have the id "2"`},
+		{
+			"published twice", keySet(t, nextKey).Publish(jot.HS256(otherSecret).WithID("2")),
+			`jot: Publish: two HS256 keys have the id "2"`,
+		},
 		{"two without an id", keySet(t, formerKey).Publish(jot.HS256(otherSecret)), "two HS256 keys have no id"},
 		{"an empty key", keySet(t, formerKey).Publish(jot.Key{}), "jot: Publish: the key is empty"},
 		{"a bad key", keySet(t, formerKey).Promote(jot.HS256(nil)), "jot: Promote: the secret has 0 bytes"},
@@ -149,7 +155,7 @@ func TestKeySetMistakes(t *testing.T) {
 
 	// A verb that fails changes nothing.
 	set := keySet(t, formerKey, nextKey)
-	require.Error(t, set.Publish(nextKey))
+	require.Error(t, set.Publish(jot.HS256(otherSecret).WithID("2")))
 	require.Error(t, set.Retire(formerKey))
 	m := manager(t, set)
 	require.Nil(t, signedBy(t, m))
@@ -215,6 +221,34 @@ func TestKeysChangeUnderLoad(t *testing.T) {
 	close(done)
 	clients.Wait()
 	require.Empty(t, failed)
+}
+
+// The three deployments that replace a secret. While instances restart, the one before and the next one run side by
+// side, and take each other's tokens.
+func ExampleNewKeySet_deployments() {
+	old := jot.HS256([]byte("the first secret, which had no id as yet"))
+	next := jot.HS256([]byte("the second secret, which signs from now on")).WithID("2")
+	var deployments [4]jot.KeySource
+	var err [4]error
+	deployments[0] = old
+	deployments[1], err[1] = jot.NewKeySet(old, next) // the old one signs, both verify
+	deployments[2], err[2] = jot.NewKeySet(next, old) // the next one signs
+	deployments[3] = next
+
+	for i := range 3 {
+		before, err1 := jot.New(deployments[i])
+		after, err2 := jot.New(deployments[i+1])
+		if err := errors.Join(err[i], err[i+1], err1, err2); err != nil {
+			log.Fatal(err)
+		}
+		raw, _ := after.CreateAccessToken(context.Background(), "alice")
+		_, refused := before.Verify(context.Background(), raw)
+		fmt.Println("step", i+1, "is understood by who has not got it yet:", refused == nil)
+	}
+	// Output:
+	// step 1 is understood by who has not got it yet: true
+	// step 2 is understood by who has not got it yet: true
+	// step 3 is understood by who has not got it yet: true
 }
 
 func ExampleWithRefreshKeys() {
@@ -309,6 +343,63 @@ func TestRefreshKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := jot.New(formerKey, jot.WithRefreshKeys(tc.source))
 			require.ErrorContains(t, err, tc.text)
+		})
+	}
+}
+
+// A key that is read from its file again is no mistake, and begins nothing anew. One that could pass for it is.
+func TestPublishAgain(t *testing.T) {
+	second := func() jot.Key { return jot.HS256(bytes.Repeat([]byte("2."), 32)).WithID("2") }
+	private := func() jot.Key { return jot.PrivateKey("EdDSA", edKey) }
+	public := func() jot.Key { return jot.PublicKey("EdDSA", edKey.Public()) }
+	otherPublic, otherPrivate, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	signer := jot.PrivateKey("ES256", ecKey)
+	for _, tc := range []struct {
+		name        string
+		current     jot.Key
+		first, then func() jot.Key
+		ok          bool
+	}{
+		{"a secret", formerKey, second, second, true},
+		{"another secret", formerKey, second, func() jot.Key { return jot.HS256(otherSecret).WithID("2") }, false},
+		{
+			"a secret that ends", formerKey, func() jot.Key { return second().WithEnd(now) },
+			func() jot.Key { return second().WithEnd(now.UTC()) }, true,
+		},
+		{
+			"a secret that ends otherwise", formerKey, func() jot.Key { return second().WithEnd(now) },
+			func() jot.Key { return second().WithEnd(now.Add(time.Hour)) }, false,
+		},
+		{"a secret that ends no more", formerKey, func() jot.Key { return second().WithEnd(now) }, second, false},
+		{"a private key", signer, private, private, true},
+		{"its public half", signer, private, public, true},
+		{"a public key", signer, public, public, true},
+		{"its private half", signer, public, private, false},
+		{
+			"another public key", signer, public,
+			func() jot.Key { return jot.PublicKey("EdDSA", otherPublic).WithID(public().ID()) }, false,
+		},
+		{
+			"another private key", signer, private,
+			func() jot.Key { return jot.PrivateKey("EdDSA", otherPrivate).WithID(private().ID()) }, false,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				set := keySet(t, tc.current)
+				require.NoError(t, set.Publish(tc.first()))
+				time.Sleep(10 * time.Minute) //nolint:forbidigo // in a bubble
+				err := set.Publish(tc.then())
+				if !tc.ok {
+					require.ErrorContains(t, err, "have the id")
+				} else {
+					require.NoError(t, err)
+				}
+				if err := set.Promote(tc.then()); err != nil { // it has been published for as long as before
+					require.NotErrorIs(t, err, jot.ErrTooEarly)
+				}
+			})
 		})
 	}
 }
