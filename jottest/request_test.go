@@ -47,6 +47,11 @@ func TestRequests(t *testing.T) {
 			require.ErrorIs(t, err, jot.ErrExpired)
 			require.ErrorAs(t, err, &refusal)
 			require.Equal(t, "alice", refusal.Token.Subject)
+			if name == "cookies alone" {
+				w := httptest.NewRecorder()
+				m.Required()(http.NotFoundHandler()).ServeHTTP(w, expired)
+				require.Contains(t, w.Body.String(), "token_missing", "as of a browser, whose cookie has gone")
+			}
 			revoked := jottest.Revoked(t, m, "GET", "/", "alice", jot.Scopes("a"))
 			_, err = m.Verify(t.Context(), revoked.Header.Get("Authorization")[len("Bearer "):])
 			require.ErrorIs(t, err, jot.ErrRevoked)
@@ -78,10 +83,79 @@ func TestRequests(t *testing.T) {
 		})
 	}
 
+	// Another site's page.
+	m, err := jot.New(key, cookies)
+	require.NoError(t, err)
+	for header, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		r := httptest.NewRequest(http.MethodPost, "https://app.example/", nil)
+		r.Header.Set(header, value)
+		jottest.SetCookies(t, r, m, jottest.Login(t, m, "alice"))
+		w := httptest.NewRecorder()
+		m.Required()(http.NotFoundHandler()).ServeHTTP(w, r)
+		require.Equal(t, http.StatusForbidden, w.Code, header)
+	}
+
 	// Of a type of its own.
-	m, err := jot.New(key)
+	m, err = jot.New(key)
 	require.NoError(t, err)
 	r := jottest.Request(t, m, "POST", "/", "alice", jot.Type("reset"))
 	_, err = m.Verify(t.Context(), r.Header.Get("Authorization")[len("Bearer "):], jot.Type("reset"))
 	require.NoError(t, err)
+}
+
+// What a test logs in can be logged out, listed, and refreshed.
+func TestRequestsAreLogins(t *testing.T) {
+	cookies := jot.WithCookies(jot.CookieConfig{})
+	for name, opts := range map[string][]jot.Option{
+		"header": nil, "cookies": {cookies}, "both": {cookies, jot.WithLocations(jot.InCookie, jot.InHeader)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := jot.New(jot.HS256(jot.GenerateSecret()), append(opts, jot.WithStore(memstore.New()))...)
+			require.NoError(t, err)
+			serve := func(h http.Handler, r *http.Request) int {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				return w.Code
+			}
+			sessions := func() int {
+				list, err := m.Sessions(t.Context(), "alice")
+				require.NoError(t, err)
+				return len(list)
+			}
+			page := m.Required()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				token, _ := jot.FromContext(r.Context())
+				require.NotEmpty(t, token.SessionID)
+				_, err := m.CreateToken(r.Context(), token.Subject, jot.Type("ws"), jot.InSession(token))
+				require.NoError(t, err)
+				w.WriteHeader(http.StatusNoContent)
+			}))
+			r := jottest.Request(t, m, "POST", "/", "alice", jot.Fresh(), jot.Label("phone"))
+			require.Equal(t, 1, sessions())
+			require.Equal(t, http.StatusNoContent, serve(page, r))
+			require.Equal(t, http.StatusNoContent, serve(m.LogoutHandler(), r))
+			require.Zero(t, sessions())
+			require.Equal(t, http.StatusUnauthorized, serve(page, r))
+
+			// The login of an expired token goes on, until somebody logs out by it.
+			expired := jottest.Expired(t, m, "POST", "/", "alice")
+			require.Equal(t, 1, sessions())
+			require.Equal(t, http.StatusUnauthorized, serve(page, expired))
+			if name == "header" {
+				require.Equal(t, http.StatusNoContent, serve(m.LogoutHandler(), expired))
+				require.Zero(t, sessions())
+			}
+
+			// In the session of another token.
+			login := jottest.Login(t, m, "alice")
+			token, err := m.Verify(t.Context(), login.AccessToken)
+			require.NoError(t, err)
+			before := sessions()
+			require.Equal(t, http.StatusNoContent, serve(page, jottest.Request(t, m, "POST", "/", "alice", jot.InSession(token))))
+			require.Equal(t, before, sessions())
+
+			if name == "cookies" {
+				require.Equal(t, http.StatusOK, serve(m.RefreshHandler(), jottest.Request(t, m, "POST", "/", "alice")))
+			}
+		})
+	}
 }
