@@ -328,6 +328,35 @@ func ExampleWithAdditionalClaims() {
 	// Output: plan of alice
 }
 
+// Machines have tokens of a Type, and are no users: what stands for them is of a type of its own.
+func ExampleWithUserLookup_machines() {
+	type user struct{ Name string }
+	type machine struct{ Name string }
+	known := map[string]*user{"1": {"Alice"}} // your database
+	auth, err := jot.New(jot.HS256(secret), jot.WithUserLookup(func(_ context.Context, t *jot.Token) (any, error) {
+		if t.Type == "machine" {
+			return &machine{t.Subject}, nil
+		}
+		if u, ok := known[t.Subject]; ok {
+			return u, nil
+		}
+		return nil, jot.ErrUserNotFound
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	raw, err := auth.CreateToken(context.Background(), "ci", jot.Type("machine"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	deploy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m, _ := jot.CurrentUser[*machine](r.Context())
+		_, _ = io.WriteString(w, "deployed by "+m.Name)
+	})
+	fmt.Println(get(auth.Required(jot.Type("machine"))(deploy), "/deploy", raw))
+	// Output: 200 deployed by ci
+}
+
 func ExampleWithUserLookup() {
 	type user struct{ Name string }
 	known := map[string]*user{"1": {"Alice"}} // your database
@@ -374,6 +403,71 @@ func ExampleWithErrorHandler() {
 	}
 	fmt.Println(get(auth.Required()(http.NotFoundHandler()), "/", ""))
 	// Output: 401 {"msg":"token_missing"}
+}
+
+// A site of pages: whoever is not logged in goes to the login, and cookies that are good for nothing are cleared. The
+// function is called when New has long returned, so it may use the Manager if that is declared before.
+func ExampleWithErrorHandler_cookies() {
+	var auth *jot.Manager
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{}),
+		jot.WithErrorHandler(func(w http.ResponseWriter, r *http.Request, err error) {
+			refusal, ok := errors.AsType[*jot.Error](err)
+			if !ok || refusal.Status() != http.StatusUnauthorized || r.Method != http.MethodGet {
+				jot.DefaultErrorHandler(w, r, err)
+				return
+			}
+			auth.UnsetCookies(w)
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	r := httptest.NewRequest(http.MethodGet, "/notes", nil)
+	r.AddCookie(&http.Cookie{Name: "__Host-access_token", Value: "of no use"})
+	w := httptest.NewRecorder()
+	auth.Required()(http.NotFoundHandler()).ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Header().Get("Location"), len(w.Result().Cookies()), "cookies cleared")
+	// Output: 303 /login 4 cookies cleared
+}
+
+// A stream that goes on for as long as the login does, and a day at most: with a token of its own, which nobody sees.
+func ExampleManager_Recheck() {
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(memstore.New()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	stream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		login, _ := jot.FromContext(r.Context())
+		var own jot.Token
+		_, err := auth.CreateToken(r.Context(), login.Subject, jot.Type("stream"), jot.InSession(login),
+			jot.ExpiresIn(24*time.Hour), jot.Issued(&own))
+		if err != nil {
+			auth.WriteError(w, r, err)
+			return
+		}
+		for event := range 3 { // in earnest: of a channel, with a time.Ticker beside it
+			if err := auth.Recheck(r.Context(), &own); err != nil {
+				_, _ = fmt.Fprintln(w, "the end:", errors.Is(err, jot.ErrRevoked))
+				return
+			}
+			_, _ = fmt.Fprintln(w, "event", event)
+			if event == 1 { // meanwhile, elsewhere
+				_ = auth.RevokeSession(r.Context(), login)
+			}
+		}
+	})
+
+	pair, err := auth.CreatePair(context.Background(), "alice")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, events := get(auth.Required()(stream), "/events", pair.AccessToken)
+	fmt.Print(events)
+	// Output:
+	// event 0
+	// event 1
+	// the end: true
 }
 
 // A guard around a whole mux, with a few doors in it.

@@ -73,7 +73,8 @@ func PublicKey(alg string, key crypto.PublicKey) Key { return asKey(keyring.Publ
 // ParsePEM returns the key in a PEM text, for alg, one of those of [PrivateKey]: a private key (PKCS #8, PKCS #1 or
 // SEC 1), which signs and verifies, or a public key (PKIX or PKCS #1) or certificate, which only verifies. The text
 // must hold exactly one key, not encrypted. Nothing but the key of a certificate is looked at. Errors never quote the
-// text.
+// text. To make a pair for EdDSA: openssl genpkey -algorithm ed25519 -out private.pem, and openssl pkey -in
+// private.pem -pubout -out public.pem.
 func ParsePEM(alg string, text []byte) (Key, error) {
 	k, err := keyring.ParsePEM(alg, text)
 	if err != nil {

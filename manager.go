@@ -64,7 +64,9 @@ func (m *Manager) CreateAccessToken(ctx context.Context, subject string, opts ..
 }
 
 // CreateToken issues a token of the [Type] that opts must name: for a mailed link that resets a password, say. Only
-// routes with the same Type accept it. It lives as long as an access token, unless [ExpiresIn] says otherwise.
+// routes with the same Type accept it. It lives as long as an access token, unless [ExpiresIn] says otherwise. Where it
+// is for a machine, [WithUserLookup] is asked about that too: let its function look at [Token.Type]. No cookie carries
+// it: see [Type].
 func (m *Manager) CreateToken(ctx context.Context, subject string, opts ...TokenOption) (string, error) {
 	m.exists()
 	d := newDraft(opts)

@@ -326,6 +326,10 @@ func WithTokenVerification(f func(ctx context.Context, t *Token) (ok bool, err e
 // error that wraps [ErrUserNotFound] refuses the token with 401, and so does a user who is nobody: nil, or a struct all
 // of whose fields are zero, as it is where nothing was found. Any other error is 503, so return ErrUserNotFound for
 // [database/sql.ErrNoRows] and its like.
+//
+// It is asked about tokens of a [Type] as well, because a mailed link wants its user to be there still. Where such a
+// token is for a machine, let f look at [Token.Type] first and return something that stands for the machine: T may be
+// an interface.
 func WithUserLookup[T any](f func(ctx context.Context, t *Token) (T, error)) Option {
 	return set("WithUserLookup", nilFunc(f == nil), func(s *setup) {
 		s.lookup = named("WithUserLookup", func(ctx context.Context, t *Token) (any, error) {
@@ -363,7 +367,8 @@ func WithAdditionalHeaders(f func(ctx context.Context, t *Token) (map[string]any
 // WithScopes asks f for the scopes that the user has now, each time an access token is issued: at login, at each
 // refresh and renewal. The token gets these; if the login asked for some by [Scopes], only those of them. So a right
 // that a user loses is gone at the next refresh, and one that comes back is there again. Refresh tokens keep what the
-// login asked for. Without it, the scopes of a login last as long as its session: keep rights that may change out of
+// login asked for. What f does not name is left out without an error, be it all of the scopes: for an access token of a
+// machine f has to know the machine. About tokens of a [Type] it is not asked. Without it, the scopes of a login last as long as its session: keep rights that may change out of
 // [Scopes] then. If f fails, so does the Create… method, with [ErrUnavailable] unless the error wraps another of this
 // package's.
 func WithScopes(f func(ctx context.Context, t *Token) ([]string, error)) Option {

@@ -218,7 +218,7 @@ func (p *pass) use() bool {
 		return true
 	}
 	p.asked.used = p.holds(p.m.ledger.use(p.ctx, p.token, p.now))
-	if p.asked.used && p.token.Type == typeAccess && p.token.SessionID != "" {
+	if p.asked.used && p.token.Type == typeAccess && p.token.SessionID != "" && !p.token.foreign {
 		once.Log(p.ctx, slog.LevelWarn, "jot: SingleUse without Type has used up a login's access token, "+
 			"which is good for nothing else now: name the Type of tokens that are made for one use")
 	}
@@ -236,7 +236,8 @@ func (p *pass) refusal() error {
 	if p.absent && p.r != nil {
 		p.why = &reason{sentinel: ErrNoToken, cause: p.stray()}
 	}
-	if errors.Is(p.why.cause, errNoAuthTime) && p.m.profile.Minting == nil { // another system's logins are like that
+	// Another system's logins are like that.
+	if errors.Is(p.why.cause, errNoAuthTime) && p.m.profile.Minting == nil && !p.token.foreign {
 		once.Log(p.ctx, slog.LevelWarn, "jot: a route with Fresh or MaxAge refused a login that was made without Fresh, "+
 			"which no refresh helps: give Fresh to CreatePair where the password was right, "+
 			"or ask for the password again (InSession)")

@@ -219,8 +219,9 @@ func Locations(places ...Location) RouteOption {
 // Except lets requests through, without looking at their tokens, that a [net/http.ServeMux] would route to one of
 // these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. Name the routes of
 // [Manager.RefreshHandler] and [Manager.LogoutHandler] too: those look for a token by themselves, and not for an access
-// token alone. A pattern that matches everything is an error: write "GET /{$}" for the front page. So is one that would
-// match nothing: with a method of package net/http's in small letters, needless white space, or a * in its path.
+// token alone. So do routes with a guard of their own for tokens of a [Type], machines' say. A pattern that matches
+// everything is an error: write "GET /{$}" for the front page. So is one that would match nothing: with a method of
+// package net/http's in small letters, needless white space, or a * in its path.
 //
 // If the handler behind the guard is the [net/http.ServeMux] itself, it is asked which of its patterns the request
 // matches, and that must be one of these, spelled as it is registered there, method and all. A request that
@@ -263,7 +264,8 @@ func AccessOrRefresh() Demand {
 }
 
 // MaxAge requires that the user authenticated at most d ago (RFC 9470), with [ErrNotFresh] otherwise. It measures
-// [Token.AuthTime], which refreshing does not renew. d is at least a second. Of two ages the shorter counts.
+// [Token.AuthTime], which refreshing does not renew. d is at least a second. Of two ages the shorter counts. A login
+// that was made without [Fresh] never passes, however young it is; the first one that is refused logs a warning.
 func MaxAge(d time.Duration) Demand {
 	return demandFunc(func(rt *route) {
 		switch {
@@ -277,7 +279,8 @@ func MaxAge(d time.Duration) Demand {
 
 // Check asks f about the token after all other checks but the user lookup. False refuses it as [ErrForbidden]; an
 // error means that f cannot tell: the answer is 503, unless it wraps another of this package's errors. Several are
-// asked in order.
+// asked in order. f sees no request: what depends on one, a cookie that a mailed link is bound to say, is for
+// [Manager.Verify] in the handler, with a Check that is a closure.
 func Check(f func(ctx context.Context, t *Token) (ok bool, err error)) Demand {
 	return demandFunc(func(rt *route) {
 		if f == nil {
@@ -341,7 +344,8 @@ func Fresh() Trait {
 
 // Scopes gives a token scopes (RFC 9068 section 2.2.3); on a route it requires all of them, with
 // [ErrInsufficientScope] otherwise. A scope is printable ASCII without spaces, quotes and backslashes (RFC 6749
-// section 3.3). On a pair it means both tokens.
+// section 3.3). On a pair it means both tokens. Where there is [WithScopes], an access token gets no others than that
+// gives, without an error: none at all perhaps.
 func Scopes(scopes ...string) Trait {
 	scopes = slices.Clone(scopes)
 	wrong := ""
@@ -383,8 +387,13 @@ func Audience(names ...string) Trait {
 }
 
 // Type names a kind of token other than access and refresh, "password_reset" say: [Manager.CreateToken] issues it, and
-// a route with the same Type accepts no other. It travels where access tokens do: see [WithLocations],
-// [WithQueryParam], [WithBodyKeys]. The name is not "access" or "refresh" and has 1 to 64 bytes.
+// a route with the same Type accepts no other. A refusal names it to the client. The name is not "access" or "refresh"
+// and has 1 to 64 bytes.
+//
+// It travels where access tokens do: see [WithLocations], [WithQueryParam], [WithBodyKeys]. But it has no cookie: where
+// tokens are looked for in cookies only, its routes need [Locations] with [InHeader], say. Behind a guard around a
+// whole mux, which takes no token of a Type, [Except] has to name them. The user of [WithUserLookup] is loaded for it
+// too.
 func Type(name string) Trait {
 	wrong := ""
 	switch {
