@@ -28,7 +28,7 @@ func Example_routes() {
 	mux.Handle("GET /orders", auth.Required()(orders))                               // any access token
 	mux.Handle("GET /report", auth.Required(jot.Scopes("report", "read"))(report))   // all of these scopes
 	mux.Handle("DELETE /account", auth.Required(jot.Fresh())(account))               // from a login, not from a refresh
-	mux.Handle("POST /password", auth.Required(jot.MaxAge(5*time.Minute))(password)) // login at most five minutes ago
+	mux.Handle("POST /password", auth.Required(jot.MaxAge(5*time.Minute))(password)) // login with Fresh, at most 5m ago
 	mux.Handle("GET /news", auth.Required(jot.Optional())(news))                     // for everybody, logged in or not
 
 	// Or one guard around the whole mux, with doors for those who have no good access token.
@@ -70,7 +70,7 @@ func Example_callbacks() {
 			roles, err := db.RolesOf(ctx, t.Subject)
 			return map[string]any{"roles": roles}, err
 		}),
-		jot.WithUserLookup(func(ctx context.Context, t *jot.Token) (*User, error) {
+		jot.WithUserLookup(func(ctx context.Context, t *jot.Token) (*User, error) { // tokens of a Type too: see t.Type
 			user, err := db.UserByID(ctx, t.Subject)
 			if errors.Is(err, sql.ErrNoRows) {
 				return nil, jot.ErrUserNotFound // 401; any other error is 503

@@ -108,11 +108,37 @@ func Example_recipeMachines() {
 		return auth.RevokeByID(ctx, subject, id, expires)
 	}
 
+	deployments := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := jot.FromContext(r.Context())
+		_, _ = io.WriteString(w, "for "+token.Type+" "+token.Subject)
+	})
+	machines := auth.Guard(machine, jot.Scopes("deploy"))
+	either := func(next http.Handler) http.Handler {
+		forUsers := auth.Required()(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			admitted, err := machines.Admit(w, r)
+			switch {
+			case errors.Is(err, jot.ErrWrongType), errors.Is(err, jot.ErrNoToken):
+				forUsers.ServeHTTP(w, r)
+			case err != nil:
+				auth.WriteError(w, r, err)
+			default:
+				next.ServeHTTP(w, admitted)
+				r.MultipartForm = admitted.MultipartForm // so that net/http removes the files of uploads
+			}
+		})
+	}
+	mux.Handle("GET /deployments", either(deployments)) // which Token.Type tells apart
+
 	mux.Handle("GET /me", auth.Required()(answering("hello")))
 	ci, cd := must(issue(ctx, "ci")), must(issue(ctx, "cd"))
 	alice := must(auth.CreateAccessToken(ctx, "alice", jot.Scopes("deploy")))
 	fmt.Println("machine:", call(mux, "POST /deploy", ci), "as a user:", call(mux, "GET /me", ci))
 	fmt.Println("a user:", call(mux, "GET /me", alice), "as a machine:", call(mux, "POST /deploy", alice))
+	weak := must(auth.CreateToken(ctx, "machine:x", machine))
+	for _, raw := range []string{ci, alice, weak, ""} {
+		fmt.Println("either:", call(mux, "GET /deployments", raw))
+	}
 	for id, row := range inventory {
 		if row.subject == "machine:ci" {
 			fmt.Println("revoked:", revoke(ctx, id))
@@ -124,13 +150,18 @@ func Example_recipeMachines() {
 	// Output:
 	// machine: 200 deployed as a user: 401 token_wrong_type
 	// a user: 200 hello as a machine: 401 token_wrong_type
+	// either: 200 for machine machine:ci
+	// either: 200 for access alice
+	// either: 403 insufficient_scope
+	// either: 401 token_missing
 	// revoked: <nil>
 	// revoked: 401 token_revoked the other: 200 deployed
 	// all of its tokens: 401 token_revoked
 }
 
 func Example_recipeReset() {
-	db, mux := &database{users: map[string]string{"alice@example.com": "alice"}}, http.NewServeMux()
+	db := &database{users: map[string]string{"alice@example.com": "alice"}, changes: map[string]int{}}
+	mux := http.NewServeMux()
 	var sent string
 	mail := func(_, link string) { sent = link }
 	auth := must(jot.New(jot.HS256(secret), jot.WithStore(memstore.New()), jot.WithCookies(jot.CookieConfig{})))
@@ -139,7 +170,8 @@ func Example_recipeReset() {
 	mux.HandleFunc("POST /forgot", func(w http.ResponseWriter, r *http.Request) {
 		address := r.PostFormValue("email")
 		if user, ok := db.UserByEmail(r.Context(), address); ok {
-			raw, err := auth.CreateToken(r.Context(), user, reset, jot.ExpiresIn(30*time.Minute))
+			raw, err := auth.CreateToken(r.Context(), user, reset, jot.ExpiresIn(30*time.Minute),
+				jot.Claim("changes", db.PasswordChanges(r.Context(), user))) // how often it was set
 			if err != nil {
 				auth.WriteError(w, r, err)
 				return
@@ -162,9 +194,13 @@ func Example_recipeReset() {
 			http.Error(w, "at least 12 characters, please", http.StatusUnprocessableEntity) // the link is still good
 			return
 		}
+		var changes int
 		token, err := auth.Verify(r.Context(), raw, reset, jot.SingleUse()) // and now it is used up
 		if err == nil {
-			err = db.SetPassword(r.Context(), token.Subject, password)
+			err = token.Claim("changes", &changes)
+		}
+		if err == nil {
+			err = db.SetPassword(r.Context(), token.Subject, password, changes) // jot.ErrRevoked if it was set since then
 		}
 		if err == nil {
 			err = auth.RevokeSubject(r.Context(), token.Subject) // every session, and every other link
@@ -193,12 +229,15 @@ func Example_recipeReset() {
 	set := func(raw, password string) string {
 		return call(mux, "POST /reset", "", "token", raw, "password", password)
 	}
+	late := must(auth.CreateToken(context.Background(), "alice", reset, jot.Claim("changes", -1)))
+	fmt.Println("of a password that was set since then:", set(late, "correct horse battery"))
 	fmt.Println(set(raw, "short"))
 	fmt.Println(set(raw, "correct horse battery"))
 	fmt.Println("again:", set(raw, "correct horse battery"), "the other link:", set(other, "correct horse battery"))
 	_, err := auth.Verify(context.Background(), thief.AccessToken)
 	fmt.Println("whoever was logged in is logged out:", errors.Is(err, jot.ErrRevoked))
 	// Output:
+	// of a password that was set since then: 401 token_revoked
 	// 422 at least 12 characters, please
 	// 303
 	// again: 401 token_revoked the other link: 401 token_revoked
@@ -772,14 +811,25 @@ func Example_recipeWebSocket() {
 		_ = auth.RevokeSubject(ctx, "alice")
 		return "bye"
 	}
+	own := func(ctx context.Context, login *jot.Token) (own *jot.Token, err error) {
+		own = new(jot.Token) // for Recheck; nobody needs its text
+		_, err = auth.CreateToken(ctx, login.Subject, jot.Type("socket"), jot.InSession(login),
+			jot.ExpiresIn(24*time.Hour), jot.Issued(own))
+		return own, err
+	}
+	lasting := must(own(ctx, must(auth.Verify(ctx, pair.AccessToken))))
+	fmt.Println("a day:", lasting.ExpiresAt.Sub(lasting.IssuedAt), auth.Recheck(ctx, lasting))
 	_ = serve(ctx, script(pair.RefreshToken))
 	_ = serve(ctx, script(pair.AccessToken, "hello", context.DeadlineExceeded))
 	_ = serve(ctx, script(pair.AccessToken, logOut))
+	fmt.Println(errors.Is(auth.Recheck(ctx, lasting), jot.ErrRevoked))
 	// Output:
+	// a day: 24h0m0s <nil>
 	// closed: log in first
 	// alice says hello
 	// closed: the token has expired
 	// closed: log in again
+	// true
 }
 
 func Example_recipeWebSocketCookies() {
@@ -991,6 +1041,7 @@ func spa(auth *jot.Manager, orders http.Handler) *http.ServeMux {
 type database struct {
 	scopes, roles    map[string][]string
 	users, passwords map[string]string
+	changes          map[string]int
 }
 
 func (db *database) ScopesOf(_ context.Context, id string) ([]string, error) {
@@ -1004,7 +1055,15 @@ func (db *database) UserByEmail(_ context.Context, address string) (id string, o
 	return id, ok
 }
 
-func (db *database) SetPassword(_ context.Context, _, _ string) error { return nil }
+func (db *database) PasswordChanges(_ context.Context, id string) int { return db.changes[id] }
+
+func (db *database) SetPassword(_ context.Context, id, _ string, changes int) error {
+	if db.changes[id] != changes {
+		return jot.ErrRevoked
+	}
+	db.changes[id]++
+	return nil
+}
 
 func (db *database) IsPassword(_ context.Context, id, password string) bool {
 	return db.passwords[id] == password
