@@ -158,8 +158,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			`a token of the type "reset" is required, and this is an access token`, "",
 		},
 		{
-			"the refresh token for a type of its own", nil, wants(jot.Type("reset")), refresh, at("GET", page, inHeader),
-			jot.ErrWrongType, `a token of the type "reset" is required, and this is a refresh token`, "",
+			"the refresh token for a type of its own", nil, wants(jot.Type("reset")), refresh,
+			at("GET", page, inHeader), jot.ErrWrongType,
+			`a token of the type "reset" is required, and this is a refresh token`, "",
 		},
 		{
 			"another type", nil, wants(jot.Type("reset")), machine, at("GET", page, inHeader), jot.ErrWrongType,
@@ -182,7 +183,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 				"look at Token.Type first: WithUserLookup: jot: user not found",
 		},
 		{
-			"a user who is gone", options(users), nil, func(t testing.TB, m *jot.Manager) string {
+			"a user who is gone", options(users), nil, func(_ testing.TB, m *jot.Manager) string {
 				return must(m.CreateAccessToken(ctx, "gone"))
 			}, at("GET", page, inHeader), jot.ErrUserNotFound, "user not found", "WithUserLookup: jot: user not found",
 		},

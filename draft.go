@@ -246,8 +246,8 @@ const maxLabel = 256
 
 // Issued puts into t what is known of the token that is issued: its id, its dates, its claims, for a list of tokens
 // that are to be revoked one by one say, by [Manager.RevokeByID] or by a callback that looks into the list
-// ([WithTokenInBlocklist]). [Manager.Revoke] and [Manager.Recheck] take it, so that a connection may have a token of its
-// own, whose text nobody sees. Nothing is put there if issuing fails. On a pair it means the access token.
+// ([WithTokenInBlocklist]). [Manager.Revoke] and [Manager.Recheck] take it, so that a connection may have a token of
+// its own, whose text nobody sees. Nothing is put there if issuing fails. On a pair it means the access token.
 func Issued(t *Token) TokenOption {
 	return tokenOption(func(d *draft) {
 		d.refuse(t == nil, "Issued", "the token is nil")

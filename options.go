@@ -368,9 +368,9 @@ func WithAdditionalHeaders(f func(ctx context.Context, t *Token) (map[string]any
 // refresh and renewal. The token gets these; if the login asked for some by [Scopes], only those of them. So a right
 // that a user loses is gone at the next refresh, and one that comes back is there again. Refresh tokens keep what the
 // login asked for. What f does not name is left out without an error, be it all of the scopes: for an access token of a
-// machine f has to know the machine. About tokens of a [Type] it is not asked. Without it, the scopes of a login last as long as its session: keep rights that may change out of
-// [Scopes] then. If f fails, so does the Create… method, with [ErrUnavailable] unless the error wraps another of this
-// package's.
+// machine f has to know the machine. About tokens of a [Type] it is not asked. Without it, the scopes of a login last
+// as long as its session: keep rights that may change out of [Scopes] then. If f fails, so does the Create… method,
+// with [ErrUnavailable] unless the error wraps another of this package's.
 func WithScopes(f func(ctx context.Context, t *Token) ([]string, error)) Option {
 	return set("WithScopes", nilFunc(f == nil), func(s *setup) { s.issuer.scopes = f })
 }

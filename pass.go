@@ -195,7 +195,8 @@ func (p *pass) callbacks() bool {
 	if first && p.m.lookup != nil {
 		user, err := p.m.lookup(p.ctx, p.token)
 		if t := p.token.Type; err != nil && t != typeAccess && t != typeRefresh {
-			err = fmt.Errorf("a token of the Type %q, whose subject may be no user: look at Token.Type first: %w", t, err)
+			err = fmt.Errorf("a token of the Type %q, whose subject may be no user: look at Token.Type first: %w",
+				t, err)
 		}
 		if !p.holds(verdict(true, nil, err)) {
 			return false
@@ -238,8 +239,8 @@ func (p *pass) refusal() error {
 	}
 	// Another system's logins are like that.
 	if errors.Is(p.why.cause, errNoAuthTime) && p.m.profile.Minting == nil && !p.token.foreign {
-		once.Log(p.ctx, slog.LevelWarn, "jot: a route with Fresh or MaxAge refused a login that was made without Fresh, "+
-			"which no refresh helps: give Fresh to CreatePair where the password was right, "+
+		once.Log(p.ctx, slog.LevelWarn, "jot: a route with Fresh or MaxAge refused a login that was made without "+
+			"Fresh, which no refresh helps: give Fresh to CreatePair where the password was right, "+
 			"or ask for the password again (InSession)")
 	}
 	err := p.m.refuse(p.ctx, p.why, p.token, p.at)

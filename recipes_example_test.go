@@ -200,7 +200,7 @@ func Example_recipeReset() {
 			err = token.Claim("changes", &changes)
 		}
 		if err == nil {
-			err = db.SetPassword(r.Context(), token.Subject, password, changes) // jot.ErrRevoked if it was set since then
+			err = db.SetPassword(r.Context(), token.Subject, password, changes) // jot.ErrRevoked if it was set again
 		}
 		if err == nil {
 			err = auth.RevokeSubject(r.Context(), token.Subject) // every session, and every other link

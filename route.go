@@ -216,8 +216,8 @@ func Locations(places ...Location) RouteOption {
 	})
 }
 
-// Except lets requests through, without looking at their tokens, that a [net/http.ServeMux] would route to one of
-// these patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. Name the routes of
+// Except lets requests through, without looking at their tokens, that a [net/http.ServeMux] would route to one of these
+// patterns: "POST /login" or "/public/" say. It is for a guard around a whole mux. Name the routes of
 // [Manager.RefreshHandler] and [Manager.LogoutHandler] too: those look for a token by themselves, and not for an access
 // token alone. So do routes with a guard of their own for tokens of a [Type], machines' say. A pattern that matches
 // everything is an error: write "GET /{$}" for the front page. So is one that would match nothing: with a method of

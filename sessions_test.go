@@ -1440,8 +1440,8 @@ func TestRecheckOfATokenOfItsOwn(t *testing.T) {
 		login, err := w.Verify(ctx, p.AccessToken)
 		require.NoError(t, err)
 		var own jot.Token
-		_, err = w.CreateToken(ctx, login.Subject, jot.Type("stream"), jot.InSession(login), jot.ExpiresIn(24*time.Hour),
-			jot.Issued(&own))
+		_, err = w.CreateToken(ctx, login.Subject, jot.Type("stream"), jot.InSession(login),
+			jot.ExpiresIn(24*time.Hour), jot.Issued(&own))
 		require.NoError(t, err)
 		require.Equal(t, login.SessionID, own.SessionID)
 		return &own

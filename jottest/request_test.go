@@ -150,7 +150,8 @@ func TestRequestsAreLogins(t *testing.T) {
 			token, err := m.Verify(t.Context(), login.AccessToken)
 			require.NoError(t, err)
 			before := sessions()
-			require.Equal(t, http.StatusNoContent, serve(page, jottest.Request(t, m, "POST", "/", "alice", jot.InSession(token))))
+			joined := jottest.Request(t, m, "POST", "/", "alice", jot.InSession(token))
+			require.Equal(t, http.StatusNoContent, serve(page, joined))
 			require.Equal(t, before, sessions())
 
 			if name == "cookies" {
