@@ -105,6 +105,9 @@ func TestExceptDoubts(t *testing.T) {
 		return `jot: Except names "` + name + `", but the mux hands that to "` + has +
 			`": guard what is behind it instead`
 	}
+	nowhere := func(name string) string {
+		return `jot: Except names "` + name + `", which the mux does not have: it lets nobody through`
+	}
 	register := func(name, has string) string {
 		return `jot: Except names "` + name + `", but the mux has "` + has + `", which is every path: register "` +
 			name + `" there too`
@@ -146,8 +149,10 @@ func TestExceptDoubts(t *testing.T) {
 		{of("POST /n"), of("/"), "POST", "/n", behind("POST /n", "/")},
 		{of("POST /o"), of("/", "POST /o"), "POST", "/x", none},
 		{of("POST /p"), of("/"), "GET", "/p", none},
-		{of("/q/"), of("/q/x"), "GET", "/q/x", none}, // it would be less that is guarded
-		{of("/r"), of("/s"), "GET", "/r", none},      // nobody there
+		{of("/r"), of("/s"), "GET", "/r", none}, // nobody there
+		{of("POST /singin", "GET /u"), of("POST /signin", "GET /u"), "POST", "/signin", nowhere("POST /singin")},
+		{of("/v/"), of("/v/x"), "GET", "/v/x", nowhere("/v/")},
+		{of("GET /w"), of("POST /w", "/x"), "GET", "/x", nowhere("GET /w")},
 		{of("GET /{$}"), of("/"), "GET", "/", register("GET /{$}", "/")},
 		{of("/{$}"), of("GET /"), "GET", "/x", register("/{$}", "GET /")},
 		{of("purge /t"), of("/t"), "purge", "/t", alike("purge /t", "/t")},

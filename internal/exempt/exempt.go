@@ -20,6 +20,7 @@ type Patterns struct {
 	under  *http.ServeMux    // what lies under patterns that are one path
 	behind *http.ServeMux    // that of the handler, if it is one
 	known  map[string]*Muxes // of each pattern
+	asked  *sync.Once        // what nobody has
 }
 
 // New returns an empty set.
@@ -48,7 +49,15 @@ func (m *Muxes) have(pattern string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.all) == maxMuxes ||
-		slices.ContainsFunc(m.all, func(mux *http.ServeMux) bool { return isOf(mux, pattern) })
+		slices.ContainsFunc(m.all, func(mux *http.ServeMux) bool { return slices.Contains(probe(mux, pattern), pattern) })
+}
+
+// lack reports whether none of them has anything where the pattern is.
+func (m *Muxes) lack(pattern string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.all) < maxMuxes &&
+		!slices.ContainsFunc(m.all, func(mux *http.ServeMux) bool { return len(probe(mux, pattern)) > 0 })
 }
 
 // open marks the patterns in a mux; what it finds of another type is a redirect of its own.
@@ -132,7 +141,7 @@ func isRoot(pattern string) (method string, ok bool) {
 // Within returns the set as it is before a mux: that one is asked as well.
 func (e *Patterns) Within(mux *http.ServeMux) *Patterns {
 	inside := *e
-	inside.behind = mux
+	inside.behind, inside.asked = mux, new(sync.Once)
 	for _, known := range e.known {
 		known.add(mux)
 	}
@@ -156,8 +165,8 @@ func (e *Patterns) Cover(r *http.Request) string {
 }
 
 // Doubt says which of the patterns may have been meant for r, which was refused: one that the mux behind does not have,
-// because it spells the same path otherwise, or hands it to another mux. It is empty if there is none. It quotes
-// patterns, and nothing of r.
+// because it spells the same path otherwise, or hands it to another mux, or has nothing there at all, as where a name is
+// misspelled. It is empty if there is none. It quotes patterns, and nothing of r.
 func (e *Patterns) Doubt(r *http.Request) string {
 	if e.behind == nil {
 		return ""
@@ -181,7 +190,15 @@ func (e *Patterns) Doubt(r *http.Request) string {
 				name, has)
 		}
 	}
-	return ""
+	text := ""
+	e.asked.Do(func() { // which is the same for every request
+		for _, name := range e.names {
+			if e.known[name].lack(name) {
+				text = fmt.Sprintf("jot: Except names %q, which the mux does not have: it lets nobody through", name)
+			}
+		}
+	})
+	return text
 }
 
 // Near says which of the patterns r has missed by its last slash, "" if none. It quotes patterns, and nothing of r.
@@ -250,8 +267,9 @@ func isAbove(pattern, other string) bool {
 	return isRest(path[len(path)-1]) && strings.HasPrefix(shape(other)+"/", strings.TrimSuffix(shape(pattern), "/")+"/")
 }
 
-// isOf reports whether a mux has a pattern: it would route requests to it that no more exact one is likely to match.
-func isOf(mux *http.ServeMux, pattern string) bool {
+// probe returns the patterns of a mux to which it would route requests that a pattern is for: that pattern among them,
+// if the mux has it, since no more exact one is likely to match all of them.
+func probe(mux *http.ServeMux, pattern string) (found []string) {
 	method, rest, ok := strings.Cut(pattern, " ")
 	if !ok {
 		method, rest = "ANY", pattern
@@ -273,13 +291,13 @@ func isOf(mux *http.ServeMux, pattern string) bool {
 		if plain, err := url.PathUnescape(at); err == nil {
 			at = plain
 		}
-		_, found := mux.Handler(&http.Request{Method: method, Host: host, URL: &url.URL{Path: at}})
-		if found == pattern {
-			return true
+		_, name := mux.Handler(&http.Request{Method: method, Host: host, URL: &url.URL{Path: at}})
+		if name != "" {
+			found = append(found, name)
 		}
 		path = segments(pattern)
 	}
-	return false
+	return found
 }
 
 // isPlain reports whether every reader of the request's path would read it alike: clean, and percent-encoded only
