@@ -235,7 +235,8 @@ func TestNobodyWithoutAGuard(t *testing.T) {
 			return claims.Subject
 		}},
 	}
-	refusing := newManager(t, users, jot.WithStore(memstore.New()), jot.WithErrorHandler(func(_ http.ResponseWriter, r *http.Request, _ error) {
+	store := jot.WithStore(memstore.New())
+	refusing := newManager(t, users, store, jot.WithErrorHandler(func(_ http.ResponseWriter, r *http.Request, _ error) {
 		for _, ask := range asks {
 			require.Empty(t, ask.who(r.Context()))
 		}

@@ -28,10 +28,10 @@
 //
 // # Sessions
 //
-// A login begins a session, which its tokens name (sid). With a [session.Store], package memstore's, sqlstore's
-// or redisstore's, a refresh token works once ([Manager.Rotate]), and a token, a session, a user or everyone can be logged
-// out ([Manager.Revoke] and its like). With a [Blocklist] alone, a token and a session can. With neither, a token
-// cannot be revoked before it expires.
+// A login begins a session, which its tokens name (sid). With a [session.Store], package memstore's, sqlstore's or
+// redisstore's, a refresh token works once ([Manager.Rotate]), and a token, a session, a user or everyone can be
+// logged out ([Manager.Revoke] and its like). With a [Blocklist] alone, a token and a session can. With neither, a
+// token cannot be revoked before it expires.
 //
 // # Refusals
 //

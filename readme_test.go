@@ -40,7 +40,8 @@ func dense(code string) string { return strings.Join(strings.Fields(code), " ") 
 func TestReadmeCode(t *testing.T) {
 	var files []string
 	for _, pattern := range []string{
-		"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go", "sqlstore/*.go", "remotekeys/*.go", "redisstore/*/*.go",
+		"*.go", "_example/*.go", "_example/*/*.go", "flask/*.go", "sqlstore/*.go", "remotekeys/*.go",
+		"redisstore/*/*.go",
 	} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
@@ -57,7 +58,8 @@ func TestReadmeCode(t *testing.T) {
 	}
 	for _, block := range slices.Concat(
 		blocks(t, "go"), blocksOf(t, "docs/from-flask.md", "go"), blocksOf(t, "sqlstore/README.md", "go"),
-		blocksOf(t, recipes, "go"), blocksOf(t, "remotekeys/README.md", "go"), blocksOf(t, "redisstore/README.md", "go"),
+		blocksOf(t, recipes, "go"), blocksOf(t, "remotekeys/README.md", "go"),
+		blocksOf(t, "redisstore/README.md", "go"),
 	) {
 		stands := strings.Contains(all.String(), dense(block))
 		require.True(t, stands, "it stands nowhere:\n%s", block)

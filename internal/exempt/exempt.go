@@ -48,8 +48,8 @@ func (m *Muxes) add(mux *http.ServeMux) {
 func (m *Muxes) have(pattern string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.all) == maxMuxes ||
-		slices.ContainsFunc(m.all, func(mux *http.ServeMux) bool { return slices.Contains(probe(mux, pattern), pattern) })
+	has := func(mux *http.ServeMux) bool { return slices.Contains(probe(mux, pattern), pattern) }
+	return len(m.all) == maxMuxes || slices.ContainsFunc(m.all, has)
 }
 
 // lack reports whether none of them has anything where the pattern is.
@@ -165,8 +165,8 @@ func (e *Patterns) Cover(r *http.Request) string {
 }
 
 // Doubt says which of the patterns may have been meant for r, which was refused: one that the mux behind does not have,
-// because it spells the same path otherwise, or hands it to another mux, or has nothing there at all, as where a name is
-// misspelled. It is empty if there is none. It quotes patterns, and nothing of r.
+// because it spells the same path otherwise, or hands it to another mux, or has nothing there at all, as where a name
+// is misspelled. It is empty if there is none. It quotes patterns, and nothing of r.
 func (e *Patterns) Doubt(r *http.Request) string {
 	if e.behind == nil {
 		return ""
