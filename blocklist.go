@@ -216,7 +216,7 @@ func (l *ledger) begin(ctx context.Context, subject string, r session.Record) *r
 func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (session.Result, *reason) {
 	r.Subject, r.Session, r.Presented, r.Token = l.subjectKey(t.Subject), t.SessionID, t.ID, keyOf(t, "", t.ID)
 	r.Now, r.Grace = millisecond(r.Now), l.grace
-	result, err := ask(ctx, l, func(ctx context.Context) (session.Result, error) { return l.store.Rotate(ctx, r) })
+	result, err := l.exchange(ctx, r)
 	if err != nil {
 		return result, unanswered(err)
 	}
@@ -346,11 +346,17 @@ func (l *ledger) status(ctx context.Context, q session.Query) (session.Status, e
 	if l.calls == nil {
 		return l.store.Check(ctx, q)
 	}
-	return l.distant(ctx, q)
+	far := q // so that q itself costs no memory
+	return ask(ctx, l, func(ctx context.Context) (session.Status, error) { return l.store.Check(ctx, far) })
 }
 
-func (l *ledger) distant(ctx context.Context, q session.Query) (session.Status, error) {
-	return ask(ctx, l, func(ctx context.Context) (session.Status, error) { return l.store.Check(ctx, q) })
+// exchange is as status.
+func (l *ledger) exchange(ctx context.Context, r session.Rotation) (session.Result, error) {
+	if l.calls == nil {
+		return l.store.Rotate(ctx, r)
+	}
+	far := r // so that r itself costs no memory
+	return ask(ctx, l, func(ctx context.Context) (session.Result, error) { return l.store.Rotate(ctx, far) })
 }
 
 // ask is one call of the store or the blocklist, within its bounds.
