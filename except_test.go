@@ -151,6 +151,10 @@ func TestExceptDoubts(t *testing.T) {
 		{of("POST /p"), of("/"), "GET", "/p", none},
 		{of("/r"), of("/s"), "GET", "/r", none}, // nobody there
 		{of("POST /singin", "GET /u"), of("POST /signin", "GET /u"), "POST", "/signin", nowhere("POST /singin")},
+		{
+			of("POST /lgin", "POST /rfresh", "GET /y"), of("GET /y", "/z"), "GET", "/z",
+			`jot: Except names "POST /lgin", "POST /rfresh", which the mux does not have: they let nobody through`,
+		},
 		{of("/v/"), of("/v/x"), "GET", "/v/x", nowhere("/v/")},
 		{of("GET /w"), of("POST /w", "/x"), "GET", "/x", nowhere("GET /w")},
 		{of("GET /{$}"), of("/"), "GET", "/", register("GET /{$}", "/")},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -190,15 +191,21 @@ func (e *Patterns) Doubt(r *http.Request) string {
 				name, has)
 		}
 	}
-	text := ""
+	var names []string
 	e.asked.Do(func() { // which is the same for every request
 		for _, name := range e.names {
 			if e.known[name].lack(name) {
-				text = fmt.Sprintf("jot: Except names %q, which the mux does not have: it lets nobody through", name)
+				names = append(names, strconv.Quote(name))
 			}
 		}
 	})
-	return text
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "jot: Except names " + names[0] + ", which the mux does not have: it lets nobody through"
+	}
+	return "jot: Except names " + strings.Join(names, ", ") + ", which the mux does not have: they let nobody through"
 }
 
 // Near says which of the patterns r has missed by its last slash, "" if none. It quotes patterns, and nothing of r.
