@@ -271,9 +271,9 @@ func WithBlocklist(b Blocklist) Option {
 // methods need it. Guards ask it about the token, its session, its subject and everyone in one call per request; if it
 // fails, the answer is 503. A call may take a second ([WithStoreTimeout]).
 //
-// memstore.New lives in the memory of one process: a restart logs everybody out. sqlstore.New uses SQLite or
-// PostgreSQL, and goredisstore.New and rueidisstore.New use Redis: they survive restarts. There is no default: a hidden
-// store in memory would log everybody out at each start.
+// memstore.New lives in the memory of one process: a restart logs everybody out. sqlstore.New uses SQLite, PostgreSQL,
+// MariaDB or MySQL, and goredisstore.New and rueidisstore.New use Redis: they survive restarts. There is no default: a
+// hidden store in memory would log everybody out at each start.
 //
 // Managers that share keys must share a store, and the issuer, by which the store tells users apart: a session that
 // the store does not know counts as ended, and its tokens are refused. Tokens outside any session, those of

@@ -2,9 +2,9 @@
 // returns, and the rule of rotation, [Rotation.Apply]. It imports the standard library alone, so that an engine's
 // package needs nothing else of jot's.
 //
-// Package memstore keeps sessions in the memory of one process, package sqlstore in SQLite and PostgreSQL, package
-// redisstore in Redis. For a store of your own implement Store, and prove it by sessiontest.Run, which has a case for
-// each sentence of this documentation.
+// Package memstore keeps sessions in the memory of one process, package sqlstore in SQLite, PostgreSQL, MariaDB or
+// MySQL, package redisstore in Redis. For a store of your own implement Store, and prove it by sessiontest.Run, which
+// has a case for each sentence of this documentation.
 package session
 
 import (

@@ -56,6 +56,25 @@ func ExampleNew_postgreSQL() {
 	_ = auth
 }
 
+// MySQL or MariaDB, here by the driver github.com/go-sql-driver/mysql.
+func ExampleNew_mySQL() {
+	// user:password@tcp(host:3306)/database?interpolateParams=true
+	// &timeout=2s&readTimeout=5s&writeTimeout=5s&innodb_lock_wait_timeout=2
+	db, err := sql.Open("mysql", os.Getenv("DATABASE_DSN"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := sqlstore.New(context.Background(), db, sqlstore.MySQL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(store))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = auth
+}
+
 // A login outlives the process: the next one opens the same file.
 func ExampleStore() {
 	dir, err := os.MkdirTemp("", "")

@@ -59,6 +59,10 @@ var databases = []database{
 	}},
 }
 
+// documented is the DSN of the package's documentation.
+const documented = "interpolateParams=true" +
+	"&timeout=2s&readTimeout=5s&writeTimeout=5s&innodb_lock_wait_timeout=2"
+
 // odd is a DSN that asks for all that an application may want, and for what none should.
 const odd = "clientFoundRows=true&interpolateParams=true&multiStatements=true&parseTime=true&loc=Asia%2FTokyo" +
 	"&charset=latin1&autocommit=0&tx_isolation='SERIALIZABLE'&completion_type=CHAIN" +

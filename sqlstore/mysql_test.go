@@ -1,7 +1,9 @@
 package sqlstore_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +196,37 @@ func TestMySQLLockWait(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, 1, waited)
+}
+
+// Callers that go away while they wait for a lock, of a row or of a table, leave no connections that wait on.
+func TestMySQLNobodyWaitsForNobody(t *testing.T) {
+	for name, lock := range map[string][]string{
+		"row":   {"BEGIN", "UPDATE jot_sessions SET label = label"},
+		"table": {"LOCK TABLES jot_sessions WRITE, jot_state WRITE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := mariadb(t, documented)
+			db := pool(t)
+			s, other := newStore(t, db, sqlstore.MySQL), connection(t, pool(t))
+			require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
+			run(t, other, lock...)
+			together(t, 8, func(int) error {
+				short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+				defer cancel()
+				if _, err := s.Rotate(short, rotation("alice", "s")); err == nil {
+					return errors.New("nobody was waited for")
+				}
+				return nil
+			})
+			require.Eventually(t, func() bool {
+				return count(t, db, "information_schema.processlist WHERE db = DATABASE() AND info LIKE '%jot_%' "+
+					"AND id <> CONNECTION_ID()") == 0
+			}, 30*time.Second, 10*time.Millisecond)
+			run(t, other, "UNLOCK TABLES", "ROLLBACK")
+			_, err := s.Rotate(ctx, rotation("alice", "s"))
+			require.NoError(t, err)
+		})
+	}
 }
 
 // A server that is not strict cuts what is too long, and takes it for something else.

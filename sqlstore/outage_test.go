@@ -41,7 +41,7 @@ var own = []struct {
 		return enginetest.OwnMariaDB(tb)
 	}, func(t testing.TB, server *enginetest.Database) *sql.DB {
 		run(t, open(t, "mysql", server.DSN), "CREATE DATABASE sessions")
-		return open(t, "mysql", server.DSN+"sessions")
+		return open(t, "mysql", server.DSN+"sessions?"+documented)
 	}},
 }
 
