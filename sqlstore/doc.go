@@ -28,14 +28,15 @@
 //	&timeout=2s&readTimeout=5s&writeTimeout=5s&innodb_lock_wait_timeout=2
 //
 // interpolateParams halves the round trips. The first three limits are for connections that the pool makes for nobody
-// in particular, the last one lets the server notice that a caller has gone away while it waits for a row. Leave innodb_flush_log_at_trx_commit at 1, and look up on the primary. Whatever else a DSN says of
-// isolation, autocommit, sql_mode and the like will do; New refuses the few settings that will not, and servers older
-// than MySQL 8.0 and MariaDB 10.6. It was tested on MariaDB, and not on MySQL.
+// in particular, the last one lets the server notice that a caller has gone away while it waits for a row. Leave
+// innodb_flush_log_at_trx_commit at 1, and look up on the primary. Whatever else a DSN says of isolation, autocommit,
+// sql_mode and the like will do; New refuses the few settings that will not, and servers older than MySQL 8.0 and
+// MariaDB 10.6. It was tested on MariaDB, and not on MySQL.
 //
 // # What it costs
 //
-// A look-up is one statement, and so is a revoked token, but for MySQL. A login, a refresh and a logout are each a short transaction
-// that locks rows of one subject. What is in the way of another transaction is tried again, for some seconds or until
-// the caller's context ends. No goroutine runs: writes delete what has expired by the way, an hour late and a few
-// hundred rows at a time, and [Store.Purge] deletes all of it.
+// A look-up is one statement, and so is a revoked token, but for MySQL. A login, a refresh and a logout are each a
+// short transaction that locks rows of one subject. What is in the way of another transaction is tried again, for some
+// seconds or until the caller's context ends. No goroutine runs: writes delete what has expired by the way, an hour
+// late and a few hundred rows at a time, and [Store.Purge] deletes all of it.
 package sqlstore
