@@ -48,24 +48,29 @@ func own(
 	tb testing.TB, serve func(home, dir string, port int) (dsn string, p *process, err error), pid string,
 ) *Database {
 	tb.Helper()
-	home, err := workplace()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &Database{tb: tb, port: freePort(), home: home, pid: filepath.Join(home, "data", pid), serve: serve}
+	s := &Database{tb: tb, serve: serve}
 	tb.Cleanup(s.end)
-	s.start(home)
-	return s
+	var err error
+	for range 5 { // somebody may take a port meanwhile
+		if s.home, err = workplace(); err != nil {
+			break
+		}
+		s.port, s.pid = freePort(), filepath.Join(s.home, "data", pid)
+		if err = s.start(s.home); err == nil {
+			return s
+		}
+	}
+	tb.Fatalf("enginetest: %v", err)
+	return nil
 }
 
-func (s *Database) start(dir string) {
-	s.tb.Helper()
+func (s *Database) start(dir string) error {
 	dsn, p, err := s.serve(s.home, dir, s.port)
-	if err != nil {
-		s.tb.Fatalf("enginetest: %v", err)
+	if err == nil {
+		s.DSN = dsn
+		s.processes = append(s.processes, p)
 	}
-	s.DSN = dsn
-	s.processes = append(s.processes, p)
+	return err
 }
 
 // Stop stops all processes of the server, as a machine that is too busy does: whoever is connected stays so, and hears
@@ -88,10 +93,12 @@ func (s *Database) Restart() {
 	if err == nil {
 		err = os.Remove(s.pid) // its process has ended, but the watchdog has not looked after it yet
 	}
-	if err != nil {
-		s.tb.Fatal(err)
+	if err == nil {
+		err = s.start(dir)
 	}
-	s.start(dir)
+	if err != nil {
+		s.tb.Fatalf("enginetest: %v", err)
+	}
 }
 
 // end ends the processes, those that use the files first.

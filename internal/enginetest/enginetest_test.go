@@ -45,6 +45,18 @@ func TestProcess(t *testing.T) {
 		_, at, _ := strings.Cut(enginetest.MariaDB(t), "(")
 		at, _, _ = strings.Cut(at, ")")
 		println("at " + at)
+	case "stopped-postgres":
+		server := enginetest.OwnPostgres(t)
+		server.Stop()
+		dsn, err := url.Parse(server.DSN)
+		require.NoError(t, err)
+		println("at " + dsn.Host)
+	case "stopped-mariadb":
+		server := enginetest.OwnMariaDB(t)
+		server.Stop()
+		_, at, _ := strings.Cut(server.DSN, "(")
+		at, _, _ = strings.Cut(at, ")")
+		println("at " + at)
 	}
 	switch end {
 	case "panics":
@@ -97,6 +109,7 @@ func TestNothingStays(t *testing.T) {
 	for _, mode := range []string{
 		"redis exits", "redis panics", "redis waits", "cluster waits", "nodes waits", "server waits",
 		"postgres exits", "postgres waits", "mariadb exits", "mariadb waits",
+		"stopped-postgres waits", "stopped-mariadb waits",
 	} {
 		signals := []syscall.Signal{0}
 		if strings.HasSuffix(mode, "waits") {
@@ -104,10 +117,10 @@ func TestNothingStays(t *testing.T) {
 		}
 		for _, signal := range signals {
 			t.Run(mode+" "+strconv.Itoa(int(signal)), func(t *testing.T) {
-				if strings.HasPrefix(mode, "postgres") {
+				if strings.Contains(mode, "postgres") {
 					enginetest.Postgres(t)
 				}
-				if strings.HasPrefix(mode, "mariadb") {
+				if strings.Contains(mode, "mariadb") {
 					enginetest.MariaDB(t)
 				}
 				dir := temporary(t)
