@@ -208,3 +208,31 @@ func TestBlocklistPanics(t *testing.T) {
 type panicking struct{ stubBlocklist }
 
 func (panicking) Revoked(context.Context, ...string) (bool, error) { panic(errors.New("at once")) }
+
+// recalling is a store that knows some answers by itself.
+type recalling struct {
+	*broken
+
+	answers map[string]session.Status // of sessions
+}
+
+func (r recalling) Recall(q session.Query) (session.Status, bool) {
+	status, ok := r.answers[q.Session]
+	return status, ok
+}
+
+// What a store knows by itself is no call of its engine, and needs none.
+func TestStoreRecalls(t *testing.T) {
+	silence(t)
+	store := recalling{&broken{Store: memstore.New()}, map[string]session.Status{}}
+	m := newManager(t, jot.WithStore(store))
+	good, ended, other := pair(t, m), pair(t, m), pair(t, m)
+	store.answers[good.SessionID], store.answers[ended.SessionID] = session.Status{}, session.Status{Ended: true}
+	store.at = "check" // the engine is down
+	_, err := m.Verify(ctx, good.AccessToken)
+	require.NoError(t, err)
+	_, err = m.Verify(ctx, ended.AccessToken)
+	require.ErrorIs(t, err, jot.ErrRevoked)
+	_, err = m.Verify(ctx, other.AccessToken)
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+}

@@ -122,6 +122,7 @@ func (s *setup) settleSessions() {
 		"WithStoreTimeout has no effect without WithStore or WithBlocklist")
 	if _, inMemory := s.ledger.store.(session.Starter); !inMemory && s.ledger.remembers() {
 		s.ledger.calls = bounded.New(s.timeout)
+		s.ledger.local, _ = s.ledger.store.(session.Local)
 	}
 	s.ledger.sessionTTL = s.issuer.sessionTTL
 	if s.ledger.store != nil {
