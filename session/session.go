@@ -69,8 +69,8 @@ type Store interface {
 // call counts. What lives in memory answers at once, so its calls get no deadline.
 type Starter interface{ Start(now time.Time) }
 
-// Local is a [Store] that answers some look-ups from memory: one beside a replica of what was revoked. Check may wait for
-// an engine, so it is bounded in time; Recall is asked first, and is not.
+// Local is a [Store] that answers some look-ups from memory: one beside a replica of what was revoked. Check may wait
+// for an engine, so it is bounded in time; Recall is asked first, and is not.
 type Local interface {
 	// Recall answers as Check would, if it can do so at once; ok says whether it could.
 	Recall(q Query) (status Status, ok bool)
