@@ -31,7 +31,7 @@ help: ## list the targets
 test: ## all tests, of every module and engine, with the race detector
 	@.ci/need cc curl mariadbd postgres redis-server
 	@race=$$(.ci/race) && echo "go test $$race -shuffle=on ./..." && go test $$race -shuffle=on ./...
-	$(call each_module,go test $$($(CURDIR)/.ci/race) -shuffle=on ./...)
+	$(call each_module,go test $$($(CURDIR)/.ci/race) -shuffle=on -timeout 30m ./...) # engines on a busy machine
 	@cd bench && GOWORK=off go test -run TestAllocations . # which the race detector would falsify
 	@[ -n "$$JOT_E2E" ] || echo "NOT TESTED here: the example in a real browser, which make e2e does"
 

@@ -15,6 +15,7 @@ import (
 
 func TestStore(t *testing.T) {
 	on(t, func(t *testing.T, d database) {
+		t.Parallel() // it waits for the databases most of the time
 		s := newStore(t, d.open(t)(t), d.dialect)
 		sessiontest.Run(t, func(*testing.T) session.Store { return s })
 	})
