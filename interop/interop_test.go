@@ -111,7 +111,7 @@ func TestTheyTakeOurs(t *testing.T) {
 	each(t, func(t *testing.T, alg string, key crypto.Signer) {
 		m := manager(t, jot.PrivateKey(alg, key))
 		url, set := published(t, m)
-		raw, err := m.CreateAccessToken(t.Context(), "alice", jot.Scopes("read"), jot.Claim("n", 1<<60))
+		raw, err := m.CreateAccessToken(t.Context(), "alice", jot.Scopes("read"), jot.Claim("n", int64(1)<<60))
 		require.NoError(t, err)
 
 		require.Len(t, set.Keys, 1)
@@ -137,7 +137,7 @@ func TestTheyTakeOurs(t *testing.T) {
 		}))
 		require.Equal(t, 15*time.Minute, claims.Expiry.Time().Sub(claims.IssuedAt.Time()))
 		require.Equal(t, "read", more.Scope)
-		require.EqualValues(t, 1<<60, more.N)
+		require.EqualValues(t, int64(1)<<60, more.N)
 
 		verifier := oidc.NewVerifier(issuer, oidc.NewRemoteKeySet(t.Context(), url), &oidc.Config{
 			ClientID: audience, SupportedSigningAlgs: []string{alg},
