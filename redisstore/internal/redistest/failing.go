@@ -159,6 +159,7 @@ func demoted(t *testing.T, open Open) {
 	command(t, server, "REPLICAOF", "127.0.0.1", "1")
 	k.answersNothing(t, "READONLY")
 	k.changesNothing(t, "READONLY")
+	k.findsNothing(t, "READONLY")
 	_, err := open(t, []string{server.Addr})
 	require.ErrorContains(t, err, "READONLY")
 	command(t, server, "CONFIG", "SET", "replica-serve-stale-data", "no")
@@ -174,6 +175,7 @@ func cutOff(t *testing.T, open Open) {
 	command(t, server, "CONFIG", "SET", "min-replicas-to-write", "1")
 	k.answersNothing(t, "NOREPLICAS")
 	k.changesNothing(t, "NOREPLICAS")
+	k.findsNothing(t, "NOREPLICAS")
 	command(t, server, "CONFIG", "SET", "min-replicas-to-write", "0")
 	k.answers(t)
 }

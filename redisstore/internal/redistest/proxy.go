@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,8 +100,31 @@ func lostAnswers(t *testing.T, open Open) {
 		}
 		require.NoError(t, once{losing{s, p}, key()}.all())
 	}
+	require.NoError(t, s.RevokeAll(ctx, now)) // so that the server knows the script
+	before := epochs(t, server)
+	require.NoError(t, losing{s, p}.RevokeAll(ctx, now))
+	for name, epoch := range epochs(t, server) {
+		require.Equal(t, before[name]+1, epoch, "a call that is repeated is one logout")
+	}
+	require.NoError(t, s.RevokeAll(ctx, now))
+	for name, epoch := range epochs(t, server) {
+		require.Equal(t, before[name]+2, epoch)
+	}
 	require.False(t, p.lose.Load())
-	require.EqualValues(t, 10*(18+5), p.lost.Load())
+	require.EqualValues(t, 10*(18+5)+1, p.lost.Load())
+}
+
+// epochs returns the counts of logouts of everyone.
+func epochs(tb testing.TB, server *enginetest.Server) map[string]int {
+	tb.Helper()
+	found := map[string]int{}
+	for _, name := range keysOf(tb, server, "*:all") {
+		n, err := strconv.Atoi(command(tb, server, "HGET", name, "epoch").(string))
+		require.NoError(tb, err)
+		found[name] = n
+	}
+	require.Len(tb, found, 64)
+	return found
 }
 
 // losing loses the answer to each call.
@@ -138,4 +162,10 @@ func (l losing) End(ctx context.Context, e session.Ending) (bool, error) {
 func (l losing) RevokeToken(ctx context.Context, r session.Revocation) (bool, error) {
 	l.p.lose.Store(true)
 	return l.Store.RevokeToken(ctx, r)
+}
+
+// RevokeAll implements [session.Store].
+func (l losing) RevokeAll(ctx context.Context, now time.Time) error {
+	l.p.lose.Store(true)
+	return l.Store.RevokeAll(ctx, now)
 }

@@ -199,6 +199,21 @@ func (k known) changesNothing(tb testing.TB, text string) {
 	}
 }
 
+// findsNothing asks that what would change nothing is an error as well: the server may not know.
+func (k known) findsNothing(tb testing.TB, text string) {
+	tb.Helper()
+	for _, change := range []func(ctx context.Context) (any, error){
+		func(ctx context.Context) (any, error) { return nil, k.Begin(ctx, record(k.subject, "lives"), 1) },
+		func(ctx context.Context) (any, error) { return k.Rotate(ctx, rotation(k.subject, "none")) },
+		func(ctx context.Context) (any, error) {
+			return k.End(ctx, session.Ending{Subject: k.subject, Session: "none", Call: "c", Now: now})
+		},
+		func(ctx context.Context) (any, error) { return k.RevokeToken(ctx, revocation(k.subject, "revoked")) },
+	} {
+		k.fails(tb, text, change)
+	}
+}
+
 // fails makes a call that must fail: soon, and without an answer.
 func (k known) fails(tb testing.TB, text string, call func(ctx context.Context) (any, error)) {
 	tb.Helper()
