@@ -114,7 +114,7 @@ func New(ctx context.Context, client Client, opts ...Option) (*Store, error) {
 	}
 	var mu sync.Mutex
 	var policies []string
-	err := s.each(ctx, func(ctx context.Context, first, count int) error {
+	err := s.each(ctx, atOnce, func(ctx context.Context, first, count int) error {
 		policy, err := s.open(ctx, first, count, mark)
 		mu.Lock()
 		defer mu.Unlock()
@@ -167,7 +167,7 @@ func (s *Store) open(ctx context.Context, first, count int, mark string) (policy
 func newEpoch() string { return decimal(1 + rand.Int64N(1<<50)) } //nolint:gosec // nobody gains by guessing it
 
 // each calls f with all partitions: in one call, or, in a cluster, each alone, some of them at once.
-func (s *Store) each(ctx context.Context, f func(ctx context.Context, first, count int) error) error {
+func (s *Store) each(ctx context.Context, atOnce int, f func(ctx context.Context, first, count int) error) error {
 	if !s.slots.Load() {
 		err := f(ctx, 0, partitions)
 		if err == nil || !strings.HasPrefix(err.Error(), "CROSSSLOT") {

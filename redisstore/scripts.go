@@ -42,6 +42,7 @@ var (
 
 	scriptOpen      = newScript("open", spans)
 	scriptRevokeAll = newScript("revoke_all", spans)
+	scriptPoll      = newScript("poll", spans)
 
 	scriptCheck     = newScript("check", reads, keyAll, keySessions, keyToken)
 	scriptCheckMark = newScript("check_mark", reads, keyAll, keyMark, keyToken)

@@ -140,7 +140,7 @@ func (s *Store) RevokeSubject(ctx context.Context, subject string, now, until ti
 // After an error some may be done; call it again.
 func (s *Store) RevokeAll(ctx context.Context, now time.Time) error {
 	args := []string{decimal(now.UnixMilli()), rand.Text(), newEpoch()}
-	err := s.each(ctx, func(ctx context.Context, first, count int) error {
+	err := s.each(ctx, atOnce, func(ctx context.Context, first, count int) error {
 		_, err := s.run(ctx, scriptRevokeAll, pairs(s.prefix, first, count), args)
 		return err
 	})

@@ -7,7 +7,7 @@
 -- Instants are whole milliseconds of the caller's clock. Values are packed, which keeps all digits of a number.
 
 local LATE = 3600000 -- what has expired stays so long, for nodes whose clock is behind
-local LOGGED = 3900000 -- how far the log reaches back
+local LOGGED = 4200000 -- how far the log reaches back: MaxHorizon, and what clocks and leeways may add
 local ECHO = 60000 -- session.Echo
 local ECHOES = 8 -- of how many sessions of a subject it is remembered who ended them
 
@@ -21,8 +21,10 @@ local function keep(key, now, instant)
   if redis.call('PTTL', key) < distance then redis.call('PEXPIRE', key, whole(distance)) end
 end
 
--- publish tells replicas what may not be accepted any more: the kind of it, and its names.
+-- publish tells replicas what may not be accepted any more: the kind of it, and its names. A log that is new does not
+-- tell what was revoked before, and says that with the entry of a logout of everyone.
 local function publish(log, kind, names)
+  if kind ~= 'a' and redis.call('EXISTS', log) == 0 then redis.call('XADD', log, '*', 'a', '') end
   local id = redis.call('XADD', log, '*', kind, names)
   redis.call('XTRIM', log, 'MINID', '~', whole(tonumber(string.match(id, '^%d+')) - LOGGED))
 end

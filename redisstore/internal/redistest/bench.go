@@ -115,12 +115,8 @@ func Size(b *testing.B, open Open) {
 	server := enginetest.NewRedis(b)
 	s := open.on(b, server)
 	used := func() int64 {
-		var bytes int64
-		for _, field := range fields(command(b, server, "INFO", "memory").(string)) {
-			if len(field) > 12 && field[:12] == "used_memory:" {
-				bytes, _ = strconv.ParseInt(field[12:], 10, 64)
-			}
-		}
+		bytes, err := strconv.ParseInt(field(command(b, server, "INFO", "memory"), "used_memory"), 10, 64)
+		require.NoError(b, err)
 		return bytes
 	}
 	for _, tc := range []struct {

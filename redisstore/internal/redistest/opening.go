@@ -64,7 +64,7 @@ func doesNotSay(t *testing.T, open Open) {
 
 // Rights are all that a user needs, for keys that begin with jot:, as the guide has it.
 const Rights = "~jot:* &* -@all +@connection +cluster|slots +cluster|shards +evalsha +eval +info +persist " +
-	"+get +set +hget +hset +hsetnx +hdel +hlen +hgetall +hincrby +pttl +pexpire +unlink +xadd +xtrim +xrange"
+	"+get +set +hget +hset +hsetnx +hdel +hlen +hgetall +hincrby +exists +pttl +pexpire +unlink +xadd +xtrim +xrange +xrevrange +time"
 
 func leastUser(t *testing.T, open Open) {
 	server := enginetest.NewRedis(t)

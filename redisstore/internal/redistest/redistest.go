@@ -56,6 +56,14 @@ func Run(t *testing.T, open Open) {
 		{"the limit is exact over many clients", limitOverClients},
 		{"as in memory", asInMemory},
 		{"a slot moves", slotMoves},
+		{"a replica: the suite", replicaSuite},
+		{"a replica answers alone where it may", answersAlone},
+		{"a replica hears others", hearsOthers},
+		{"a replica hears itself", hearsItself},
+		{"a replica grows stale", growsStale},
+		{"a replica misses none", missesNone},
+		{"a replica whose server fails over", failsOver},
+		{"a replica whose store loses its data", losesDataToo},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
 	}
