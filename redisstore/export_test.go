@@ -1,5 +1,7 @@
 package redisstore
 
+import "context"
+
 // PartitionOf and Pairs say where data lie.
 var (
 	PartitionOf = partitionOf
@@ -10,3 +12,6 @@ var (
 func KeysOf(prefix, subject, token string, kinds ...string) []string {
 	return (&script{keys: kinds}).keysOf(prefix, subject, token)
 }
+
+// CatchUp reads all that is new.
+func (r *Replica) CatchUp(ctx context.Context) error { return r.catchUp(ctx) }
