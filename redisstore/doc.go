@@ -23,6 +23,9 @@
 // slots, with a copy of what concerns everyone; RevokeAll writes to each of them. No goroutine runs: the server lets
 // go of what has expired, an hour late for the sake of clocks that differ.
 //
+// [NewReplica] is for processes with so many requests that a round trip for each is too much: it answers for most
+// access tokens from memory, and follows what is revoked.
+//
 // All time comes from the callers, as package session has it. The server's clock only counts how long something has
 // been kept.
 package redisstore

@@ -18,8 +18,14 @@ var tags = [partitions]string{
 	"bk", "9w", "6o", "ms", "af", "an", "5b", "i3", "c5", "dp", "kh", "0t", "xi", "xa", "he", "44",
 }
 
-// partitionOf returns the partition of a subject.
-func partitionOf(subject string) int { return int(crc32.ChecksumIEEE([]byte(subject)) % partitions) }
+// partitionOf returns the partition of a subject: its CRC-32 (IEEE), without the copy that package crc32 would need.
+func partitionOf(subject string) int {
+	sum := ^uint32(0)
+	for i := range len(subject) {
+		sum = crc32.IEEETable[byte(sum&0xff)^subject[i]] ^ sum>>8
+	}
+	return int(^sum % partitions)
+}
 
 // The kinds of keys, as scripts call them.
 const (

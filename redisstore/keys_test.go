@@ -1,12 +1,14 @@
 package redisstore_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot/redisstore"
+	"github.com/go-jot/jot/redisstore/internal/redistest"
 )
 
 // slot is that of a Redis Cluster: CRC-16 (XMODEM) of what lies between braces, modulo 16384.
@@ -24,6 +26,13 @@ func slot(key string) (sum uint16) {
 		}
 	}
 	return sum % 16384
+}
+
+// The guide tells the rights that were tried.
+func TestRights(t *testing.T) {
+	guide, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(guide), "\nACL SETUSER jot on >password "+redistest.Rights+"\n")
 }
 
 // Where data lie is never changed: what is stored would not be found. So these are written down.

@@ -19,20 +19,27 @@ const (
 // entry is one of a log: what may not be accepted any more. The zero entry is none.
 type entry struct{ id, kind, names string }
 
-// entriesOf reads the list of a partition.
-func entriesOf(answer any) (entries []entry, err error) {
+// entriesOf reads the list of a partition, and whether there may be more.
+func entriesOf(answer any) (entries []entry, more bool, err error) {
 	list, ok := answer.([]any)
-	if !ok || len(list)%3 != 0 {
-		return nil, odd(answer)
+	if !ok || len(list) > 0 && len(list)%3 != 1 {
+		return nil, false, odd(answer)
+	}
+	if len(list) == 0 {
+		return nil, false, nil
+	}
+	more, err = yes(list[0], nil)
+	if err != nil {
+		return nil, false, err
 	}
 	var texts texts
-	for i := 0; i < len(list); i += 3 {
+	for i := 1; i < len(list); i += 3 {
 		entries = append(entries, entry{texts.next(list[i]), texts.next(list[i+1]), texts.next(list[i+2])})
 	}
 	if texts.wrong {
-		return nil, odd(answer)
+		return nil, false, odd(answer)
 	}
-	return entries, nil
+	return entries, more, nil
 }
 
 // part is what is known of a partition.
@@ -55,8 +62,8 @@ type generation struct {
 	all    bool // everyone was logged out
 }
 
-// read takes over what was read from a log at some time, at most so many entries, and reports whether there is more.
-func (p *part) read(entries []entry, most int, began time.Time, serverMS int64, span time.Duration) (behind bool) {
+// read takes over what was read from a log at some time, and reports whether there is more to read.
+func (p *part) read(entries []entry, more bool, began time.Time, serverMS int64, span time.Duration) (behind bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(entries) == 0 { // the store has lost its data; who asks it next lets it begin anew
@@ -77,7 +84,7 @@ func (p *part) read(entries []entry, most int, began time.Time, serverMS int64, 
 		}
 	}
 	p.last = entries[len(entries)-1]
-	if len(entries) >= most {
+	if more {
 		return true
 	}
 	p.whole, p.fresh = true, began

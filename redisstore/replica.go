@@ -161,15 +161,14 @@ func (r *Replica) catchUp(ctx context.Context) error {
 	return errors.Join(append(failed, err)...)
 }
 
-// perPoll is how many entries are read at once, of all partitions together: a server does nothing else meanwhile.
+// perPoll is how many entries are read at once: a server does nothing else meanwhile.
 const perPoll = 6400
 
 // poll reads some of what is new in some partitions, and reports whether there is more.
 func (r *Replica) poll(ctx context.Context, first, count int) (behind bool, err error) {
 	began := time.Now()
-	most := min(perPoll/count, 1000)
 	span := r.horizon + margin
-	args := []string{decimal(span.Milliseconds()), decimal(int64(most))}
+	args := []string{decimal(span.Milliseconds()), decimal(perPoll)}
 	for i := range count {
 		args = append(args, r.parts[first+i].last.id)
 	}
@@ -186,11 +185,11 @@ func (r *Replica) poll(ctx context.Context, first, count int) (behind bool, err 
 		return false, err
 	}
 	for i := range count {
-		entries, err := entriesOf(lists[1+i])
+		entries, more, err := entriesOf(lists[1+i])
 		if err != nil {
 			return false, err
 		}
-		more := r.parts[first+i].read(entries, most, began, ms, span)
+		more = r.parts[first+i].read(entries, more, began, ms, span)
 		behind = behind || more
 	}
 	return behind, nil

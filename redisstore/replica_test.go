@@ -36,18 +36,17 @@ func (s *server) client() redisstore.Client {
 		}
 		s.polls++
 		span, _ := strconv.ParseInt(args[0], 10, 64)
-		most, _ := strconv.Atoi(args[1])
 		answer := []any{s.ms}
 		for i := range s.logs {
-			answer = append(answer, s.read(i, args[2+i], s.ms-span, most))
+			answer = append(answer, s.read(i, args[2+i], s.ms-span))
 		}
 		return answer, nil
 	})
 }
 
 // read is what the script does.
-func (s *server) read(partition int, last string, from int64, most int) []any {
-	list := []any{}
+func (s *server) read(partition int, last string, from int64) []any {
+	list := []any{int64(0)}
 	log := s.logs[partition]
 	for i := 0; i < len(log); i += 3 {
 		ms, _ := strconv.ParseInt(log[i].(string), 10, 64)
@@ -55,19 +54,24 @@ func (s *server) read(partition int, last string, from int64, most int) []any {
 		if last == "" {
 			begins = from
 		}
-		if ms >= begins && len(list) < 3*most {
+		if ms >= begins && len(list) < 300 {
 			list = append(list, log[i:i+3]...)
+		} else if ms >= begins {
+			list[0] = int64(1)
 		}
 	}
-	if len(list) == 0 && len(log) > 0 {
-		return log[len(log)-3:]
+	switch {
+	case len(log) == 0:
+		return []any{}
+	case len(list) == 1:
+		return append(list, log[len(log)-3:]...)
 	}
 	return list
 }
 
 func (s *server) publish(kind, subject string, own ...string) {
-	i := redisstore.PartitionOf(subject)
-	s.logs[i] = append(s.logs[i], strconv.FormatInt(s.ms, 10), kind, strings.Join(append([]string{subject}, own...), "\xff"))
+	i, names := redisstore.PartitionOf(subject), strings.Join(append([]string{subject}, own...), "\xff")
+	s.logs[i] = append(s.logs[i], strconv.FormatInt(s.ms, 10), kind, names)
 }
 
 func newServer() *server {
@@ -245,12 +249,16 @@ func TestReplicaOddAnswers(t *testing.T) {
 	lists := func(first any) []any {
 		list := []any{int64(1), first}
 		for range 63 {
-			list = append(list, []any{"1000", "t", "x"})
+			list = append(list, []any{int64(0), "1000", "t", "x"})
 		}
 		return list
 	}
 	for _, odd := range []any{
-		"", int64(0), []any{}, []any{int64(1)}, lists(nil), lists("x"), lists([]any{"1"}), lists([]any{"1", "t", int64(1)}),
+		"", int64(0),
+		[]any{},
+		[]any{int64(1)},
+		lists(nil), lists("x"), lists([]any{"1"}), lists([]any{int64(0), "1"}),
+		lists([]any{int64(0), "1", "t", int64(1)}), lists([]any{"0", "1", "t", "x"}),
 		append(lists([]any{})[1:], int64(1)), lists([]any{})[:64], errors.New("READONLY"),
 	} {
 		s.odd = odd

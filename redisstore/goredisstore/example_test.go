@@ -46,3 +46,24 @@ func ExampleNew_cluster() {
 	}
 	_ = store
 }
+
+// A process with very many requests answers for most access tokens from its memory.
+func ExampleNew_replica() {
+	secret := jot.GenerateSecret()
+	rdb := redis.NewClient(&redis.Options{Addr: os.Getenv("REDIS_ADDR"), ContextTimeoutEnabled: true})
+	store, err := goredisstore.New(context.Background(), rdb)
+	if err != nil {
+		log.Fatal(err)
+	}
+	replica, err := redisstore.NewReplica(context.Background(), store)
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := jot.New(jot.HS256(secret), jot.WithStore(replica))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = auth
+	// …serve…
+	_ = replica.Close()
+}

@@ -61,3 +61,5 @@ func TestNewRefuses(t *testing.T) {
 func BenchmarkStore(b *testing.B) { redistest.Bench(b, open) }
 
 func BenchmarkSize(b *testing.B) { redistest.Size(b, open) }
+
+func BenchmarkReplica(b *testing.B) { redistest.BenchReplica(b, open) }

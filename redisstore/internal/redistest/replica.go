@@ -52,9 +52,9 @@ func quiet(tb testing.TB, do func(words ...string) any) {
 }
 
 // quietServer is a server of a test's own whose store was made long ago.
-func quietServer(tb testing.TB, open Open, settings ...string) (*enginetest.Server, *redisstore.Store) {
+func quietServer(tb testing.TB, open Open) (*enginetest.Server, *redisstore.Store) {
 	tb.Helper()
-	server := enginetest.NewRedis(tb, settings...)
+	server := enginetest.NewRedis(tb)
 	s := open.on(tb, server)
 	quiet(tb, func(words ...string) any { return command(tb, server, words...) })
 	return server, s
@@ -86,7 +86,9 @@ func answersAlone(t *testing.T, open Open) {
 	require.NoError(t, err)
 	require.NoError(t, r.RevokeSubject(ctx, "bob", now, now.Add(time.Hour)))
 
-	alone := map[string]session.Query{"of a session": access("alice", "s", "t"), "of no session": access("carol", "", "t")}
+	alone := map[string]session.Query{
+		"of a session": access("alice", "s", "t"), "of no session": access("carol", "", "t"),
+	}
 	asks := map[string]session.Query{
 		"a session that was ended before": access("alice", "before", "t"),
 		"a revoked token":                 access("alice", "s", "revoked"),
@@ -149,7 +151,8 @@ func endings(s session.Store, subject string) map[string]func() (session.Query, 
 			return access(subject, "end", "t"), ended, err
 		},
 		"end by a clock ahead": func() (session.Query, session.Status, error) {
-			_, err := s.End(ctx, session.Ending{Subject: subject, Session: "late", Call: key(), Now: now.Add(2 * time.Hour)})
+			ahead := now.Add(2 * time.Hour)
+			_, err := s.End(ctx, session.Ending{Subject: subject, Session: "late", Call: key(), Now: ahead})
 			return access(subject, "late", "t"), ended, err
 		},
 		"reuse": func() (session.Query, session.Status, error) {
@@ -199,8 +202,8 @@ func hearsOthers(t *testing.T, open Open) {
 			wantAsked(t, r, access(subject, id, "t"), fine)
 		}
 		for _, name := range []string{
-			"end", "end by a clock ahead", "reuse", "revoke a token", "revoke a token of no session", "revoke a subject",
-			"revoke a subject with a session",
+			"end", "end by a clock ahead", "reuse", "revoke a token", "revoke a token of no session",
+			"revoke a subject", "revoke a subject with a session",
 		} {
 			q, want, err := endings(s, subject)[name]()
 			require.NoError(t, err, name)
@@ -411,6 +414,7 @@ func losesDataToo(t *testing.T, open Open) {
 	for i, lose := range []func(){
 		func() { command(t, server, "FLUSHALL") },
 		func() { command(t, server, append([]string{"DEL"}, keysOf(t, server, "*:log")...)...) },
+		func() { command(t, server, append([]string{"DEL"}, keysOf(t, server, "*:all")...)...) },
 	} {
 		r := newReplica(t, s, redisstore.MaxStaleness(100*time.Millisecond))
 		answersItself(t, r)
