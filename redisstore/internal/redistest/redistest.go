@@ -47,6 +47,7 @@ func Run(t *testing.T, open Open) {
 		{"a server is loading", loading},
 		{"a server is busy", busy},
 		{"a server stops, and goes on", stopped},
+		{"a guard whose server stops", guarded},
 		{"a server is killed", killed},
 		{"answers are lost", lostAnswers},
 		{"connections are dropped", droppedConnections},
