@@ -31,7 +31,8 @@ func (c client) Eval(ctx context.Context, command, script string, keys, args []s
 	// A client of a cluster panics at keys of several slots. The server refuses them as well, and says so.
 	cmd := c.c.B().Arbitrary(command).Args(script, strconv.Itoa(len(keys))).
 		Keys(keys[0]).Args(keys[1:]...).Args(args...).Build()
-	answer, err := c.c.Do(ctx, cmd.ToRetryable()).ToAny()
+	// It is pinned, or the client uses its memory for another command while a connection that broke still reads it.
+	answer, err := c.c.Do(ctx, cmd.Pin().ToRetryable()).ToAny()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil //nolint:nilnil // null is an answer
 	}
