@@ -30,7 +30,10 @@ type Replica struct {
 	done chan struct{}
 }
 
-var _ session.Store = (*Replica)(nil)
+var (
+	_ session.Store = (*Replica)(nil)
+	_ session.Local = (*Replica)(nil)
+)
 
 const (
 	// MaxHorizon is the greatest horizon of a [Replica]: revocations are kept for it as long, whether or not there is
@@ -202,11 +205,14 @@ func (r *Replica) Begin(ctx context.Context, s session.Record, limit int) error 
 
 // Check implements [session.Store].
 func (r *Replica) Check(ctx context.Context, q session.Query) (session.Status, error) {
-	if r.knows(q) {
-		return session.Status{}, nil
+	if status, ok := r.Recall(q); ok {
+		return status, nil
 	}
 	return r.store.Check(ctx, q)
 }
+
+// Recall implements [session.Local].
+func (r *Replica) Recall(q session.Query) (status session.Status, ok bool) { return session.Status{}, r.knows(q) }
 
 // knows reports whether all that could speak against a token is known here, and nothing does.
 func (r *Replica) knows(q session.Query) bool {
