@@ -212,7 +212,9 @@ func (r *Replica) Check(ctx context.Context, q session.Query) (session.Status, e
 }
 
 // Recall implements [session.Local].
-func (r *Replica) Recall(q session.Query) (status session.Status, ok bool) { return session.Status{}, r.knows(q) }
+func (r *Replica) Recall(q session.Query) (status session.Status, ok bool) {
+	return session.Status{}, r.knows(q)
+}
 
 // knows reports whether all that could speak against a token is known here, and nothing does.
 func (r *Replica) knows(q session.Query) bool {
