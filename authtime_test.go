@@ -38,6 +38,10 @@ func TestAuthTime(t *testing.T) {
 		{"one that was remembered, then the password", nil, fresh, none, "2m0s"},
 		{"one that was remembered, then fresh for a while", nil, forAWhile, none, "2m0s"},
 		{"a password, and once more", fresh, fresh, "0s", "2m0s"},
+		{"a provider, an hour ago", list(jot.AuthTime(now.Add(-time.Hour))), nil, "-1h0m0s", "-1h0m0s"},
+		{"a provider, then the password", list(jot.AuthTime(now.Add(-time.Hour))), fresh, "-1h0m0s", "2m0s"},
+		{"a password, then a provider", fresh, list(jot.AuthTime(now.Add(time.Minute))), "0s", "1m0s"},
+		{"a provider whose clock is ahead", list(jot.AuthTime(now.Add(30 * time.Second))), nil, "30s", "30s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			instant = now
@@ -71,6 +75,30 @@ func TestAuthTime(t *testing.T) {
 	require.Equal(t, none, authTime(t, access(t, m)))
 	require.Equal(t, "1m0s", authTime(t, access(t, m, jot.Fresh())), "of no session")
 }
+
+// What AuthTime cannot say.
+func TestAuthTimeMistakes(t *testing.T) {
+	m := newManager(t, jot.WithStore(memstore.New()))
+	p := pair(t, m, jot.AuthTime(now.Add(-10*time.Minute)))
+	refresh, err := m.Verify(ctx, p.RefreshToken, jot.Refresh())
+	require.NoError(t, err)
+	_, err = m.Verify(ctx, p.AccessToken, jot.Fresh())
+	require.ErrorIs(t, err, jot.ErrNotFresh, "nobody has asked for the password here")
+	_, err = m.Verify(ctx, p.AccessToken, jot.MaxAge(11*time.Minute))
+	require.NoError(t, err)
+	_, err = m.Verify(ctx, p.AccessToken, jot.MaxAge(9*time.Minute))
+	require.ErrorIs(t, err, jot.ErrNotFresh)
+	for text, err := range map[string]error{
+		"the instant is zero":                   second(m.CreatePair(ctx, "alice", jot.AuthTime(time.Time{}))),
+		"it has not come yet":                   second(m.CreatePair(ctx, "alice", jot.AuthTime(now.Add(31*time.Second)))),
+		"authenticated now, or at that time":    second(m.CreatePair(ctx, "alice", jot.AuthTime(now), jot.Fresh())),
+		"a refresh asks for no password: use I": second(m.Rotate(ctx, refresh, jot.AuthTime(now))),
+	} {
+		require.ErrorContains(t, err, text)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 // authTime is the auth_time of a token, reckoned from now; empty if it has none.
 func authTime(t testing.TB, raw string) string {

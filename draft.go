@@ -34,6 +34,7 @@ type draft struct {
 	typ                         string
 	fresh                       bool
 	freshFor                    time.Duration
+	authTime                    time.Time
 	expiresIn, refreshExpiresIn time.Duration
 	noExpiry                    bool
 	ago                         time.Duration // when it was issued
@@ -114,6 +115,7 @@ func newDraft(opts []TokenOption) *draft {
 	d := new(draft)
 	d.apply(opts)
 	d.refuse(d.fresh && d.freshFor > 0, "Fresh and FreshFor", "a token is fresh all its life or for a while")
+	d.refuse(d.isFresh() && !d.authTime.IsZero(), "Fresh and AuthTime", "the user has authenticated now, or at that time")
 	return d
 }
 
@@ -155,6 +157,7 @@ func (d *draft) checkSingle() {
 func (d *draft) checkRotation() {
 	d.refuse(d.typ != "", "Type", "a pair is an access token and a refresh token")
 	d.refuse(d.isFresh(), "Fresh", "a refreshed token is never fresh: ask for the password, and use InSession")
+	d.refuse(!d.authTime.IsZero(), "AuthTime", "a refresh asks for no password: use InSession")
 	d.refuse(d.session != nil, "InSession", "Rotate takes the session of its token")
 	d.refuse(d.label != "", "Label", "a session keeps the one that it began with")
 }
@@ -184,6 +187,17 @@ func FreshFor(d time.Duration) TokenOption {
 	return tokenOption(func(t *draft) {
 		t.wrong("FreshFor", badTTL(d))
 		t.freshFor = d
+	})
+}
+
+// AuthTime says when the user authenticated, where somebody else has asked for the password: an OpenID provider, whose
+// ID token has it as auth_time. [MaxAge] goes by it. The token is not fresh: for that [Fresh] is, which says that the
+// user has authenticated here and now. It is for a login, and with [InSession] for one that was asked to authenticate
+// again. An instant in the future is an error, beyond the leeway for clocks.
+func AuthTime(at time.Time) TokenOption {
+	return tokenOption(func(t *draft) {
+		t.refuse(at.Unix() <= 0, "AuthTime", "the instant is zero")
+		t.authTime = at
 	})
 }
 

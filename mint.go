@@ -67,9 +67,7 @@ func (i *issuer) login(d *draft, subject string) grant {
 		now: now, issued: now, subject: subject, session: uuid7.New(now), end: millisecond(now).Add(i.sessionTTL),
 		refreshID: uuid7.New(now), refreshAt: now,
 	}
-	if d.isFresh() {
-		g.authTime = now
-	}
+	g.authTime = i.authTime(d, now, time.Time{})
 	if i.csrf {
 		g.csrf = newCSRF()
 	}
@@ -77,6 +75,18 @@ func (i *issuer) login(d *draft, subject string) grant {
 		g.session, g.authTime = "", time.Time{}
 	}
 	return g
+}
+
+// authTime is when the user authenticated: now, or when the options say, or when it was for the session.
+func (i *issuer) authTime(d *draft, now, session time.Time) time.Time {
+	d.refuse(d.authTime.After(now.Add(i.origin.leeway)), "AuthTime", "it has not come yet")
+	switch {
+	case d.isFresh():
+		return now
+	case !d.authTime.IsZero():
+		return d.authTime
+	}
+	return session
 }
 
 // single is the grant of a token that begins no session, but may join one.
@@ -93,8 +103,8 @@ func (i *issuer) single(d *draft, subject string) grant {
 			g.end = start.Add(i.sessionTTL)
 		}
 	}
-	if d.isFresh() && !i.bare {
-		g.authTime = g.now
+	if !i.bare {
+		g.authTime = i.authTime(d, g.now, g.authTime)
 	}
 	return g
 }

@@ -89,7 +89,8 @@ type identity struct {
 	SID             string // the session at the provider; empty where it has none
 	Name            string
 	IssuedAt        time.Time
-	Raw             string // for a logout at the provider, and for nothing else
+	AuthTime        time.Time // when the user authenticated there; zero if the provider does not say
+	Raw             string    // for a logout at the provider, and for nothing else
 }
 
 // identify exchanges the code of a callback, and verifies the ID token (OpenID Connect Core 1.0 section 3.1.3.7).
@@ -125,10 +126,12 @@ func (i *issuer) verify(ctx context.Context, raw, nonce string) (identity, error
 		return identity{}, fmt.Errorf("%w: %w", errRefused, err)
 	}
 	var claims struct {
-		SID  string `json:"sid"`
-		Name string `json:"name"`
-		AZP  string `json:"azp"`
+		SID      string `json:"sid"`
+		Name     string `json:"name"`
+		AZP      string `json:"azp"`
+		AuthTime int64  `json:"auth_time"`
 	}
+	var authTime time.Time
 	switch err := token.Claims(&claims); {
 	case err != nil:
 		return identity{}, fmt.Errorf("%w: %w", errRefused, err)
@@ -140,8 +143,14 @@ func (i *issuer) verify(ctx context.Context, raw, nonce string) (identity, error
 		return identity{}, fmt.Errorf("%w: it is of nobody", errRefused)
 	case !i.past(token.IssuedAt):
 		return identity{}, fmt.Errorf("%w: it is from the future, or of no time", errRefused)
+	case claims.AuthTime != 0:
+		if authTime = time.Unix(claims.AuthTime, 0); claims.AuthTime < 0 || !i.past(authTime) {
+			return identity{}, fmt.Errorf("%w: its auth_time has not come", errRefused)
+		}
 	}
-	return identity{token.Issuer, token.Subject, claims.SID, claims.Name, token.IssuedAt, raw}, nil
+	return identity{
+		token.Issuer, token.Subject, claims.SID, claims.Name, token.IssuedAt, authTime, raw,
+	}, nil
 }
 
 func (i *issuer) past(at time.Time) bool { return !at.IsZero() && !at.After(i.now().Add(leeway)) }

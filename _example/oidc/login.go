@@ -104,13 +104,17 @@ func resume(w http.ResponseWriter, r *http.Request) (begun flow, ok bool) {
 }
 
 // begin begins the session of a user whom the provider has named. It is not Fresh: when a password was given is for the
-// provider to say, and may be hours ago.
+// provider to say, and may be hours ago. If it does say so, MaxAge can go by it.
 func (s *server) begin(w http.ResponseWriter, r *http.Request, who identity) error {
 	u, err := s.accounts.user(r.Context(), who)
 	if err != nil {
 		return err
 	}
-	pair, err := s.auth.CreatePair(r.Context(), u.ID, jot.Label(deviceOf(r.UserAgent())))
+	opts := []jot.TokenOption{jot.Label(deviceOf(r.UserAgent()))}
+	if !who.AuthTime.IsZero() {
+		opts = append(opts, jot.AuthTime(who.AuthTime))
+	}
+	pair, err := s.auth.CreatePair(r.Context(), u.ID, opts...)
 	if err != nil {
 		return err
 	}

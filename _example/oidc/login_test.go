@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,21 @@ func TestLogin(t *testing.T) {
 	require.False(t, bob.loggedIn())
 	require.Empty(t, bob.names("app.test"))
 	require.True(t, other.loggedIn())
+}
+
+// The session knows when the user authenticated at the provider, which may have been before this login.
+func TestAuthTime(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.login("alice")
+	first := w.now
+	b.post("/logout", "where=here")
+	w.now = w.now.Add(7 * time.Minute)
+	b.again()
+	_, claims, err := jot.InsecureDecode(b.jars["app.test"]["__Host-access_token"].Value)
+	require.NoError(t, err)
+	require.Equal(t, json.Number(strconv.FormatInt(first.Unix(), 10)), claims["auth_time"])
+	require.Equal(t, false, claims["fresh"])
 }
 
 // The same sub of another issuer is another user.
@@ -259,6 +275,9 @@ func TestIDTokens(t *testing.T) {
 		"without an end":         {claims{"exp": nil}, ps, false},
 		"from the future":        {claims{"iat": time.Now().Add(time.Hour).Unix()}, ps, false},
 		"of no time":             {claims{"iat": nil}, ps, false},
+		"without auth_time":      {claims{"auth_time": nil}, ps, true},
+		"auth_time to come":      {claims{"auth_time": time.Now().Add(time.Hour).Unix()}, ps, false},
+		"auth_time before all":   {claims{"auth_time": -1}, ps, false},
 		"signed by another key":  {nil, by(jose.RS256, otherKey), false},
 		"of another algorithm":   {nil, by(jose.PS256, providerKey), false},
 		"by the client's secret": {nil, by(jose.HS256, make([]byte, 32)), false},
