@@ -88,9 +88,10 @@ func TestAuthTimeMistakes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = m.Verify(ctx, p.AccessToken, jot.MaxAge(9*time.Minute))
 	require.ErrorIs(t, err, jot.ErrNotFresh)
+	tooEarly := jot.AuthTime(now.Add(31 * time.Second))
 	for text, err := range map[string]error{
 		"the instant is zero":                   second(m.CreatePair(ctx, "alice", jot.AuthTime(time.Time{}))),
-		"it has not come yet":                   second(m.CreatePair(ctx, "alice", jot.AuthTime(now.Add(31*time.Second)))),
+		"it has not come yet":                   second(m.CreatePair(ctx, "alice", tooEarly)),
 		"authenticated now, or at that time":    second(m.CreatePair(ctx, "alice", jot.AuthTime(now), jot.Fresh())),
 		"a refresh asks for no password: use I": second(m.Rotate(ctx, refresh, jot.AuthTime(now))),
 	} {

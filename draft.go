@@ -115,7 +115,8 @@ func newDraft(opts []TokenOption) *draft {
 	d := new(draft)
 	d.apply(opts)
 	d.refuse(d.fresh && d.freshFor > 0, "Fresh and FreshFor", "a token is fresh all its life or for a while")
-	d.refuse(d.isFresh() && !d.authTime.IsZero(), "Fresh and AuthTime", "the user has authenticated now, or at that time")
+	d.refuse(d.isFresh() && !d.authTime.IsZero(), "Fresh and AuthTime",
+		"the user has authenticated now, or at that time")
 	return d
 }
 

@@ -79,7 +79,7 @@ func (i *issuer) login(d *draft, subject string) grant {
 
 // authTime is when the user authenticated: now, or when the options say, or when it was for the session.
 func (i *issuer) authTime(d *draft, now, session time.Time) time.Time {
-	d.refuse(d.authTime.After(now.Add(i.origin.leeway)), "AuthTime", "it has not come yet")
+	d.refuse(i.origin != nil && d.authTime.After(now.Add(i.origin.leeway)), "AuthTime", "it has not come yet")
 	switch {
 	case d.isFresh():
 		return now
