@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/go-jot/jot v0.0.0
+	github.com/go-jot/jot/redisstore v0.0.0
 	github.com/go-jot/jot/redisstore/goredisstore v0.0.0
 	github.com/go-jot/jot/remotekeys v0.0.0
 	github.com/go-jot/jot/sqlstore v0.0.0
@@ -17,7 +18,6 @@ require (
 	github.com/MicahParks/jwkset v0.11.4 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
-	github.com/go-jot/jot/redisstore v0.0.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect

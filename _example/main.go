@@ -12,6 +12,8 @@
 // service if they share the secret and a Redis server:
 //
 //	JWT_SECRET_KEY=$(openssl rand -base64 48) go run ./_example -store redis://127.0.0.1:6379
+//
+// With -replica each of them answers for most access tokens from memory.
 package main
 
 import (
@@ -36,13 +38,14 @@ func main() {
 	store := flag.String("store", "",
 		"an SQLite `file` that keeps sessions over a restart, made if there is none, "+
 			"or a server, redis://127.0.0.1:6379; memory unless set")
+	replica := flag.Bool("replica", false, "with a Redis server: answer for most access tokens from memory")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 
 	cfg, err := configFrom(os.Getenv, *store)
-	cfg.addr = *addr
+	cfg.addr, cfg.replica = *addr, *replica
 	if err == nil {
 		err = run(ctx, cfg, os.Stdout)
 	}
@@ -56,6 +59,7 @@ func main() {
 type config struct {
 	addr      string
 	store     string // an SQLite file, a server, or empty for memory
+	replica   bool   // of the server
 	secret    []byte
 	secretIn  string // the file that keeps the secret, if one does
 	generated bool   // the secret was, so it ends with the process
@@ -94,7 +98,7 @@ func configFrom(getenv func(name string) string, store string) (config, error) {
 
 // run serves until ctx ends, and then lets the requests under way finish.
 func run(ctx context.Context, cfg config, out io.Writer) (err error) {
-	store, closeStore, err := openStore(ctx, cfg.store)
+	store, closeStore, err := openStore(ctx, cfg.store, cfg.replica)
 	if err != nil {
 		return err
 	}

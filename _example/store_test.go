@@ -12,9 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,6 +27,9 @@ import (
 func start(t *testing.T, binary, file string, environment ...string) (url string, kill func()) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), binary, "-addr", "127.0.0.1:0", "-store", file)
+	if i := slices.Index(environment, "replica"); i >= 0 {
+		command.Args, environment = append(command.Args, "-replica"), slices.Delete(environment, i, i+1)
+	}
 	command.Env = append(append(os.Environ(), "JWT_SECRET_KEY=", "JWT_ACCESS_TOKEN_EXPIRES="), environment...)
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
@@ -75,55 +80,72 @@ func built(t *testing.T, work string) (binary string) {
 }
 
 // Two processes behind one address, which share a Redis server: nobody notices which of them answers, and a logout at
-// one counts at the other with the next request.
+// one counts at the other with the next request; with a replica in each, within its bound.
 func TestTwoProcesses(t *testing.T) {
 	binary, server := built(t, t.TempDir()), enginetest.Redis(t, false)
-	secret := "JWT_SECRET_KEY=" + rand.Text() + rand.Text()
-	var backends []*url.URL
-	for range 2 {
-		address, kill := start(t, binary, "redis://"+server, secret)
-		t.Cleanup(kill)
-		backend, err := url.Parse(address)
-		require.NoError(t, err)
-		backends = append(backends, backend)
+	for name, settings := range map[string][]string{"direct": {}, "replica": {"replica"}} {
+		t.Run(name, func(t *testing.T) {
+			secret := "JWT_SECRET_KEY=" + rand.Text() + rand.Text()
+			var backends []*url.URL
+			for range 2 {
+				address, kill := start(t, binary, "redis://"+server, append([]string{secret}, settings...)...)
+				t.Cleanup(kill)
+				backend, err := url.Parse(address)
+				require.NoError(t, err)
+				backends = append(backends, backend)
+			}
+			var requests atomic.Int64
+			proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(backends[requests.Add(1)%2])
+			}})
+			t.Cleanup(proxy.Close)
+			for range 10 {
+				twoAgree(t, proxy.URL, len(settings) > 0)
+			}
+		})
 	}
-	var requests atomic.Int64
-	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(backends[requests.Add(1)%2])
-	}})
-	t.Cleanup(proxy.Close)
+}
 
-	var former string
-	for range 10 {
-		status, pair := ask(t, "POST", proxy.URL+"/login", "", alice)
+// twoAgree logs in, and out again, where each request meets another process than the one before.
+func twoAgree(t *testing.T, url string, late bool) {
+	t.Helper()
+	status, pair := ask(t, "POST", url+"/login", "", alice)
+	require.Equal(t, 200, status)
+	former := pair["access_token"].(string)
+	for range 2 {
+		status, _ = ask(t, "GET", url+"/protected", former, "")
 		require.Equal(t, 200, status)
-		access := pair["access_token"].(string)
-		for range 2 {
-			status, _ = ask(t, "GET", proxy.URL+"/protected", access, "")
-			require.Equal(t, 200, status)
-		}
-		status, next := ask(t, "POST", proxy.URL+"/refresh", pair["refresh_token"].(string), "")
-		require.Equal(t, 200, status)
-		former = access
-		status, _ = ask(t, "DELETE", proxy.URL+"/logout", next["access_token"].(string), "")
-		require.Equal(t, 204, status)
-		for _, token := range []string{former, former, next["access_token"].(string), next["access_token"].(string)} {
-			status, answer := ask(t, "GET", proxy.URL+"/protected", token, "")
-			require.Equal(t, 401, status)
-			require.Equal(t, "token_revoked", answer["code"])
-		}
-		status, _ = ask(t, "POST", proxy.URL+"/refresh", next["refresh_token"].(string), "")
-		require.Equal(t, 401, status)
 	}
+	status, next := ask(t, "POST", url+"/refresh", pair["refresh_token"].(string), "")
+	require.Equal(t, 200, status)
+	status, _ = ask(t, "DELETE", url+"/logout", next["access_token"].(string), "")
+	require.Equal(t, 204, status)
+	status, _ = ask(t, "POST", url+"/refresh", next["refresh_token"].(string), "")
+	require.Equal(t, 401, status, "Redis is asked about refresh tokens")
+	refused := func() bool {
+		for _, token := range []string{former, former, next["access_token"].(string), next["access_token"].(string)} {
+			status, answer := ask(t, "GET", url+"/protected", token, "")
+			if status != 401 || answer["code"] != "token_revoked" {
+				return false
+			}
+		}
+		return true
+	}
+	if late {
+		require.Eventually(t, refused, 10*time.Second, 20*time.Millisecond)
+	}
+	require.True(t, refused())
 }
 
 // A secret that is made anew by each process would be a service that forgets its users by turns.
 func TestSharedStoreWantsASecret(t *testing.T) {
 	_, err := configFrom(func(string) string { return "" }, "redis://127.0.0.1:1")
 	require.ErrorContains(t, err, "JWT_SECRET_KEY is not set")
-	_, _, err = openStore(t.Context(), "redis://user:hunter2@%")
+	_, _, err = openStore(t.Context(), "redis://user:hunter2@%", false)
 	require.ErrorContains(t, err, "not the address of a Redis server")
 	require.NotContains(t, err.Error(), "hunter2")
+	_, _, err = openStore(t.Context(), "sessions.db", true)
+	require.ErrorContains(t, err, "-replica is for -store redis")
 }
 
 // Killed in the middle of its work and started again, with nothing but the file: who was logged in still is, and what
@@ -172,6 +194,6 @@ func TestRestart(t *testing.T) {
 	require.NoError(t, os.WriteFile(file+".secret", []byte("?"), 0o600))
 	_, err = configFrom(func(string) string { return "" }, file)
 	require.ErrorContains(t, err, ".secret: it is not base64")
-	_, _, err = openStore(t.Context(), filepath.Join(work, "no", "such", "directory"))
+	_, _, err = openStore(t.Context(), filepath.Join(work, "no", "such", "directory"), false)
 	require.ErrorContains(t, err, "-store ")
 }
