@@ -137,7 +137,7 @@ func TestTheyTakeOurs(t *testing.T) {
 		}))
 		require.Equal(t, 15*time.Minute, claims.Expiry.Time().Sub(claims.IssuedAt.Time()))
 		require.Equal(t, "read", more.Scope)
-		require.EqualValues(t, int64(1)<<60, more.N)
+		require.Equal(t, int64(1)<<60, more.N)
 
 		verifier := oidc.NewVerifier(issuer, oidc.NewRemoteKeySet(t.Context(), url), &oidc.Config{
 			ClientID: audience, SupportedSigningAlgs: []string{alg},
