@@ -203,10 +203,11 @@ func AuthTime(at time.Time) TokenOption {
 }
 
 // badSubject says what is wrong with a subject. What string makes of a number may be the same for many: U+FFFD is.
-func badSubject(s string) string {
+func badSubject(s string, anyCharacter bool) string {
 	switch {
 	case s == "" || len(s) > 255 || !utf8.ValidString(s):
 		return "it is not 1 to 255 bytes of UTF-8"
+	case anyCharacter:
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
 		return "it has a control character or U+FFFD, as string makes them of a number: write that by strconv.Itoa"
 	}

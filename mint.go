@@ -310,7 +310,7 @@ func (i *issuer) claimsOf(d *draft, g grant, t minted) wire.Claims {
 	if d.freshFor > 0 {
 		c.FreshUntil = g.now.Add(d.freshFor).Unix()
 	}
-	d.wrong("the subject", badSubject(c.Subject))
+	d.wrong("the subject", badSubject(c.Subject, i.profile.Minting != nil && i.profile.Minting.AnySubject))
 	d.refuse(c.IssuedAt < 0 || max(c.Expires, c.FreshUntil) > wire.MaxDate,
 		"the clock", "the token's dates are not between 1970 and 9999")
 	return c

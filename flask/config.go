@@ -253,6 +253,7 @@ func Options(c Config) jot.Option {
 			NotBefore:        is(c.EncodeNBF),
 			ClaimsEverywhere: true,
 			Bare:             true,
+			AnySubject:       true,
 		},
 		CSRF: &wire.CSRF{
 			Methods: c.CSRFMethods,

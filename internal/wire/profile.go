@@ -91,6 +91,8 @@ type Minting struct {
 	NotBefore bool
 	// ClaimsEverywhere writes the claims of WithAdditionalClaims into refresh tokens too.
 	ClaimsEverywhere bool
+	// AnySubject issues to subjects with control characters too.
+	AnySubject bool
 	// NewCSRF makes the CSRF value of each token; nil means that none has one.
 	NewCSRF func() string
 	// Bare leaves out sid and auth_time where there is neither a store nor a blocklist, so no session either.
