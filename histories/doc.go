@@ -1,0 +1,2 @@
+// Package histories is tests.
+package histories
