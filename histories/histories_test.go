@@ -54,7 +54,9 @@ func TestLinearizable(t *testing.T) {
 			r := newRecorder(t, start(t), "")
 			for began := time.Now(); time.Since(began) < duration(t); {
 				bad := r.round([]func(){r.quiet, r.stall, r.kill}[r.rounds%3])
-				require.Nil(t, bad, "not linearizable:\n%v", bad)
+				if bad != nil {
+					require.FailNow(t, "not linearizable", "%v\n%v", r, bad.shrink())
+				}
 			}
 			t.Log(r)
 			require.Zero(t, r.undecided)

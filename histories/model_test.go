@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -205,4 +206,39 @@ func (h history) operations() (list []porcupine.Operation) {
 		list = append(list, porcupine.Operation{ClientId: o.Client, Input: o, Call: o.Invoked, Return: returned})
 	}
 	return list
+}
+
+// shrink returns the beginning of a history that is wrong, up to the answer that makes it so, without the look-ups that
+// are right anyway. A call that has not returned until then is one that failed.
+func (h history) shrink() history {
+	wrong := func(h history) bool { return judge(h, time.Second) == porcupine.Illegal }
+	returns := make([]int64, 0, len(h))
+	for _, o := range h {
+		returns = append(returns, o.Returned)
+	}
+	slices.Sort(returns)
+	last := sort.Search(len(returns)-1, func(i int) bool { return wrong(h.until(returns[i])) })
+	h = h.until(returns[last])
+	for i := len(h) - 1; i >= 0; i-- {
+		if less := slices.Delete(slices.Clone(h), i, i+1); h[i].Check != nil && wrong(less) {
+			h = less
+		}
+	}
+	return h
+}
+
+// until returns what was known of a history at an instant.
+func (h history) until(instant int64) (known history) {
+	for _, o := range h {
+		if o.Invoked > instant {
+			continue
+		}
+		if o.Returned > instant {
+			under := *o
+			under.Answer, under.Error = answer{}, "under way"
+			o = &under
+		}
+		known = append(known, o)
+	}
+	return known
 }

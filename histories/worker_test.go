@@ -143,17 +143,17 @@ func (c *client) step(ctx context.Context, subject string, progress float64) {
 			Subject: subject, Session: id, Presented: presented, Token: presented, Next: c.id(presented), Scope: scope,
 			Now: now, Expires: expires, Grace: grace,
 		}
-	case dice < 45:
+	case dice >= 40 && dice < 45:
 		o.End = &session.Ending{Subject: subject, Session: id, Call: call, Now: now}
-	case dice < 53:
+	case dice >= 45 && dice < 53:
 		token := c.of("t", progress)
 		if presented != "" && c.rand.IntN(4) == 0 {
 			token = presented
 		}
 		o.RevokeToken = &session.Revocation{Subject: subject, Token: token, Call: call, Now: now, Until: expires}
-	case dice < 56:
+	case dice >= 53 && dice < 56:
 		o.RevokeSubject = &logout{subject, now, now.Add(session.MaxTokenLife)}
-	case dice < 66: // a token of no session, issued by a clock that is somewhere
+	case dice >= 56 && dice < 66: // a token of no session, issued by a clock that is somewhere
 		issued := now.Add(time.Duration(c.rand.IntN(4000)-2000) * time.Millisecond)
 		o.Check = &session.Query{
 			Subject: subject, Token: c.of("t", progress), Issued: issued, Expires: expires, Now: now,
@@ -165,7 +165,7 @@ func (c *client) step(ctx context.Context, subject string, progress float64) {
 		}
 		o.Check = &session.Query{
 			Subject: subject, Session: id, Token: token, Issued: now, Expires: expires, Now: now,
-			Record: c.rand.IntN(4) > 0,
+			Record: presented == "" || c.rand.IntN(2) > 0,
 		}
 	}
 	c.record(ctx, o)
