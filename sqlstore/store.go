@@ -192,13 +192,19 @@ func (s *Store) change(
 ) error {
 	return s.transact(ctx, func(q querier) error {
 		// Locked first and read then, by a statement of its own: what a statement that waits for a lock reads of
-		// other tables is from before it waited.
-		if _, err := exists(ctx, q, s.statements.lockSession, key(subject), key(id)); err != nil {
+		// other tables is from before it waited. One that was not there to be locked may be there to be read: it began
+		// in between, and another call may be changing it as well.
+		locked, err := exists(ctx, q, s.statements.lockSession, key(subject), key(id))
+		if err != nil {
 			return err
+		}
+		if !locked && s.statements.lockSession.text != "" {
+			apply(session.Record{}, false)
+			return nil
 		}
 		var revoked bool
 		var r row
-		err := queryRow(ctx, q, s.statements.read, key(subject), key(token), millis(now), key(id)).
+		err = queryRow(ctx, q, s.statements.read, key(subject), key(token), millis(now), key(id)).
 			Scan(append(append([]any{&revoked}, r.vitals()...), r.details()...)...)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err

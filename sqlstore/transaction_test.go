@@ -199,6 +199,43 @@ func TestWhatComesWhileOneWaits(t *testing.T) {
 	})
 }
 
+// A session that was not there to be locked is not decided upon, though it begins before it would be read: two calls
+// that have locked nothing would both end it.
+func TestWhatIsNotLocked(t *testing.T) {
+	pool := postgres(t, "read committed")
+	db := pool(t)
+	s, other := newStore(t, db, sqlstore.PostgreSQL), connection(t, pool(t))
+	// Who locks a session passes, and who reads one waits.
+	run(t, other, "BEGIN", "LOCK TABLE jot_state IN ACCESS EXCLUSIVE MODE")
+	for _, call := range []func() (any, error){
+		func() (any, error) {
+			return s.End(ctx, session.Ending{Subject: "alice", Session: "s", Call: "c", Now: now})
+		},
+		func() (any, error) {
+			result, err := s.Rotate(ctx, rotation("alice", "s"))
+			return result.Outcome != session.Unknown, err
+		},
+	} {
+		short, cancel := context.WithTimeout(ctx, 10*time.Second)
+		answer := make(chan error, 1)
+		go func() {
+			done, err := call()
+			if err == nil && done != false {
+				err = errors.New("it has decided")
+			}
+			answer <- err
+		}()
+		select {
+		case err := <-answer:
+			require.NoError(t, err)
+		case <-short.Done():
+			require.Fail(t, "it reads what it has not locked")
+		}
+		cancel()
+	}
+	run(t, other, "ROLLBACK")
+}
+
 // Look-ups and writes of one statement are transactions of their own, and as strict as the database says.
 func TestSerializationFailures(t *testing.T) {
 	db := postgres(t, "serializable")(t)
