@@ -19,6 +19,9 @@ documentation := for package in $(PUBLIC); do go doc -all $$package; done; \
 # How many histories are simulated.
 HISTORIES ?= 1000000
 
+# How long histories of engines are recorded.
+HISTORIES_FOR ?= 5m
+
 FUZZTIME ?= 1m
 BENCH ?= .
 COUNT ?= 1
@@ -86,6 +89,11 @@ fuzz: ## every fuzz test for FUZZTIME (1m)
 .PHONY: simulate
 simulate: ## a million histories of clocks apart, lost answers and thieves (HISTORIES=n)
 	go test -count=1 -timeout 0 -v -run TestHistories ./internal/simulation -args -histories $(HISTORIES)
+
+.PHONY: histories
+histories: ## what processes hear of engines under kills and stalls, each for HISTORIES_FOR (5m), as one order of steps
+	@.ci/need mariadbd postgres redis-server
+	cd histories && HISTORIES_FOR=$(HISTORIES_FOR) GOWORK=off go test -count=1 -timeout 0 -v -run '^TestLinearizable$$' .
 
 .PHONY: flask-live
 flask-live: ## flask/ beside the original, whose source is in FJE=directory (it needs Flask and PyJWT)
