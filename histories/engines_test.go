@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/go-sql-driver/mysql"
+	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -21,6 +21,9 @@ import (
 	"github.com/go-jot/jot/session"
 	"github.com/go-jot/jot/sqlstore"
 )
+
+// The driver tells of each connection that the tests end.
+var _ = mysql.SetLogger(&mysql.NopLogger{})
 
 // engine is a server of a test's own, and what to do to it.
 type engine struct {

@@ -192,10 +192,10 @@ func (r *recorder) round(meanwhile func()) (bad history) {
 		verdict := judge(h, undecidedAfter)
 		r.worst = max(r.worst, time.Since(began))
 		r.judged++
-		switch verdict {
-		case porcupine.Illegal:
+		if verdict == porcupine.Illegal {
 			bad = h
-		case porcupine.Unknown:
+		}
+		if verdict == porcupine.Unknown {
 			r.undecided++
 		}
 	}

@@ -219,8 +219,8 @@ func (h history) shrink() history {
 	slices.Sort(returns)
 	last := sort.Search(len(returns)-1, func(i int) bool { return wrong(h.until(returns[i])) })
 	h = h.until(returns[last])
-	for i := len(h) - 1; i >= 0; i-- {
-		if less := slices.Delete(slices.Clone(h), i, i+1); h[i].Check != nil && wrong(less) {
+	for i, o := range slices.Backward(h) {
+		if less := slices.Delete(slices.Clone(h), i, i+1); o.Check != nil && wrong(less) {
 			h = less
 		}
 	}

@@ -98,7 +98,8 @@ func (o *operation) call(ctx context.Context, s session.Store) {
 
 func (o *operation) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "client %d, %.3f to %.3f ms: %s ", o.Client, float64(o.Invoked)/1e6, float64(o.Returned)/1e6, o.Op)
+	fmt.Fprintf(&text, "client %d, %.3f to %.3f ms: %s ",
+		o.Client, float64(o.Invoked)/1e6, float64(o.Returned)/1e6, o.Op)
 	switch {
 	case o.Begin != nil:
 		fmt.Fprintf(&text, "%s, limit %d", recorded(o.Begin.Record), o.Begin.Limit)

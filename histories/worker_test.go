@@ -58,15 +58,22 @@ func TestWorker(t *testing.T) {
 	file, err := os.OpenFile(a.File, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	require.NoError(t, err)
 	w := &worker{assignment: a, store: spoil(store, a.Fault), file: file}
-	fmt.Println("ready")
+	say(t, "ready")
 	rounds := bufio.NewScanner(os.Stdin)
 	for number := uint64(0); rounds.Scan(); number++ {
 		var r round
 		require.NoError(t, json.Unmarshal(rounds.Bytes(), &r))
 		w.run(t.Context(), r, number)
-		fmt.Println("done")
+		say(t, "done")
 	}
 	require.NoError(t, file.Close())
+}
+
+// say tells the test that started the process.
+func say(t *testing.T, what string) {
+	t.Helper()
+	_, err := fmt.Fprintln(os.Stdout, what)
+	require.NoError(t, err)
 }
 
 type worker struct {
