@@ -15,8 +15,10 @@ import (
 // statements are all that a store asks, in its dialect. Those that it has no use for are empty.
 type statements struct {
 	lockSubject, known, begin, evict       statement
+	lockSessions                           statement
 	check, checkRecord                     statement
 	lockSession, read, change              statement
+	lockToken, freeToken                   statement
 	revokeToken, revoker, mark, endSubject statement
 	revokeAll, list                        statement
 
@@ -177,6 +179,12 @@ func newStatements(d dialect) statements {
 		s.lockSubject = in(`INSERT INTO jot_subjects (subject, mark, until) VALUES ($1, $2, $3)
 			ON CONFLICT (subject) DO UPDATE SET until = jot_subjects.until`)
 		s.lockSession = in(`SELECT 1 FROM jot_sessions WHERE subject = $1 AND session = $2` + d.forUpdate)
+		s.lockSessions = in(`SELECT COUNT(*) FROM (
+			SELECT 1 FROM jot_sessions WHERE subject = $1` + d.forUpdate + `) l`)
+		// A token that is not revoked has no row to be locked. The one that is made is over since ever, and goes again.
+		s.lockToken = in(`INSERT INTO jot_tokens (subject, token, revoker, until) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (subject, token) DO UPDATE SET until = jot_tokens.until`)
+		s.freeToken = in(`DELETE FROM jot_tokens WHERE subject = $1 AND token = $2 AND until = $3`)
 	}
 	if d.tellsLittle {
 		s.known = in(`SELECT 1 FROM jot_sessions WHERE subject = $1 AND session = $2`)

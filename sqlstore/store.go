@@ -95,7 +95,8 @@ func Since(t time.Time) Option {
 
 // Begin implements [session.Store].
 func (s *Store) Begin(ctx context.Context, r session.Record, limit int) error {
-	if limit <= 0 {
+	limited := limit > 0
+	if !limited {
 		limit = math.MaxInt32
 	}
 	subject, id := key(r.Subject), key(r.Session)
@@ -112,6 +113,11 @@ func (s *Store) Begin(ctx context.Context, r session.Record, limit int) error {
 			millis(r.Start), millis(r.RotatedAt), millis(r.Expires))
 		if err != nil || entered == 0 {
 			return err
+		}
+		if limited { // one that is just being ended does not count when this one has begun
+			if _, err := exists(ctx, q, s.statements.lockSessions, subject); err != nil {
+				return err
+			}
 		}
 		return exec(ctx, q, s.statements.evict, subject, millis(r.Start), limit)
 	})
@@ -202,6 +208,10 @@ func (s *Store) change(
 			apply(session.Record{}, false)
 			return nil
 		}
+		free, err := s.lockToken(ctx, q, subject, token)
+		if err != nil {
+			return err
+		}
 		var revoked bool
 		var r row
 		err = queryRow(ctx, q, s.statements.read, key(subject), key(token), millis(now), key(id)).
@@ -210,13 +220,27 @@ func (s *Store) change(
 			return err
 		}
 		known := r.record(subject, id)
-		next := apply(known, revoked)
-		if next == known {
-			return nil
+		if next := apply(known, revoked); next != known {
+			err := exec(ctx, q, s.statements.change, key(subject), key(id), text(next.Label), text(next.Scope),
+				key(next.Current), key(next.Previous), millis(next.RotatedAt), millis(next.Expires))
+			if err != nil {
+				return err
+			}
 		}
-		return exec(ctx, q, s.statements.change, key(subject), key(id), text(next.Label), text(next.Scope),
-			key(next.Current), key(next.Previous), millis(next.RotatedAt), millis(next.Expires))
+		return free()
 	})
+}
+
+// lockToken keeps a token from being revoked until the transaction has ended: who was told that it is, and then finds
+// the session as it was, must not see it rotated by that token afterwards. free is the last that the transaction does.
+func (s *Store) lockToken(ctx context.Context, q querier, subject, token string) (free func() error, err error) {
+	if token == "" || s.statements.lockToken.text == "" {
+		return func() error { return nil }, nil
+	}
+	err = exec(ctx, q, s.statements.lockToken, key(subject), key(token), key(""), int64(never))
+	return func() error {
+		return exec(ctx, q, s.statements.freeToken, key(subject), key(token), int64(never))
+	}, err
 }
 
 // RevokeToken implements [session.Store], by one statement, or in MySQL by a transaction.

@@ -236,6 +236,49 @@ func TestWhatIsNotLocked(t *testing.T) {
 	run(t, other, "ROLLBACK")
 }
 
+// A token is not revoked while a rotation decides upon it: who is told that it is will not see it rotated later.
+func TestRevokedWhileItRotates(t *testing.T) {
+	pool := postgres(t, "read committed")
+	db := pool(t)
+	s, other := newStore(t, db, sqlstore.PostgreSQL), connection(t, pool(t))
+	require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
+	run(t, other, "BEGIN", "LOCK TABLE jot_state IN ACCESS EXCLUSIVE MODE")
+	rotated := make(chan session.Outcome, 1)
+	go func() {
+		result, _ := s.Rotate(ctx, rotation("alice", "s"))
+		rotated <- result.Outcome
+	}()
+	oneWaits(t, db, sqlstore.PostgreSQL)
+	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	_, err := s.RevokeToken(short, revocation("alice", "t", now.Add(time.Hour)))
+	require.Error(t, err, "it waits for the rotation")
+	run(t, other, "ROLLBACK")
+	require.Equal(t, session.Rotated, <-rotated)
+	require.Zero(t, count(t, db, "jot_tokens"), "no lock stays")
+}
+
+// A session that ends while another one begins does not count for the limit: who is told that it has ended will not
+// see one too many evicted later.
+func TestEndsWhileAnotherBegins(t *testing.T) {
+	onServers(t, func(t *testing.T, d database) {
+		pool := d.open(t)
+		db := pool(t)
+		s, other := newStore(t, db, d.dialect), connection(t, pool(t))
+		require.NoError(t, s.Begin(ctx, record("alice", "first"), 2))
+		require.NoError(t, s.Begin(ctx, record("alice", "second"), 2))
+		run(t, other, "BEGIN", "UPDATE jot_sessions SET current_id = '' WHERE session = 'second'")
+		begun := make(chan error, 1)
+		go func() { begun <- s.Begin(ctx, record("alice", "third"), 2) }()
+		oneWaits(t, db, d.dialect)
+		run(t, other, "COMMIT")
+		require.NoError(t, <-begun)
+		list, err := s.List(ctx, "alice", now)
+		require.NoError(t, err)
+		require.Equal(t, []session.Record{record("alice", "first"), record("alice", "third")}, list)
+	})
+}
+
 // Look-ups and writes of one statement are transactions of their own, and as strict as the database says.
 func TestSerializationFailures(t *testing.T) {
 	db := postgres(t, "serializable")(t)
