@@ -30,6 +30,8 @@ type engine struct {
 	store, at     string // for open
 	stop, goOn    func()
 	kill, restart func()
+	// tellsEarly is an engine that lets others see what is not on its disk yet, and forgets it when it is killed.
+	tellsEarly bool
 }
 
 // durableRedis starts a Redis server that has on its disk what it has acknowledged.
@@ -66,6 +68,7 @@ func durableMariaDB(t *testing.T) engine {
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 	e := ofDatabase("mariadb", server)
+	e.tellsEarly = true // a commit is waited for by him who asked for it alone
 	e.at += "sessions?interpolateParams=true&timeout=2s&readTimeout=5s&writeTimeout=5s&innodb_lock_wait_timeout=2"
 	return e
 }
