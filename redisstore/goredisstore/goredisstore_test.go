@@ -63,3 +63,5 @@ func BenchmarkStore(b *testing.B) { redistest.Bench(b, open) }
 func BenchmarkSize(b *testing.B) { redistest.Size(b, open) }
 
 func BenchmarkReplica(b *testing.B) { redistest.BenchReplica(b, open) }
+
+func BenchmarkPropagation(b *testing.B) { redistest.BenchPropagation(b, open) }

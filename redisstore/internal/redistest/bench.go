@@ -1,7 +1,6 @@
 package redistest
 
 import (
-	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -150,61 +149,4 @@ func Size(b *testing.B, open Open) {
 			b.ReportMetric(float64(used()-before)/n, "B/each")
 		})
 	}
-}
-
-// BenchReplica is what a look-up costs that a replica answers by itself, and how long it takes to load what was
-// revoked, with the memory of the server and of the process for each entry.
-func BenchReplica(b *testing.B, open Open) {
-	b.Helper()
-	const n = 200_000
-	server, s := quietServer(b, open)
-	do := node(b, server.Addr)
-	log := ""
-	for _, name := range keysOf(b, server, "*:log") {
-		log = name // one for all is as many
-	}
-	used := func() int {
-		bytes, err := strconv.Atoi(field(do("INFO", "memory"), "used_memory"))
-		require.NoError(b, err)
-		return bytes
-	}
-	took := -used()
-	do("EVAL", `for i = 1, tonumber(ARGV[1]) do
-		local id = '01b8dac5-b400-73e4-81e9-' .. string.format('%012d', i)
-		redis.call('XADD', KEYS[1], '*', 's', 'aLnvsgEhtxYhDi1dH0f5yQ\255' .. id)
-	end`, "1", log, strconv.Itoa(n))
-	took += used()
-	b.Run("load", func(b *testing.B) {
-		var held uint64
-		for b.Loop() {
-			var empty, full runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&empty)
-			r, err := redisstore.NewReplica(ctx, s)
-			require.NoError(b, err)
-			runtime.GC()
-			runtime.ReadMemStats(&full)
-			held = full.HeapAlloc - empty.HeapAlloc
-			require.NoError(b, r.Close())
-		}
-		b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "entries/s")
-		b.ReportMetric(float64(held)/n, "B/entry")
-		b.ReportMetric(float64(took)/n, "server-B/entry")
-	})
-	r := newReplica(b, s, redisstore.MaxStaleness(time.Minute))
-	q := access("alice", "01b8dac5-b400-73e4-81e9-000000000000", "01b8dac5-b400-73e4-81e9-100000000000")
-	answersItself(b, r)
-	b.Run("check", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = r.Check(ctx, q)
-		}
-	})
-	b.Run("check, at once", func(b *testing.B) {
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				_, _ = r.Check(ctx, q)
-			}
-		})
-	})
 }
