@@ -20,16 +20,21 @@ func (s *Store) Purge(ctx context.Context, now time.Time) (rows int64, err error
 	}
 	for _, statement := range s.statements.purge {
 		for n := int64(-1); n != 0; rows += n {
-			err := s.write(ctx, func(q querier) (err error) {
-				n, err = changed(ctx, q, statement, millis(now))
-				return err
-			})
-			if err != nil {
+			if n, err = s.purgeSome(ctx, statement, now); err != nil {
 				return rows, fmt.Errorf("sqlstore: Purge: %w", err)
 			}
 		}
 	}
 	return rows, nil
+}
+
+// purgeSome deletes a batch of a table.
+func (s *Store) purgeSome(ctx context.Context, statement statement, now time.Time) (rows int64, err error) {
+	err = s.write(ctx, func(q querier) (err error) {
+		rows, err = changed(ctx, q, statement, millis(now))
+		return err
+	})
+	return rows, err
 }
 
 const (
