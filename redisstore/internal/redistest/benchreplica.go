@@ -144,14 +144,14 @@ func BenchPropagation(b *testing.B, open Open) {
 			for b.Loop() {
 				together(b, users, func(int) error {
 					for range logouts {
-						time.Sleep(rand.N(staleness / 4)) //nolint:gosec // a moment
+						time.Sleep(rand.N(staleness / 4)) //nolint:gosec,forbidigo // any moment
 						subject, token := key(), key()
 						if _, err := s.RevokeToken(ctx, revocation(subject, token)); err != nil {
 							return err
 						}
 						returned := time.Now()
 						for known := true; known; _, known = r.Recall(access(subject, "", token)) {
-							time.Sleep(200 * time.Microsecond)
+							time.Sleep(200 * time.Microsecond) //nolint:forbidigo // a pace
 						}
 						mu.Lock()
 						took = append(took, time.Since(returned))
