@@ -137,7 +137,8 @@ func (m *Manager) Revoke(ctx context.Context, t *Token) error {
 // when the token expires. Without that (the zero time) it is remembered for 400 days, which no token of no session
 // outlives where there is a store. The subject is that of the token: under another one nothing is revoked, and nobody
 // can tell. An id that no token has is no error either. The text of a token in its place is, and one that is no UUID,
-// as all ids of this package are, logs a warning, once per process: other issuers' ids may look otherwise.
+// as all ids of this package are, logs a warning, once per process: other issuers' ids may look otherwise. Tokens of
+// the issuers of [WithIssuerKeys] are not reached: revoke those by [Manager.Revoke].
 //
 // Without [WithStore] or [WithBlocklist] its error wraps [errors.ErrUnsupported]; when the store fails,
 // [ErrUnavailable].

@@ -26,6 +26,7 @@
 //     session/sessiontest has cases for it.
 //   - Drivers that repeat a call. They are told not to, since what is carried out twice, with others in between, is two
 //     steps; sessiontest shows what a repeated call does.
+//   - Callers that are killed: the engine is. And rueidis, whose scripts are the same.
 //   - A machine that loses its power: what a killed process has written stays with the system.
 //   - Failover, clusters, and [github.com/go-jot/jot/redisstore.NewReplica], whose look-ups are late by design.
 //   - SQLite, whose processes have no server to be killed; sqlstore's tests kill the processes themselves.
