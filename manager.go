@@ -336,10 +336,13 @@ func (m *Manager) react(ctx context.Context, why *reason, t *Token) *reason {
 // failOpen tells that a token passes of which nobody could tell whether it was revoked.
 func (m *Manager) failOpen(ctx context.Context, why *reason, t *Token) {
 	_ = m.react(ctx, why, t) // it is the reason already
-	m.event(ctx, Event{
+	e := Event{
 		Kind: EventFailedOpen, Subject: t.Subject, SessionID: t.SessionID, TokenID: t.ID, Location: t.Location,
 		Err: why.cause,
-	})
+	}
+	m.event(ctx, e)
+	slog.WarnContext(ctx,
+		"jot: let pass, though nobody could tell whether it was revoked (InsecureFailOpen)", "err", e.Err)
 }
 
 // failed returns an error of the issuer's: the refusal, if it is a reason.

@@ -165,6 +165,10 @@ func TestFailedOpenIsNoEvidence(t *testing.T) {
 // Whoever hangs up while the store is asked has not made it fail.
 func TestFailOpenAndHangUp(t *testing.T) {
 	silence(t)
+	out := logged(t)
+	open := newManager(t, jot.WithBlocklist(stubBlocklist{err: errDown}))
+	require.True(t, send(open.Required(jot.InsecureFailOpen()), bearer(access(t, open))).called)
+	require.Contains(t, out.String(), "level=WARN msg=\"jot: let pass, though nobody could tell")
 	gone, cancel := context.WithCancel(ctx)
 	asked := jot.WithTokenInBlocklist(func(ctx context.Context, _ *jot.Token) (bool, error) {
 		cancel()

@@ -17,6 +17,7 @@ func ExampleNew() {
 	ctx := context.Background() // whose end stops the requests
 	mux := http.NewServeMux()
 
+	// ctx is the service's, not one of its start: the keys are followed until it ends.
 	keys, err := remotekeys.New(ctx, "https://login.example/.well-known/jwks.json", []string{"EdDSA"})
 	if err != nil {
 		log.Fatal(err)

@@ -63,7 +63,8 @@ type keys map[name]crypto.PublicKey
 // named, which are those of [jot.PublicKey]. A key without "alg" is taken for the first of them that it is fit for.
 //
 // The set is loaded before New returns, which fails if it cannot be, within 5 seconds, unless [WithLateKeys] says
-// otherwise. It is followed until ctx ends; what was known then goes on verifying.
+// otherwise. It is followed until ctx ends, the service's own; what was known then goes on verifying, so a ctx with a
+// deadline is an error.
 //
 // The URL is HTTPS, or leads to this machine (localhost, 127.0.0.1), or see [InsecureHTTP]. Redirects are followed to
 // the same scheme and host alone, and an answer has at most 512 KiB.
@@ -105,6 +106,10 @@ func (f *follower) check() error {
 		errs = append(errs, fmt.Errorf("the URL is %q, not https", parsed.Scheme))
 	case !f.insecure && !local(parsed.Hostname()):
 		errs = append(errs, errors.New("without https others can put keys of theirs into the answer: see InsecureHTTP"))
+	}
+	if _, ends := f.ctx.Deadline(); ends {
+		errs = append(errs, errors.New("ctx has a deadline, after which no key would be learnt or forgotten any more: "+
+			"give it the service's context, not one of its start"))
 	}
 	if len(f.algs) == 0 {
 		errs = append(errs, errors.New("name the algorithms to accept"))

@@ -457,6 +457,10 @@ func TestMistakes(t *testing.T) {
 		}
 		require.NotContains(t, err.Error(), "hidden")
 	}
+	start, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := remotekeys.New(start, address, es256, remotekeys.WithLateKeys())
+	require.ErrorContains(t, err, "ctx has a deadline")
 }
 
 // Plain HTTP reaches this machine, and others only by name of the option.

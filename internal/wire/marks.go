@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -15,6 +16,7 @@ type marks struct {
 var (
 	errIdentity = errors.New("it is an ID token, or another that gives no access")
 	errUnmarked = errors.New("it has no type, nor scope, scp, client_id, cid or appid: perhaps it is an ID token")
+	errNoType   = errors.New("type is missing: see Issuer.RFC9068 and Issuer.Untyped")
 	errNoAccess = errors.New("another issuer's tokens are access tokens only")
 )
 
@@ -40,7 +42,7 @@ func (m *marks) note(p *Profile, name, raw string) error {
 	switch {
 	case slices.Contains(identityClaims, name),
 		name == "token_use" && raw == `"id"`, name == "typ" && raw != `"Bearer"` && raw != `"JWT"`:
-		return errIdentity
+		return fmt.Errorf("%w: it has %s", errIdentity, name)
 	case slices.Contains(accessClaims, name):
 		m.access = true
 	}
@@ -60,6 +62,8 @@ func (m *marks) foreign(p *Profile, c *Claims) error {
 		c.Type = "access"
 	case c.Type == "" && p.Untyped:
 		return errUnmarked
+	case c.Type == "" && p.Required == nil:
+		return errNoType
 	case c.Type != "" && c.Type != "access":
 		return errNoAccess
 	}
