@@ -29,8 +29,7 @@ type Store struct {
 	limit    int64
 	sessions atomic.Int64 // that go on, or have expired unnoticed
 	marks    atomic.Int64
-	epoch    atomic.Uint64 // how often everyone was logged out
-	mark     atomic.Int64  // of all, in ms
+	everyone atomic.Pointer[everyone]
 	started  atomic.Bool
 	tidied   atomic.Int64 // when, in ms
 	next     atomic.Uint32
@@ -51,7 +50,7 @@ var errFull = errors.New("memstore: full")
 // New returns an empty store.
 func New(opts ...Option) *Store {
 	s := &Store{seed: maphash.MakeSeed(), limit: defaultLimit}
-	s.mark.Store(never)
+	s.everyone.Store(&everyone{mark: never})
 	for i := range s.shards {
 		s.shards[i].soonest.Store(math.MaxInt64)
 	}
@@ -87,7 +86,7 @@ func Since(t time.Time) Option {
 	return option(func(s *Store) {
 		s.started.Store(true)
 		if !t.IsZero() {
-			s.mark.Store(t.UnixMilli())
+			s.everyone.Store(&everyone{mark: t.UnixMilli()})
 		}
 	})
 }
@@ -98,19 +97,28 @@ func (s *Store) Start(now time.Time) {
 		panic("memstore: make a Store by New")
 	}
 	if s.started.CompareAndSwap(false, true) {
-		raise(&s.mark, now.UnixMilli()-1) // a token of this very millisecond is one of the process
+		s.logout(now.UnixMilli()-1, 0) // a token of this very millisecond is one of the process
 	}
 }
 
-// raise moves a mark forward.
-func raise(mark *atomic.Int64, to int64) {
+// everyone is what concerns all subjects. It changes as one: who finds the mark moved finds the sessions ended.
+type everyone struct {
+	mark  int64  // in ms
+	epoch uint64 // how often everyone was logged out
+}
+
+// logout moves the mark of all forward, and counts.
+func (s *Store) logout(to int64, times uint64) {
 	for {
-		known := mark.Load()
-		if known >= to || mark.CompareAndSwap(known, to) {
+		known := s.everyone.Load()
+		next := &everyone{max(known.mark, to), known.epoch + times}
+		if s.everyone.CompareAndSwap(known, next) {
 			return
 		}
 	}
 }
+
+func (s *Store) epoch() uint64 { return s.everyone.Load().epoch }
 
 // Len returns how many revoked tokens and how many sessions the store holds, those included that have expired and not
 // made room yet.
@@ -131,7 +139,7 @@ func (s *Store) Begin(_ context.Context, r session.Record, limit int) error {
 		s.sessions.Add(-1)
 		return nil
 	}
-	epoch := s.epoch.Load()
+	epoch := s.epoch()
 	s.drop(entry, func(r *record) bool { return r.over(now, epoch) })
 	if limit > 0 {
 		s.evict(entry, limit-1)
@@ -145,23 +153,23 @@ func (s *Store) Begin(_ context.Context, r session.Record, limit int) error {
 func (s *Store) Check(_ context.Context, q session.Query) (session.Status, error) {
 	now := q.Now.UnixMilli()
 	s.tidy(now)
+	sh := s.shard(q.Subject)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
 	status := session.Status{
 		Revoked: q.Token != "" && s.revoked.Has(expiry.Key{Owner: q.Subject, Name: q.Token}, clock(q.Now)),
 		Ended:   q.Session != "",
 	}
-	sh := s.shard(q.Subject)
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
 	entry := sh.subjects[q.Subject]
 	if q.Session == "" {
-		mark := s.mark.Load()
+		mark := s.everyone.Load().mark
 		if entry != nil {
 			mark = max(mark, entry.mark)
 		}
 		status.Revoked = status.Revoked || mark != never && (q.Issued.IsZero() || q.Issued.UnixMilli() <= mark)
 		return status, nil
 	}
-	if r := entry.find(q.Session); r != nil && r.live(now, s.epoch.Load()) {
+	if r := entry.find(q.Session); r != nil && r.live(now, s.epoch()) {
 		status.Ended = false
 		if q.Record {
 			status.Record = r.export(q.Subject)
@@ -173,13 +181,14 @@ func (s *Store) Check(_ context.Context, q session.Query) (session.Status, error
 // Rotate implements [session.Store]. It never fails.
 func (s *Store) Rotate(_ context.Context, r session.Rotation) (session.Result, error) {
 	s.tidy(r.Now.UnixMilli())
-	revoked := s.revoked.Has(expiry.Key{Owner: r.Subject, Name: r.Token}, clock(r.Now))
 	sh := s.shard(r.Subject)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	// Asked behind the lock: who is told that the token is revoked must not find the session rotated by it later.
+	revoked := s.revoked.Has(expiry.Key{Owner: r.Subject, Name: r.Token}, clock(r.Now))
 	entry := sh.subjects[r.Subject]
 	known := entry.find(r.Session)
-	if known == nil || known.epoch != s.epoch.Load() {
+	if known == nil || known.epoch != s.epoch() {
 		return session.Result{}, nil
 	}
 	result, next := r.Apply(known.export(r.Subject), revoked)
@@ -195,7 +204,7 @@ func (s *Store) End(_ context.Context, e session.Ending) (ended bool, err error)
 	defer sh.mu.Unlock()
 	entry := sh.subjects[e.Subject]
 	known := entry.find(e.Session)
-	if known == nil || known.epoch != s.epoch.Load() {
+	if known == nil || known.epoch != s.epoch() {
 		return false, nil
 	}
 	ended, next := e.Apply(known.export(e.Subject))
@@ -242,9 +251,8 @@ func (s *Store) RevokeSubject(_ context.Context, subject string, now, until time
 
 // RevokeAll implements [session.Store]. It never fails.
 func (s *Store) RevokeAll(_ context.Context, now time.Time) error {
-	raise(&s.mark, now.UnixMilli())
 	s.started.Store(true)
-	s.epoch.Add(1)
+	s.logout(now.UnixMilli(), 1)
 	for i := range s.shards { // what is over now makes room
 		s.shards[i].expects(never)
 	}
@@ -256,7 +264,7 @@ func (s *Store) List(_ context.Context, subject string, now time.Time) ([]sessio
 	sh := s.shard(subject)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	entry, epoch := sh.subjects[subject], s.epoch.Load()
+	entry, epoch := sh.subjects[subject], s.epoch()
 	if entry == nil {
 		return nil, nil
 	}

@@ -234,7 +234,7 @@ func (s *Store) tidy(now int64) {
 func (s *Store) clear(sh *shard, now int64) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	epoch, soonest, cleared := s.epoch.Load(), int64(math.MaxInt64), false
+	epoch, soonest, cleared := s.epoch(), int64(math.MaxInt64), false
 	for name, entry := range sh.subjects {
 		if s.drop(entry, func(r *record) bool { return r.over(now, epoch) }) > 0 {
 			cleared = true
@@ -254,7 +254,7 @@ func (s *Store) clear(sh *shard, now int64) bool {
 		}
 	}
 	sh.soonest.Store(soonest)
-	if s.epoch.Load() != epoch { // everyone was logged out meanwhile
+	if s.epoch() != epoch { // everyone was logged out meanwhile
 		sh.expects(never)
 	}
 	if len(sh.subjects) < sh.most/4 { // a map does not shrink by itself
