@@ -91,9 +91,11 @@ simulate: ## a million histories of clocks apart, lost answers and thieves (HIST
 	go test -count=1 -timeout 0 -v -run TestHistories ./internal/simulation -args -histories $(HISTORIES)
 
 .PHONY: histories
-histories: ## what processes hear of engines under kills and stalls, each for HISTORIES_FOR (5m), as one order of steps
+histories: ## what processes hear under kills, stalls and cuts, each engine for HISTORIES_FOR (5m), or ENGINE=name alone
 	@.ci/need mariadbd postgres redis-server
-	cd histories && HISTORIES_FOR=$(HISTORIES_FOR) GOWORK=off go test -count=1 -timeout 0 -v -run '^TestLinearizable$$' .
+	@mkdir -p .bin/histories
+	cd histories && GOWORK=off go test -count=1 -timeout 0 -v -run '^TestHistories$$/$(ENGINE)' \
+		-artifacts -outputdir '$(CURDIR)/.bin/histories' . -args -for $(HISTORIES_FOR)
 
 .PHONY: flask-live
 flask-live: ## flask/ beside the original, whose source is in FJE=directory (it needs Flask and PyJWT)

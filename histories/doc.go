@@ -1,33 +1,37 @@
-// Package histories is a proof by history: three processes call a store about the same few subjects, while its engine
-// is killed and started again, and stopped and continued. All that they asked and heard is written down, with times of
-// a clock that all share, and the checker github.com/anishathalye/porcupine looks for an order in which each call is
-// one step between its invocation and its return, and every answer that of a sequential specification. The package has
-// tests alone; make histories runs them for longer.
+// Package histories proves the stores by history: whether all that callers were told, while engines were killed and
+// stalled and connections cut, can be explained by calls that were carried out one after the other.
 //
-// What is shown, of package redisstore with go-redis on Redis that waits for its log (appendonly yes, appendfsync
-// always), and of package sqlstore on PostgreSQL (fsync and synchronous_commit on) and MariaDB
-// (innodb_flush_log_at_trx_commit 1): every history is linearizable. The calls are Begin, with and
-// without a limit, Check, of sessions and of tokens of none, with and without the record, Rotate, with each outcome,
-// End, RevokeToken and RevokeSubject. Answers are compared in full. The processes' clocks are three seconds apart. A
-// call that failed counts as carried out at any time from its invocation on, or never.
+// Three processes, whose clocks are apart, call the store of one engine for a few subjects, so that they are in each
+// other's way, and write down each call and each answer by a clock that all of them share. Meanwhile the test kills the
+// engine and starts it again, stops it and lets it go on, cuts its connections, and kills one of the processes.
+// Afterwards the history of each subject is given to porcupine, a checker of linearizability, with a model of the
+// contract in package session: a state, and what each method may answer and make of it.
 //
-// MariaDB is stopped, not killed: it lets others see a commit before that is on the disk, so that one that nobody has
-// acknowledged yet may be seen and then be gone. What was acknowledged stays; sqlstore's tests kill it.
+// # What it takes for granted
 //
-// A planted fault is found each time: look-ups from a cache of 300 ms, a rotation applied twice, a logout taken for
-// done that had failed, Redis without a log or with snapshots alone, PostgreSQL with synchronous_commit off.
+// A call that failed may have been carried out or not, at any time from its beginning until its round ends. A round is
+// a second or two of calls for subjects of its own. It ends when its processes have closed their connections and the
+// engine has nobody left who could carry out anything; then all is asked for once more, so that what was acknowledged
+// and got lost is found.
 //
-// What is not shown:
-//   - RevokeAll and List. RevokeAll concerns all subjects at once, and may take a partition after the other; histories
-//     are judged by subject.
-//   - That no such history exists: those that happened are judged, and others may happen. One for which the checker
-//     takes longer than 20 s fails the tests as undecided.
-//   - Anything that expires, and the echo of what has ended a minute ago: histories take seconds. Package
-//     session/sessiontest has cases for it.
-//   - Drivers that repeat a call. They are told not to, since what is carried out twice, with others in between, is two
-//     steps; sessiontest shows what a repeated call does.
-//   - Callers that are killed: the engine is. And rueidis, whose scripts are the same.
-//   - A machine that loses its power: what a killed process has written stays with the system.
-//   - Failover, clusters, and [github.com/go-jot/jot/redisstore.NewReplica], whose look-ups are late by design.
-//   - SQLite, whose processes have no server to be killed; sqlstore's tests kill the processes themselves.
+// Clients repeat nothing by themselves here. The processes do, with the words of the first call, as drivers do, and
+// each attempt is a call of its own in the history. So what the contract promises of repeated calls is part of the
+// proof, and it is known how often each was sent.
+//
+// A logout of everyone concerns all subjects. It is in the history of each, so each is asked whether it can have
+// happened at one instant for that subject; whether it was the same for two of them nobody asks.
+//
+// Where the contract says "may", the model has several next states, and goes on with all of them: what has expired by
+// one of the clocks may be forgotten for all, who ended a session need be remembered only of the latest few, and a
+// session that a limit or a logout everywhere has ended may begin anew.
+//
+// Engines are killed, not machines: they wait for the disk, but no disk loses anything.
+//
+// # Running it
+//
+//	make histories FOR=10m
+//
+// go test plays some rounds on each engine. Each round follows from a seed, but what processes and engines make of it
+// does not: a history that fails is printed, as short as it can be made, and with -artifacts it is kept, with a picture
+// of it. Faults are planted to show that they are found; see planted_test.go.
 package histories

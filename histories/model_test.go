@@ -3,10 +3,9 @@
 package histories_test
 
 import (
+	"fmt"
 	"hash/maphash"
-	"math"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -15,230 +14,348 @@ import (
 	"github.com/go-jot/jot/session"
 )
 
-// state is all that a store has to know of one subject. It is never changed: each step makes another one.
+// state is what belongs to one subject, by the contract of package session. It is never changed: each step makes
+// another one.
 type state struct {
-	// sessions are those that go on, in the order of entry, and then those of which it is remembered who ended them.
-	sessions []session.Record
-	tokens   []revoked // by name
-	mark     time.Time
+	sessions []session.Record // that go on, in the order of entry, and those that have expired by a clock
+	ended    []echo           // by End, or by a rotation that was Reused, in that order
+	gone     []string         // sessions that a limit or a logout has ended, or that may have been forgotten
+	tokens   []session.Revocation
+	mark     time.Time // of the subject or of all, whichever is later
+	endings  int       // how many were in ended, whoever has been left out; no more than few and one
+	hash     uint64
 }
 
-type revoked struct {
-	token, call string
-	until       time.Time
+// facts are what is known of a history before it is checked. They keep states equal that differ in nothing that anybody
+// asks for.
+type facts struct {
+	again   map[string]bool     // sessions and calls that are in it more than once
+	fastest map[*call]time.Time // what clocks may have shown when a call was carried out
 }
 
-func (s state) equal(other state) bool {
-	return s.mark.Equal(other.mark) && slices.Equal(s.sessions, other.sessions) && slices.Equal(s.tokens, other.tokens)
+func factsOf(history []operation) *facts {
+	f := &facts{map[string]bool{}, map[*call]time.Time{}}
+	seen := map[string]bool{}
+	for _, o := range history {
+		id := o.Record.Session + o.Rotation.Next + o.Ending.Call + o.Revocation.Call
+		f.again[id] = seen[id]
+		seen[id] = true
+		for _, other := range history {
+			if other.began <= o.over {
+				f.fastest[o.call] = latest(f.fastest[o.call], other.now())
+			}
+		}
+	}
+	return f
+}
+
+// echo is what is left of a session that has ended, and whether it must be remembered.
+type echo struct {
+	session.Record
+
+	must bool
+}
+
+// few is how many sessions of a subject there may be that have ended, so that it is remembered of each who did it.
+const few = 4
+
+// model is the specification for the checker. Where the contract leaves something open a step has several states.
+func model(f *facts) porcupine.Model {
+	m := porcupine.NondeterministicModel{
+		Init: func() []any { return []any{(&state{}).sealed()} },
+		Step: func(from, input, output any) (next []any) {
+			for _, s := range from.(*state).step(f, input.(*call), output.(answer)) {
+				next = append(next, s.sealed())
+			}
+			return next
+		},
+		Equal: func(a, b any) bool { return a.(*state).equal(b.(*state)) },
+		Hash:  func(s any) uint64 { return s.(*state).hash },
+		DescribeOperation: func(input, output any) string {
+			c := input.(*call)
+			return c.String() + ": " + c.says(output.(answer))
+		},
+		DescribeState: func(s any) string { return s.(*state).String() },
+	}
+	return m.ToModel()
 }
 
 var seed = maphash.MakeSeed()
 
-func (s state) hash() uint64 {
+// sealed is the state with its hash: whoever has changed a copy is done.
+func (s *state) sealed() *state {
+	slices.Sort(s.gone)
+	slices.SortFunc(s.tokens, func(a, b session.Revocation) int { return strings.Compare(a.Token, b.Token) })
 	var h maphash.Hash
 	h.SetSeed(seed)
 	for _, r := range s.sessions {
 		maphash.WriteComparable(&h, r)
 	}
-	for _, r := range s.tokens {
-		maphash.WriteComparable(&h, r)
+	for _, e := range s.ended {
+		maphash.WriteComparable(&h, e)
+	}
+	for _, id := range s.gone {
+		maphash.WriteComparable(&h, id)
+	}
+	for _, t := range s.tokens {
+		maphash.WriteComparable(&h, t)
 	}
 	maphash.WriteComparable(&h, s.mark)
-	return h.Sum64()
-}
-
-// find returns where a session is, and its record: -1 and the zero Record for one that is not known.
-func (s state) find(id string) (at int, known session.Record) {
-	at = slices.IndexFunc(s.sessions, func(r session.Record) bool { return r.Session == id })
-	if at >= 0 {
-		known = s.sessions[at]
-	}
-	return at, known
-}
-
-// token returns where what is revoked is, or would be.
-func (s state) token(name string, now time.Time) (at int, found, counts bool) {
-	at, found = slices.BinarySearchFunc(s.tokens, name, func(r revoked, name string) int {
-		return strings.Compare(r.token, name)
-	})
-	return at, found, found && now.Before(s.tokens[at].until)
-}
-
-// with returns the state with another record of a session that it knows.
-func (s state) with(at int, next session.Record) state {
-	s.sessions = slices.Clone(s.sessions)
-	s.sessions[at] = next
-	slices.SortStableFunc(s.sessions, func(a, b session.Record) int {
-		switch { // in which order sessions have ended is of no account
-		case a.Current == "" && b.Current == "":
-			return strings.Compare(a.Session, b.Session)
-		case a.Current == "":
-			return 1
-		case b.Current == "":
-			return -1
-		}
-		return 0
-	})
+	maphash.WriteComparable(&h, s.endings)
+	s.hash = h.Sum64()
 	return s
 }
 
-// apply is the sequential specification of a store: what is answered, and what is so afterwards.
-func (s state) apply(o *operation) (a answer, next state) {
+func (s *state) equal(other *state) bool {
+	return s == other || s.hash == other.hash && s.mark.Equal(other.mark) && s.endings == other.endings &&
+		slices.Equal(s.sessions, other.sessions) && slices.Equal(s.ended, other.ended) &&
+		slices.Equal(s.gone, other.gone) && slices.Equal(s.tokens, other.tokens)
+}
+
+func (s *state) clone() *state {
+	return &state{
+		sessions: slices.Clone(s.sessions), ended: slices.Clone(s.ended), gone: slices.Clone(s.gone),
+		tokens: slices.Clone(s.tokens), mark: s.mark, endings: s.endings,
+	}
+}
+
+// step returns what may have become of the state when a call was answered so. There is none if it cannot have been.
+func (s *state) step(f *facts, c *call, a answer) (next []*state) {
+	for _, s := range s.clone().memories(f, c) {
+		next = append(next, s.after(f, c, a)...)
+	}
+	if a.Failed != "" { // it may never have been carried out
+		next = append(next, s.clone())
+	}
+	return next
+}
+
+// memories are the states that the store may be in: what has expired by another clock, and not yet by the caller's, may
+// have been forgotten. It matters only where the call meets it.
+func (s *state) memories(f *facts, c *call) []*state {
+	states := []*state{s}
+	fork := func(forget func(s *state)) {
+		for _, s := range slices.Clone(states) {
+			s = s.clone()
+			forget(s)
+			states = append(states, s)
+		}
+	}
+	uncertain := func(until time.Time) bool { return c.now().Before(until) && !f.fastest[c].Before(until) }
+	all := c.Method == begin || c.Method == list
+	id := c.Query.Session + c.Rotation.Session + c.Ending.Session
+	for _, r := range s.sessions {
+		if uncertain(r.Expires) && (all || r.Session == id) {
+			fork(func(s *state) { s.forget(f, func(other session.Record) bool { return other.Session == r.Session }) })
+		}
+	}
+	token := c.Query.Token + c.Rotation.Token + c.Revocation.Token
+	for _, t := range s.tokens {
+		if uncertain(t.Until) && t.Token == token {
+			fork(func(s *state) {
+				s.tokens = slices.DeleteFunc(s.tokens, func(other session.Revocation) bool { return other == t })
+			})
+		}
+	}
+	return states
+}
+
+// forget lets sessions go, without a trace of who did it.
+func (s *state) forget(f *facts, which func(r session.Record) bool) {
+	for _, r := range s.sessions {
+		if f.again[r.Session] && which(r) {
+			s.gone = append(s.gone, r.Session)
+		}
+	}
+	s.sessions = slices.DeleteFunc(s.sessions, which)
+}
+
+// after is what becomes of a state that is the caller's own.
+func (s *state) after(f *facts, c *call, a answer) []*state {
+	told := func(right bool) bool { return a.Failed != "" || right }
+	switch c.Method {
+	case begin:
+		return s.begin(f, c.Record, c.Limit)
+	case check:
+		return s.unless(!told(s.check(c.Query) == a.Status))
+	case list:
+		return s.unless(!told(slices.Equal(s.list(c.Now), a.List)))
+	case rotate:
+		r := c.Rotation
+		_, revoked := s.revocation(r.Token, r.Now)
+		return s.change(f, r.Session, func(known session.Record) (session.Record, bool) {
+			result, next := r.Apply(known, revoked)
+			return next, told(result == a.Result)
+		})
+	case end:
+		return s.change(f, c.Ending.Session, func(known session.Record) (session.Record, bool) {
+			ended, next := c.Ending.Apply(known)
+			return next, told(ended == a.Yes)
+		})
+	case revokeToken:
+		return s.unless(!told(s.revoke(f, c.Revocation) == a.Yes))
+	}
+	s.logout(f, c.Now)
+	return []*state{s}
+}
+
+func (s *state) unless(wrong bool) []*state {
+	if wrong {
+		return nil
+	}
+	return []*state{s}
+}
+
+func (s *state) begin(f *facts, r session.Record, limit int) (next []*state) {
+	same := func(other session.Record) bool { return other.Session == r.Session }
+	ended := slices.IndexFunc(s.ended, func(e echo) bool { return same(e.Record) })
 	switch {
-	case o.Begin != nil:
-		return answer{}, s.begin(o.Begin.Record, o.Begin.Limit)
-	case o.Check != nil:
-		return answer{Status: s.check(*o.Check)}, s
-	case o.Rotate != nil:
-		at, known := s.find(o.Rotate.Session)
-		_, _, counts := s.token(o.Rotate.Token, o.Rotate.Now)
-		result, record := o.Rotate.Apply(known, counts)
-		if record != known {
-			s = s.with(at, record)
-		}
-		return answer{Result: result}, s
-	case o.End != nil:
-		at, known := s.find(o.End.Session)
-		ended, record := o.End.Apply(known)
-		if record != known {
-			s = s.with(at, record)
-		}
-		return answer{Yes: ended}, s
-	case o.RevokeToken != nil:
-		return s.revoke(*o.RevokeToken)
+	case slices.ContainsFunc(s.sessions, same):
+		return []*state{s}
+	case ended >= 0 && s.ended[ended].must:
+		return []*state{s}
+	case ended >= 0, slices.Contains(s.gone, r.Session): // it may begin anew
+		next = []*state{s.clone()}
+		s.ended = slices.DeleteFunc(s.ended, func(e echo) bool { return same(e.Record) })
+		s.gone = slices.DeleteFunc(s.gone, func(id string) bool { return id == r.Session })
 	}
-	if o.RevokeSubject.Now.After(s.mark) {
-		s.mark = o.RevokeSubject.Now
-	}
-	s.sessions = slices.DeleteFunc(slices.Clone(s.sessions), func(r session.Record) bool { return r.Current != "" })
-	return answer{}, s
-}
-
-func (s state) begin(r session.Record, limit int) state {
-	if at, _ := s.find(r.Session); at >= 0 {
-		return s
-	}
-	excess := 1 - limit
-	for _, known := range s.sessions {
-		if known.Current != "" {
-			excess++
+	var live []session.Record
+	for _, other := range s.sessions {
+		if other.Live(r.Start) {
+			live = append(live, other)
 		}
 	}
-	if limit <= 0 {
-		excess = 0
+	if excess := len(live) + 1 - limit; limit > 0 && excess > 0 {
+		s.forget(f, func(other session.Record) bool { return slices.Contains(live[:excess], other) })
 	}
-	s.sessions = slices.DeleteFunc(slices.Clone(s.sessions), func(known session.Record) bool {
-		if known.Current == "" || excess <= 0 {
-			return false
-		}
-		excess--
-		return true
-	})
 	s.sessions = append(s.sessions, r)
-	return s.with(len(s.sessions)-1, r)
+	return append(next, s)
 }
 
-func (s state) check(q session.Query) (status session.Status) {
-	_, _, status.Revoked = s.token(q.Token, q.Now)
+func (s *state) check(q session.Query) (status session.Status) {
+	if q.Token != "" {
+		_, status.Revoked = s.revocation(q.Token, q.Now)
+	}
 	if q.Session == "" {
-		status.Revoked = status.Revoked || !s.mark.IsZero() && !q.Issued.After(s.mark)
+		status.Revoked = status.Revoked || !q.Issued.After(s.mark)
 		return status
 	}
-	_, known := s.find(q.Session)
-	status.Ended = !known.Live(q.Now)
-	if q.Record && !status.Ended {
+	known := s.find(q.Session)
+	if status.Ended = !known.Live(q.Now); q.Record && !status.Ended {
 		status.Record = known
 	}
 	return status
 }
 
-func (s state) revoke(r session.Revocation) (answer, state) {
-	at, found, counts := s.token(r.Token, r.Now)
-	next := revoked{r.Token, r.Call, r.Until}
-	if !found {
-		s.tokens = slices.Insert(slices.Clone(s.tokens), at, next)
-		return answer{Yes: true}, s
-	}
-	if known := s.tokens[at]; counts {
-		next.call = known.call
-		if known.until.After(next.until) {
-			next.until = known.until
+func (s *state) list(now time.Time) (list []session.Record) {
+	for _, r := range s.sessions {
+		if r.Live(now) {
+			list = append(list, r)
 		}
-	}
-	s.tokens = slices.Clone(s.tokens)
-	s.tokens[at] = next
-	return answer{Yes: next.call == r.Call}, s
-}
-
-// model is the specification for the checker. A call that failed was carried out or not.
-var model = (&porcupine.NondeterministicModel{
-	Init: func() []any { return []any{state{}} },
-	Step: func(known, input, _ any) []any {
-		s, o := known.(state), input.(*operation)
-		a, next := s.apply(o)
-		switch {
-		case o.Error != "":
-			return []any{s, next}
-		case a != o.Answer:
-			return nil
-		}
-		return []any{next}
-	},
-	Equal: func(a, b any) bool { return a.(state).equal(b.(state)) },
-	Hash:  func(s any) uint64 { return s.(state).hash() },
-}).ToModel()
-
-// judge says whether there is an order of a history in which each call is one step, between its invocation and its
-// return, and all answers are those of the specification. A call that failed may be carried out at any later time.
-func judge(h history, patience time.Duration) porcupine.CheckResult {
-	return porcupine.CheckOperationsTimeout(model, h.operations(), patience)
-}
-
-func (h history) operations() (list []porcupine.Operation) {
-	for _, o := range h {
-		returned := o.Returned
-		if o.Error != "" {
-			if o.Check != nil {
-				continue // it says nothing, and changes nothing
-			}
-			returned = math.MaxInt64
-		}
-		list = append(list, porcupine.Operation{ClientId: o.Client, Input: o, Call: o.Invoked, Return: returned})
 	}
 	return list
 }
 
-// shrink returns the beginning of a history that is wrong, up to the answer that makes it so, without the look-ups that
-// are right anyway. A call that has not returned until then is one that failed.
-func (h history) shrink() history {
-	wrong := func(h history) bool { return judge(h, time.Second) == porcupine.Illegal }
-	returns := make([]int64, 0, len(h))
-	for _, o := range h {
-		returns = append(returns, o.Returned)
-	}
-	slices.Sort(returns)
-	last := sort.Search(len(returns)-1, func(i int) bool { return wrong(h.until(returns[i])) })
-	h = h.until(returns[last])
-	for i, o := range slices.Backward(h) {
-		if less := slices.Delete(slices.Clone(h), i, i+1); o.Check != nil && wrong(less) {
-			h = less
+// find returns the record of a session, the zero one if it is not known to go on.
+func (s *state) find(id string) session.Record {
+	for _, r := range s.sessions {
+		if r.Session == id {
+			return r
 		}
 	}
-	return h
+	return session.Record{}
 }
 
-// until returns what was known of a history at an instant.
-func (h history) until(instant int64) (known history) {
-	for _, o := range h {
-		if o.Invoked > instant {
+// change applies a rule to a session, which says what becomes of it, and whether the caller can have been told so.
+func (s *state) change(
+	f *facts, id string, rule func(known session.Record) (next session.Record, told bool),
+) (next []*state) {
+	for i, e := range s.ended {
+		if e.Session != id {
 			continue
 		}
-		if o.Returned > instant {
-			under := *o
-			under.Answer, under.Error = answer{}, "under way"
-			o = &under
+		if _, told := rule(e.Record); told {
+			return []*state{s}
 		}
-		known = append(known, o)
+		if s.ended[i].must {
+			return nil
+		}
 	}
-	return known
+	known := s.find(id)
+	became, told := rule(known)
+	switch i := slices.Index(s.sessions, known); {
+	case !told:
+		return nil
+	case i < 0:
+	case became.Current != "":
+		s.sessions[i] = became
+	default:
+		s.sessions = slices.Delete(s.sessions, i, i+1)
+		if s.endings = min(s.endings+1, few+1); s.endings > few { // which the latest are by whose clock is open
+			s.hush()
+		}
+		if f.again[id] || f.again[became.Previous] {
+			s.ended = append(s.ended, echo{became, s.endings <= few})
+		}
+	}
+	return []*state{s}
+}
+
+// revocation returns that of a token, and whether it counts.
+func (s *state) revocation(token string, now time.Time) (at int, counts bool) {
+	at = slices.IndexFunc(s.tokens, func(t session.Revocation) bool { return t.Token == token })
+	return at, at >= 0 && now.Before(s.tokens[at].Until)
+}
+
+func (s *state) revoke(f *facts, r session.Revocation) (first bool) {
+	at, counts := s.revocation(r.Token, r.Now)
+	if r.Now = (time.Time{}); !f.again[r.Call] { // nobody asks for them any more
+		r.Call = "once"
+	}
+	switch {
+	case at < 0:
+		s.tokens = append(s.tokens, r)
+		return true
+	case counts:
+		first = s.tokens[at].Call == r.Call && f.again[r.Call]
+		s.tokens[at].Until = latest(s.tokens[at].Until, r.Until)
+		return first
+	}
+	r.Until = latest(s.tokens[at].Until, r.Until)
+	s.tokens[at] = r
+	return true
+}
+
+func (s *state) logout(f *facts, now time.Time) {
+	s.forget(f, func(session.Record) bool { return true })
+	s.hush()
+	s.mark = latest(s.mark, now)
+}
+
+// hush lets the store forget who has ended sessions.
+func (s *state) hush() {
+	for i := range s.ended {
+		s.ended[i].must = false
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (s *state) String() string {
+	text := ""
+	for _, r := range s.sessions {
+		text += show(r) + "; "
+	}
+	for _, e := range s.ended {
+		text += fmt.Sprintf("session %q was ended by %s, %t; ", e.Session, e.Previous, e.must)
+	}
+	for _, t := range s.tokens {
+		text += fmt.Sprintf("token %q was revoked by %s until %s; ", t.Token, t.Call, stamp(t.Until))
+	}
+	return text + "mark " + stamp(s.mark)
 }
