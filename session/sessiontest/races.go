@@ -10,6 +10,7 @@ var raceCases = []testCase{
 	{"of many that present one token without a grace one rotates, and one is told of the reuse", store.raceStrict},
 	{"of many that present one token within the grace all get one successor", store.raceGraceful},
 	{"of many that present the token before, outside of the grace, one is told of the reuse", store.raceReuse},
+	{"who revokes a token, and then finds its session as it was, does not see it rotated by it", store.revokedInTime},
 	{"all methods at once get in nobody's way", store.allAtOnce},
 }
 
@@ -109,6 +110,34 @@ func (s store) raceReuse() {
 		results := o.at(time.Minute).presentAtOnce(r, r.Previous, grace, time.Millisecond)
 		o.wantOutcomes(results, map[session.Outcome]int{session.Reused: 1}, session.Unknown)
 		o.wantRefused(r)
+	}
+}
+
+// revokedInTime lets one rotate, and others revoke the token presented and then look. A rotation that some of them have
+// not seen by then comes after the revocation.
+func (s store) revokedInTime() {
+	for range s.rounds(50) {
+		o := s.another()
+		r := o.begin(0)
+		rotation := o.rotation(r)
+		before := race(o, some, func(racer int) (bool, error) {
+			if racer == 0 {
+				result, err := o.Rotate(o.Context(), rotation)
+				return result.Outcome == session.Rotated, err
+			}
+			_, err := o.RevokeToken(o.Context(), o.revocation(rotation.Token, time.Hour))
+			if err != nil {
+				return false, err
+			}
+			status, err := o.Check(o.Context(), session.Query{
+				Subject: r.Subject, Session: r.Session, Now: o.now, Record: true,
+			})
+			return status.Record.Current == r.Current, err
+		})
+		if rotated, unseen := before[0], count(before[1:], true); rotated && unseen > 0 {
+			s.Fatalf("Rotate, and RevokeToken of the token presented by others at once: rotated, though %d of them "+
+				"found the session as it was after the token had been revoked; want Revoked then", unseen)
+		}
 	}
 }
 

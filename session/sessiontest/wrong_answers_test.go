@@ -210,6 +210,9 @@ var wrongContexts = map[string]stores{
 }
 
 var wrongAtOnce = map[string]stores{
+	"who revokes a token, and then finds its session as it was, does not see it rotated by it": {
+		"rotates by a token that was good a moment ago": tearing("Rotate"),
+	},
 	"of many that present one token without a grace one rotates, and one is told of the reuse": {
 		"rotates what it has read":    tearing("Rotate"),
 		"trusts the clocks of racers": asked(trustClocks),
