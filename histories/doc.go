@@ -38,7 +38,7 @@
 //
 // # What is not shown
 //
-//   - That no other history exists: those that happened are judged. One for which the checker takes longer than a minute
+//   - That no other history exists: those that happened are judged. One for which the checker takes more than a minute
 //     is counted as undecided, and more than one in a hundred fail the tests.
 //   - That a logout of everyone happens at one instant for all: each subject is judged by itself.
 //   - The repetitions of a driver's own, and a minute's end of what is remembered for drivers: package
