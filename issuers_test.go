@@ -2,6 +2,10 @@ package jot_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -59,7 +63,7 @@ func TestIssuerKeys(t *testing.T) {
 		"a refresh token":           {plain, ``, saying(`,"jti":"1","type":"refresh"`), noAccess},
 		"of a Type":                 {plain, ``, saying(`,"jti":"1","type":"magic_link"`), noAccess},
 		"of another issuer":         {plain, ``, but(provider, partner), "iss is not"},
-		"of this service by name":   {plain, ``, but(provider, "orders.example"), "iss is not"},
+		"of this service by name":   {plain, ``, but(provider, "orders.example"), "token is invalid"},
 		"for others":                {plain, ``, but("orders", "stock"), "aud names others"},
 		"for another name of ours":  {plain, ``, but("orders", "us"), "aud names others"},
 		"without an audience":       {plain, ``, but(`"aud":"orders",`, ""), "aud names others"},
@@ -152,9 +156,9 @@ func TestIssuersKeepApart(t *testing.T) {
 		// The keys are the issuers' own, whatever a token says.
 		crossed := forgeWith(t, jwt.SigningMethodRS256, rsaKey, `{"alg":"RS256","kid":"q"}`, "{"+saying(same)+"}")
 		_, err = m.Verify(ctx, crossed)
-		require.ErrorContains(t, err, "iss is not the one expected")
+		require.ErrorContains(t, err, "no key for its alg and kid")
 		_, err = m.Verify(ctx, forge(t, ourHeader, "{"+saying(same)+"}"))
-		require.ErrorContains(t, err, "iss is not the one expected")
+		require.ErrorContains(t, err, "no key for its alg and kid")
 	})
 	t.Run("sessions", func(t *testing.T) {
 		token, err := m.Verify(ctx, provided(t, ``, saying(same)))
@@ -230,6 +234,68 @@ func TestIssuersKeepApart(t *testing.T) {
 	}
 }
 
+// The issuer that a token names is the one whose keys are looked at: two may call theirs the same, and a key function is
+// not asked for the keys of others.
+func TestIssuersChooseTheKeys(t *testing.T) {
+	const other = "https://other.example"
+	partners, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	asked := 0
+	others := jot.Keyfunc(func(*jwt.Token) (any, error) {
+		asked++
+		return nil, fmt.Errorf("%w: nobody answers", jot.ErrUnavailable)
+	}, "ES256")
+	m := newManager(t, jot.WithIssuer("orders.example"), jot.WithAudience("orders"), jot.WithIssuerKeys(
+		jot.Issuer{Name: other, Keys: others},
+		jot.Issuer{Name: provider, Keys: providerKey()},
+		jot.Issuer{Name: partner, Keys: jot.PublicKey("ES256", &partners.PublicKey).WithID("p")},
+	))
+	const header = `{"alg":"ES256","kid":"p"}`
+	says := func(issuer string) string {
+		return "{" + strings.Replace(saying(`,"jti":"1","type":"access"`), provider, issuer, 1) + "}"
+	}
+	for _, tc := range []struct {
+		issuer string
+		key    *ecdsa.PrivateKey
+		want   string // empty if it passes
+	}{
+		{provider, ecKey, ""},
+		{partner, partners, ""},
+		{provider, partners, "signature does not match"},
+		{partner, ecKey, "signature does not match"},
+		{"https://nobody.example", ecKey, `"https://nobody.example" is not one of ["orders.example" "` + other},
+		{"", ecKey, `"" is not one of`},
+		{"orders.example", ecKey, "no key for its alg and kid"},
+	} {
+		token, err := m.Verify(ctx, forgeWith(t, jwt.SigningMethodES256, tc.key, header, says(tc.issuer)))
+		if tc.want != "" {
+			require.ErrorContains(t, err, tc.want)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, tc.issuer+"|alice", token.Subject)
+	}
+	twice := `{"iss":"` + partner + `","iss":"` + provider + `"}`
+	for _, payload := range []string{`{"iss":1}`, `{"iss"`, `[]`, twice} {
+		_, err := m.Verify(ctx, forgeWith(t, jwt.SigningMethodES256, ecKey, header, payload))
+		require.ErrorIs(t, err, jot.ErrInvalid)
+	}
+	require.Zero(t, asked)
+	_, err = m.Verify(ctx, forgeWith(t, jwt.SigningMethodES256, ecKey, header, says(other)))
+	require.ErrorIs(t, err, jot.ErrUnavailable)
+	require.Equal(t, 1, asked)
+
+	// One set may be of several issuers, the tenants of one provider.
+	tenants := newManager(t, jot.WithIssuer("orders.example"), jot.WithAudience("orders"), jot.WithIssuerKeys(
+		jot.Issuer{Name: provider, Keys: providerKey()}, jot.Issuer{Name: partner, Keys: providerKey()},
+	))
+	for _, issuer := range []string{provider, partner} {
+		token, err := tenants.Verify(ctx, forgeWith(t, jwt.SigningMethodES256, ecKey, header, says(issuer)))
+		require.NoError(t, err)
+		require.Equal(t, issuer+"|alice", token.Subject)
+	}
+}
+
 // Callbacks see who issued a token.
 func TestIssuerInCallbacks(t *testing.T) {
 	m := newManager(t, jot.WithIssuer("orders.example"), jot.WithAudience("orders"),
@@ -279,7 +345,7 @@ func TestIssuerMistakes(t *testing.T) {
 			nil, []jot.Option{own, us, of(func(i *jot.Issuer) { i.Name = "orders.example" })},
 		},
 		`two ES256 keys have the id "p"`: {
-			nil, []jot.Option{own, us, jot.WithIssuerKeys(good, jot.Issuer{Name: partner, Keys: good.Keys})},
+			jot.PrivateKey("ES256", ecKey).WithID("p"), []jot.Option{own, us, jot.WithIssuerKeys(good)},
 		},
 		"two HS256 keys have no id": {
 			nil, []jot.Option{own, us, of(func(i *jot.Issuer) { i.Keys = jot.HS256(secret) })},

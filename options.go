@@ -222,8 +222,9 @@ func WithVerificationKeys(sources ...KeySource) Option {
 }
 
 // WithIssuerKeys accepts access tokens of other issuers, each by its own keys: those of an OpenID provider, or of a
-// service that issues by rules of its own. It may be given several times. Keys are found by algorithm and kid over all
-// issuers, and the issuer whose key verifies a token must be the one that it names.
+// service that issues by rules of its own. It may be given several times. A token is verified by the keys of the issuer
+// that it names (iss), and by no others, so ids of keys may be the same at two issuers. A token that names none of them
+// must be this service's own.
 //
 // Of other issuers nothing else is accepted: no refresh token, nothing by a [Type], and no ID token. Their tokens are
 // never fresh, which [Fresh] demands; [MaxAge] goes by their auth_time. A guard asks the store about them by names that

@@ -40,7 +40,8 @@ func (m *Manager) enter(r *http.Request, want *route) pass {
 	return pass{m: m, want: want, ctx: r.Context(), r: r, now: m.origin.now(), outer: found(r.Context(), m.origin)}
 }
 
-// check is the whole way: the cheap and harmless first, and nothing of the payload before the signature holds.
+// check is the whole way: the cheap and harmless first, and nothing of the payload before the signature holds, but
+// for the iss where it says whose keys to look at.
 func (p *pass) check() bool {
 	return p.method() &&
 		p.find() &&

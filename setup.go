@@ -179,6 +179,7 @@ func (s *setup) settleTokens() {
 	for i := range s.verifier.trusts {
 		s.verifier.trusts[i].profile = &s.profile
 	}
+	s.verifier.own = len(s.verifier.trusts)
 	s.settleIssuers()
 	s.wrong(s.profile.Requires("iss") && s.issuer.name == "",
 		"rfc9068 needs WithIssuer: its tokens name who issued them")

@@ -15,7 +15,8 @@ type Issuer struct {
 	// Name is the iss of its tokens, byte for byte. Required.
 	Name string
 	// Keys are the issuer's own, which verify its tokens and no others. Required. Package remotekeys follows those that
-	// are published at a URL; a file of them is read by [ParseJWKS].
+	// are published at a URL; a file of them is read by [ParseJWKS]. The tenants of one provider are an Issuer each,
+	// and may have the same Keys.
 	Keys KeySource
 	// Audience is what its tokens call this service, any of these; [WithAudience] unless set. One of both is required,
 	// since an issuer signs for others too. Name an API, never a client: ID tokens are for clients.
@@ -43,9 +44,10 @@ type trust struct {
 
 func (t *trust) keys() *keyring.Ring { return t.source.keys() }
 
-// defects returns what makes the sources of keys unusable together. The first is the one that signs.
+// defects returns what makes the sources of keys unusable together. The first is the one that signs. Whose keys are
+// meant a token says by its iss, so those of two other issuers may have the same ids.
 func defects(trusts []trust) (errs []error) {
-	all := keyring.New()
+	own := keyring.New()
 	for i, t := range trusts {
 		source := t.source
 		err := errors.New("the key source is nil, or the key set is empty")
@@ -53,6 +55,10 @@ func defects(trusts []trust) (errs []error) {
 			err = source.defect()
 		}
 		if err == nil {
+			all := own
+			if t.by != nil {
+				all = own.Clone()
+			}
 			err = all.Merge(source.keys(), t.by != nil)
 			if k := source.keys().Signer; i == 0 && k != nil && !k.Until.IsZero() {
 				err = errors.Join(err, errEnding)

@@ -16,6 +16,7 @@ import (
 // verifier turns text into tokens that are authentic, and says whether they are for this service, and for now.
 type verifier struct {
 	trusts   []trust   // whose tokens are taken: first those who follow our rules, then other issuers
+	own      int       // how many follow our rules
 	refresh  KeySource // that of refresh tokens, if they have keys of their own; it is the last of the former
 	profile  *wire.Profile
 	origin   *origin
@@ -48,11 +49,13 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	case !ok:
 		return nil, errMalformed
 	}
-	found, err := keyring.Find(ctx, v.trusts, (*trust).keys, f.Head, f.Header, v.profile.AnyKeyID)
-	k, by := found.Key, &v.trusts[found.Source]
+	first, last := v.whose(&f)
+	trusts := v.trusts[first:last]
+	found, err := keyring.Find(ctx, trusts, (*trust).keys, f.Head, f.Header, v.profile.AnyKeyID)
+	k, by := found.Key, &trusts[found.Source]
 	switch {
 	case err == nil && k == nil:
-		return nil, noKey(f.Header)
+		return nil, v.noKey(&f)
 	case err != nil && answerTo(err).sentinel != nil: // a key function that could not fetch its keys
 		return nil, verdict(true, nil, err)
 	case err != nil:
@@ -74,16 +77,39 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		return nil, errKeyType
 	}
 	t := newToken(&claims, f.Header, f.Payload, v.origin)
-	if t.source, t.foreign = found.Source, by.by != nil; t.foreign {
+	if t.source, t.foreign = first+found.Source, by.by != nil; t.foreign {
 		t.Subject = by.by.subject(t.Subject)
 	}
 	return t, nil
 }
 
-// noKey is the reason for a token whose key is not among ours, for an operator who compares what it names with what
-// there is.
-func noKey(header string) *reason {
-	h, _ := wire.ReadHeader(header)
+// whose returns the place of those who may have signed a token: the other issuer that it names, or else we. Its word
+// for that is as good as the kid for the key, and no better: the signature tells.
+func (v *verifier) whose(f *wire.Frame) (first, last int) {
+	if v.own < len(v.trusts) {
+		name := wire.ReadIssuer(f.Payload)
+		for i := v.own; i < len(v.trusts); i++ {
+			if v.trusts[i].by.Name == name {
+				return i, i + 1
+			}
+		}
+	}
+	return 0, v.own
+}
+
+// noKey is the reason for a token whose key is not among those that may have signed it, for an operator who compares
+// what it names with what there is.
+func (v *verifier) noKey(f *wire.Frame) *reason {
+	if first, _ := v.whose(f); first < v.own && v.own < len(v.trusts) {
+		names := slices.Clone(v.issuers)
+		for _, other := range v.trusts[v.own:] {
+			names = append(names, other.by.Name)
+		}
+		if name := wire.ReadIssuer(f.Payload); !slices.Contains(names, name) {
+			return invalid(fmt.Errorf("%w: %.80q is not one of %q", wire.ErrIssuer, name, names))
+		}
+	}
+	h, _ := wire.ReadHeader(f.Header)
 	if !h.HasID {
 		return invalid(fmt.Errorf("%w: alg %.20q, and no kid", wire.ErrNoKey, h.Alg))
 	}
