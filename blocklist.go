@@ -63,6 +63,8 @@ var (
 	errTooOld = errors.New(
 		"it belongs to no session, and is older than what a store remembers, or does not say when it was issued")
 	errListed      = errors.New("WithTokenInBlocklist says so")
+	errBlocked     = errors.New("the Blocklist says so, of the token or of its session")
+	errByItself    = errors.New("this very token was revoked")
 	errNoID        = errors.New("without a jti it cannot be revoked or used up")
 	errUsed        = errors.New("it has been used")
 	errUsedOrWrong = errors.New("it has been used, or the Blocklist does not say first: see jottest.TestBlocklist")
@@ -118,7 +120,7 @@ func (l *ledger) checkBlocklist(ctx context.Context, t *Token) *reason {
 	case err != nil:
 		return unanswered(err)
 	case revoked:
-		return &reason{sentinel: ErrRevoked}
+		return &reason{sentinel: ErrRevoked, cause: errBlocked}
 	}
 	return nil
 }
@@ -144,7 +146,7 @@ func (l *ledger) checkStore(ctx context.Context, t *Token, now time.Time) (r ses
 	case status.Revoked && !ours:
 		return r, &reason{sentinel: ErrRevoked, cause: errOld}
 	case status.Revoked:
-		return r, &reason{sentinel: ErrRevoked}
+		return r, &reason{sentinel: ErrRevoked, cause: errByItself}
 	case status.Ended:
 		return r, &reason{sentinel: ErrRevoked, cause: errUnknownSession}
 	case !q.Record:
@@ -230,7 +232,7 @@ func (l *ledger) rotate(ctx context.Context, t *Token, r session.Rotation) (sess
 	case session.Reused: // the store has ended the session
 		return result, &reason{sentinel: ErrReused, endedNow: true}
 	case session.Revoked:
-		return result, &reason{sentinel: ErrRevoked}
+		return result, &reason{sentinel: ErrRevoked, cause: errByItself}
 	case session.Unknown:
 		return result, &reason{sentinel: ErrRevoked, cause: errUnknownSession}
 	}

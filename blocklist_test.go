@@ -110,3 +110,14 @@ func (hangingBlocklist) Revoked(ctx context.Context, _ ...string) (bool, error) 
 	<-ctx.Done()
 	return false, ctx.Err()
 }
+
+// An operator who looks for the cause is led to the list.
+func TestBlocklistIsTheCause(t *testing.T) {
+	m := newManager(t, jot.WithBlocklist(newBlocklist()))
+	raw := access(t, m)
+	token, err := m.Verify(ctx, raw)
+	require.NoError(t, err)
+	require.NoError(t, m.Revoke(ctx, token))
+	_, err = m.Verify(ctx, raw)
+	require.EqualError(t, err, "jot: token has been revoked: the Blocklist says so, of the token or of its session")
+}

@@ -62,6 +62,12 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		return func(t testing.TB, _ *jot.Manager) string { return access(t, manager(t, key)) }
 	}
 	open := jot.Except("GET /public")
+	never := func(context.Context, *jot.Token) (bool, error) { return false, nil }
+	const theirs = `,"jti":"1","type":"access"`
+	elsewhere := jot.Issuer{Name: provider, Keys: providerKey(), Audience: []string{"orders"}}
+	foreign := jot.Options(jot.WithIssuer("here"), jot.WithIssuerKeys(elsewhere))
+	elsewhere.RFC9068 = true
+	standard := jot.Options(jot.WithIssuer("here"), jot.WithIssuerKeys(elsewhere))
 	everyToken := func(context.Context, *jot.Token) (bool, error) { return true, nil }
 	wants := func(demands ...jot.RouteOption) []jot.RouteOption { return demands }
 
@@ -231,6 +237,43 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{
 			"an ended session", nil, nil, ended, at("GET", page, inHeader), jot.ErrRevoked, "token has been revoked",
 			"the store knows no such session: it has ended, or the store is new, or the memory of another process",
+		},
+		{
+			"a token by itself", nil, nil, func(t testing.TB, m *jot.Manager) string {
+				raw := pair(t, m).AccessToken
+				require.NoError(t, m.Revoke(ctx, must(m.Verify(ctx, raw))))
+				return raw
+			}, at("GET", page, inHeader), jot.ErrRevoked, "token has been revoked",
+			"this very token was revoked",
+		},
+		{
+			"a rule of the application", options(jot.WithTokenVerification(never)), nil, kept,
+			at("GET", page, inHeader), jot.ErrForbidden, "not allowed", "WithTokenVerification says no",
+		},
+		{
+			"a rule of the route", nil, wants(jot.Check(never)), kept, at("GET", page, inHeader),
+			jot.ErrForbidden, "not allowed", "a Check of the route says no",
+		},
+		{
+			"another issuer's, fresh", options(foreign), wants(jot.Fresh()), given(provided(t, "", saying(theirs))),
+			at("GET", page, inHeader), jot.ErrNotFresh, "a recent login is required",
+			"another issuer's token is never fresh: MaxAge goes by its auth_time",
+		},
+		{
+			"another issuer's, of no id", options(foreign), nil, given(provided(t, "", saying(`,"type":"access"`))),
+			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid",
+			"claims: jti is missing: see Issuer.WithoutID",
+		},
+		{
+			"of RFC 9068, where nobody expects it", options(foreign), nil,
+			given(provided(t, `,"typ":"application/at+jwt"`, saying(theirs))),
+			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid", "typ is not accepted: " +
+				`"application/at+jwt", which rfc9068.Profile and Issuer.RFC9068 are for`,
+		},
+		{
+			"not of RFC 9068", options(standard), nil, given(provided(t, "", saying(theirs+`,"client_id":"c"`))),
+			at("GET", page, inHeader), jot.ErrInvalid, "token is invalid",
+			`typ is not accepted: "", and that of access tokens is "at+jwt"`,
 		},
 		{
 			"a list", options(jot.WithTokenInBlocklist(everyToken)), nil, kept, at("GET", page, inHeader),

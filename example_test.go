@@ -509,7 +509,7 @@ func ExampleCheck() {
 	}
 	_, err = auth.Verify(context.Background(), raw, notBob)
 	fmt.Println(err)
-	// Output: jot: forbidden
+	// Output: jot: forbidden: a Check of the route says no
 }
 
 // A new access token in the session of a refresh token.

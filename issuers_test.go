@@ -234,8 +234,8 @@ func TestIssuersKeepApart(t *testing.T) {
 	}
 }
 
-// The issuer that a token names is the one whose keys are looked at: two may call theirs the same, and a key function is
-// not asked for the keys of others.
+// The issuer that a token names is the one whose keys are looked at: two may call theirs the same, and a key function
+// hears nothing of the tokens of others.
 func TestIssuersChooseTheKeys(t *testing.T) {
 	const other = "https://other.example"
 	partners, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

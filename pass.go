@@ -185,11 +185,11 @@ func (p *pass) revocation() bool {
 // many guards there are.
 func (p *pass) callbacks() bool {
 	first := !p.asked.callbacks
-	if first && p.m.verification != nil && !p.agrees(p.m.verification) {
+	if first && p.m.verification != nil && !p.agrees(p.m.verification, errNotVerified) {
 		return false
 	}
 	for _, check := range p.want.checks {
-		if !p.agrees(check) {
+		if !p.agrees(check, errChecked) {
 			return false
 		}
 	}
@@ -208,9 +208,18 @@ func (p *pass) callbacks() bool {
 	return true
 }
 
-func (p *pass) agrees(check func(context.Context, *Token) (bool, error)) bool {
+var (
+	errNotVerified = errors.New("WithTokenVerification says no")
+	errChecked     = errors.New("a Check of the route says no")
+)
+
+func (p *pass) agrees(check func(context.Context, *Token) (bool, error), no error) bool {
 	ok, err := check(p.ctx, p.token)
-	return p.holds(verdict(ok, ErrForbidden, err))
+	why := verdict(ok, ErrForbidden, err)
+	if err == nil && why != nil {
+		why.cause = no
+	}
+	return p.holds(why)
 }
 
 // use uses the token of a SingleUse route up: last of all, when nothing else can refuse it. A refresh token is used

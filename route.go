@@ -156,13 +156,18 @@ func (rt *route) judge(t *Token, now time.Time) *reason {
 	}
 	if rt.fresh && !t.freshAt(now) || rt.maxAge > 0 && !t.provenSince(now, rt.maxAge) {
 		why := &reason{sentinel: ErrNotFresh, maxAge: rt.maxAge}
-		if t.AuthTime.IsZero() {
+		switch {
+		case rt.fresh && t.foreign:
+			why.cause = errForeign
+		case t.AuthTime.IsZero():
 			why.cause = errNoAuthTime
 		}
 		return why
 	}
 	return rt.allows(t)
 }
+
+var errForeign = errors.New("another issuer's token is never fresh: MaxAge goes by its auth_time")
 
 var errNoAuthTime = errors.New("the token does not say when a password was given: its login was made without Fresh")
 

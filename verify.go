@@ -32,7 +32,6 @@ var (
 	errKeyOver   = invalid(errors.New("its key has ended"))
 	errKeyType   = invalid(errors.New("its key is not for tokens of its type"))
 	errSignature = invalid(wire.ErrSignature)
-	errTyp       = invalid(errors.New("typ is not accepted"))
 	errNotYet    = invalid(wire.ErrNotYet)
 	errPast      = &reason{sentinel: ErrExpired}
 )
@@ -61,7 +60,7 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	case err != nil:
 		return nil, invalid(err)
 	case !by.profile.AcceptsTyp(found.Typ):
-		return nil, errTyp
+		return nil, badTyp(found.Typ, by.profile, "")
 	case k.Over(v.origin.now):
 		return nil, errKeyOver
 	case k.Verify(f.Signed, f.Signature) != nil:
@@ -72,7 +71,7 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	case err != nil:
 		return nil, invalid(err)
 	case !by.profile.Fits(found.Typ, claims.Type):
-		return nil, errTyp
+		return nil, badTyp(found.Typ, by.profile, claims.Type)
 	case !v.isFor(k, claims.Type):
 		return nil, errKeyType
 	}
@@ -81,6 +80,19 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 		t.Subject = by.by.subject(t.Subject)
 	}
 	return t, nil
+}
+
+// badTyp is the reason for a token whose header calls it something else than the profile has for its type, which is
+// empty where it was not read.
+func badTyp(typ string, p *wire.Profile, tokenType string) *reason {
+	text := fmt.Sprintf("typ is not accepted: %.40q", typ)
+	switch standard := wire.RFC9068().AccessTyp; {
+	case p.AccessTyp != "" && tokenType == typeAccess:
+		text += fmt.Sprintf(", and that of access tokens is %q", p.AccessTyp)
+	case p.AccessTyp == "" && strings.EqualFold(strings.TrimPrefix(typ, "application/"), standard):
+		text += ", which rfc9068.Profile and Issuer.RFC9068 are for"
+	}
+	return invalid(errors.New(text))
 }
 
 // whose returns the place of those who may have signed a token: the other issuer that it names, or else we. Its word

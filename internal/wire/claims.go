@@ -76,6 +76,9 @@ func (p *Profile) ReadClaims(text string) (Claims, error) {
 		err = DefectError{"type", true}
 	case c.ID == "" && !p.IDOptional:
 		err = DefectError{"jti", true}
+		if p.Foreign {
+			err = errNoID
+		}
 	case c.Expires == NoDate && !slices.Contains(p.NoExpiry, c.Type):
 		err = DefectError{"exp", true}
 	case c.Type == "access":

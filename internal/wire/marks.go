@@ -17,6 +17,7 @@ var (
 	errIdentity = errors.New("it is an ID token, or another that gives no access")
 	errUnmarked = errors.New("it has no type, nor scope, scp, client_id, cid or appid: perhaps it is an ID token")
 	errNoType   = errors.New("type is missing: see Issuer.RFC9068 and Issuer.Untyped")
+	errNoID     = errors.New("jti is missing: see Issuer.WithoutID")
 	errNoAccess = errors.New("another issuer's tokens are access tokens only")
 )
 
