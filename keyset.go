@@ -128,7 +128,7 @@ func covers(known, k *keyring.Key) bool {
 	}
 	const text = "of secrets nothing shows but what they sign"
 	signature, err := k.Sign(context.Background(), text)
-	return err == nil && known.Verify(text, signature) == nil
+	return err == nil && known.Verify(text, string(signature)) == nil
 }
 
 // Promote makes a key of the set, named by its algorithm and id, the one that signs; the one before goes on verifying.

@@ -30,7 +30,7 @@ type Key struct {
 	Prefix, Header string
 	// Sign is nil where the key only verifies.
 	Sign   func(ctx context.Context, text string) ([]byte, error)
-	Verify func(text string, signature []byte) error
+	Verify func(text, signature string) error
 	// Public is nil for a secret.
 	Public crypto.PublicKey
 	// Until is when the key ends; zero if it does not.
@@ -48,10 +48,8 @@ func Secret(alg string, secret []byte) (*Key, error) {
 		return nil, err
 	}
 	secret = bytes.Clone(secret)
-	return newKey(Key{
-		Alg: alg, Sign: local(method.HMAC(secret)), Verify: method.Verifier(secret),
-		Padded: isPadded(secret),
-	})
+	sign, verify := method.HMAC(secret)
+	return newKey(Key{Alg: alg, Sign: local(sign), Verify: verify, Padded: isPadded(secret)})
 }
 
 // isPadded reports whether white space surrounds a text. Random bytes may begin and end as they like.
@@ -87,7 +85,7 @@ func Private(alg string, signer crypto.Signer) (*Key, error) {
 	switch signer.(type) {
 	// Nothing else sees that the halves are of two keys. A KMS is not called.
 	case *ecdsa.PrivateKey, ed25519.PrivateKey:
-		if signature, err := k.Sign(context.Background(), ""); err != nil || k.Verify("", signature) != nil {
+		if signature, err := k.Sign(context.Background(), ""); err != nil || k.Verify("", string(signature)) != nil {
 			return nil, fmt.Errorf(
 				"the %s key does not verify what it signs: its private half is not that of its public one", alg)
 		}

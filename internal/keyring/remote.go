@@ -38,7 +38,7 @@ func isLocal(signer crypto.Signer) bool {
 // remote signs by a key that is elsewhere, in a KMS or an HSM, whose answers are checked. Not all signers heed a
 // context, so nobody waits for one that has gone silent.
 func remote(
-	method mac.Method, signer crypto.Signer, verify func(text string, signature []byte) error,
+	method mac.Method, signer crypto.Signer, verify func(text, signature string) error,
 ) func(context.Context, string) ([]byte, error) {
 	type answer struct {
 		signature []byte
@@ -69,7 +69,7 @@ func remote(
 			switch {
 			case a.panicked != nil:
 				panic(a.panicked) // where the caller's request can be given up
-			case a.err == nil && verify(text, a.signature) != nil:
+			case a.err == nil && verify(text, string(a.signature)) != nil:
 				return nil, errLies
 			}
 			return a.signature, a.err

@@ -185,13 +185,8 @@ func smallOrder(key ed25519.PublicKey) bool {
 
 // Verifier returns the check of a signature. The key hides in the function: no printer or dumper of values finds it
 // there.
-func (m Method) Verifier(key any) func(text string, signature []byte) error {
-	return func(text string, signature []byte) error { return m.Verify(text, signature, key) }
-}
-
-// HMAC returns the signer of a secret.
-func (m Method) HMAC(secret []byte) func(text string) ([]byte, error) {
-	return func(text string) ([]byte, error) { return m.Sign(text, secret) }
+func (m Method) Verifier(key any) func(text, signature string) error {
+	return func(text, signature string) error { return m.Verify(text, []byte(signature), key) }
 }
 
 // Signer returns the signer of a key pair. It needs no private key, only its holder: a KMS or an HSM will do. An answer
