@@ -43,7 +43,7 @@ func NewContext(ctx context.Context, t *Token) context.Context {
 	if t == nil {
 		return ctx
 	}
-	v := &contextValue{token: t, origin: t.origin}
+	v := contextValue{token: t, origin: t.origin}
 	if outer := found(ctx, t.origin); outer != nil {
 		v.renewal = outer.renewal
 	}
@@ -51,10 +51,33 @@ func NewContext(ctx context.Context, t *Token) context.Context {
 }
 
 // withValue returns a context that carries v, within what guards further out left.
-func withValue(ctx context.Context, v *contextValue) context.Context {
-	v.outer, _ = ctx.Value(contextKey{}).(*contextValue)
-	return context.WithValue(ctx, contextKey{}, v)
+func withValue(ctx context.Context, v contextValue) context.Context {
+	made := &struct { // in one piece
+		carrier
+		v contextValue
+	}{carrier{Context: ctx}, v}
+	made.v.outer, _ = ctx.Value(contextKey{}).(*contextValue)
+	made.carrier.v = &made.v
+	return &made.carrier
 }
+
+// carrier is a context with a value, which it holds by a pointer, so that no printer of contexts shows it.
+type carrier struct {
+	context.Context //nolint:containedctx // it is one
+
+	v *contextValue
+}
+
+// Value returns what the context carries.
+func (c *carrier) Value(key any) any {
+	if key == (contextKey{}) {
+		return c.v
+	}
+	return c.Context.Value(key)
+}
+
+// String names the context as those of package context name theirs.
+func (c *carrier) String() string { return fmt.Sprint(c.Context) + ".WithValue(jot)" }
 
 // nobody is what a guard leaves that lets a request through without a token, where none further out has left anything.
 var nobody = new(contextValue)

@@ -295,7 +295,7 @@ func (p *pass) anonymous() *http.Request {
 	if tokenIn(p.ctx) == nil && p.renewal == nil {
 		return p.r
 	}
-	v := &contextValue{origin: p.m.origin, renewal: p.renewal}
+	v := contextValue{origin: p.m.origin, renewal: p.renewal}
 	if p.outer != nil && p.outer.renewal != nil {
 		v.renewal = p.outer.renewal
 	}
@@ -304,6 +304,7 @@ func (p *pass) anonymous() *http.Request {
 
 // context is that of the handler.
 func (p *pass) context(renewal *renewal) context.Context {
-	v := &contextValue{token: p.token, origin: p.m.origin, raw: p.raw, asked: p.asked, renewal: renewal}
-	return withValue(p.ctx, v)
+	return withValue(p.ctx, contextValue{
+		token: p.token, origin: p.m.origin, raw: p.raw, asked: p.asked, renewal: renewal,
+	})
 }

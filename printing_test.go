@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -138,4 +140,24 @@ func TestTokenIDsArePrintedAsOneWord(t *testing.T) {
 	for _, printed := range []string{fmt.Sprint(token), fmt.Sprint(*token), token.String(), token.LogValue().String()} {
 		require.Equal(t, `jot.Token("a\n, b", "1\r\nmsg=ok")`, printed)
 	}
+}
+
+// A context is printed by whoever looks for a deadline, and a request with its context.
+func TestContextsShowNoToken(t *testing.T) {
+	m := newManager(t)
+	raw := access(t, m, jot.Claim("email", "alice@example"))
+	served := false
+	m.Required()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		served = true
+		r.Header.Del("Authorization")
+		within, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		for _, verb := range verbs {
+			for _, v := range []any{r.Context(), within, r, *r, struct{ c context.Context }{r.Context()}} {
+				hides(t, verb, v, raw, "alice")
+			}
+		}
+		require.Equal(t, "context.Background.WithValue(jot).WithCancel", fmt.Sprint(within))
+	})).ServeHTTP(httptest.NewRecorder(), bearer(raw))
+	require.True(t, served)
 }

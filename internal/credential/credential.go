@@ -84,14 +84,24 @@ func IsName(s string) bool {
 
 // isToken68 follows the grammar of RFC 9110 section 11.2.
 func isToken68(s string) bool {
-	s = strings.TrimRight(s, "=")
+	for s != "" && s[len(s)-1] == '=' {
+		s = s[:len(s)-1]
+	}
 	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("-._~+/", c) < 0 {
+		if !token68[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+var token68 = func() (table [256]bool) {
+	for i := range table {
+		c := byte(i)
+		table[i] = isAlphanumeric(c) || strings.IndexByte("-._~+/", c) >= 0
+	}
+	return table
+}()
 
 // InCookie finds the token in the cookie of that name. Of two, one may be an attacker's, and which comes first is up to
 // the browser. Names are counted in the header's text, because net/http passes over what it cannot read.

@@ -186,7 +186,7 @@ func texts(raw string) ([]string, bool) {
 // scopes reads RFC 9068's one string of names between spaces, or an array of names.
 func scopes(raw string) (list []string, ok bool) {
 	if s, single := strictjson.String(raw); single {
-		list, ok = strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), true
+		list, ok = spaced(s), true
 	} else {
 		list, ok = strictjson.Strings(raw)
 	}
@@ -194,6 +194,27 @@ func scopes(raw string) (list []string, ok bool) {
 		ok = ok && IsScope(s)
 	}
 	return list, ok
+}
+
+// spaced cuts a text at its spaces.
+func spaced(s string) []string {
+	n := 0
+	for i := range len(s) {
+		if s[i] != ' ' && (i == 0 || s[i-1] == ' ') {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, 0, n)
+	for s != "" {
+		var name string
+		if name, s, _ = strings.Cut(s, " "); name != "" {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // IsScope reports whether s is a scope of RFC 6749 section 3.3. What is none would be another one, or several, once it
@@ -216,6 +237,9 @@ const (
 // date reads a NumericDate (RFC 7519 section 2) between 1970 and 9999: beyond them, arithmetic on time wraps around.
 // It reads digit by digit, since a floating-point number has rounded the date before it is compared.
 func date(raw string, roundUp bool) (int64, bool) {
+	if seconds, ok := plainDate(raw); ok {
+		return seconds, true
+	}
 	digits, negative := strings.CutPrefix(raw, "-")
 	if digits == "" || digits[0] < '0' || '9' < digits[0] {
 		return NoDate, false
@@ -256,6 +280,21 @@ func date(raw string, roundUp bool) (int64, bool) {
 		seconds++
 	}
 	return seconds, true
+}
+
+// plainDate reads a date as nearly all are written: digits, no more than no date could have.
+func plainDate(raw string) (seconds int64, ok bool) {
+	if len(raw) == 0 || len(raw) > 12 {
+		return NoDate, false
+	}
+	for i := range len(raw) {
+		c := raw[i] - '0'
+		if c > 9 {
+			return NoDate, false
+		}
+		seconds = 10*seconds + int64(c)
+	}
+	return seconds, seconds <= MaxDate
 }
 
 // power reads the exponent of a number. One that is larger than any text is long is as good as any other.
