@@ -1,7 +1,6 @@
 package jot
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,13 +94,33 @@ var answers = []answer{
 var unexpected = answer{nil, http.StatusInternalServerError, "", unchallenged, ""}
 
 // answerTo finds the answer to err.
-func answerTo(err error) answer {
-	for _, a := range answers {
-		if errors.Is(err, a.sentinel) {
-			return a
+func answerTo(err error) *answer {
+	for i := range answers {
+		if err == answers[i].sentinel { //nolint:errorlint // as nearly all are
+			return &answers[i]
 		}
 	}
-	return unexpected
+	for i := range answers {
+		if errors.Is(err, answers[i].sentinel) {
+			return &answers[i]
+		}
+	}
+	return &unexpected
+}
+
+// bodies are those of the answers, by sentinel.
+var bodies = func() map[error][]byte {
+	all := map[error][]byte{nil: unexpected.document(unexpected.detail)}
+	for _, a := range answers {
+		all[a.sentinel] = a.document(a.detail)
+	}
+	return all
+}()
+
+// document is the body of an answer with a detail.
+func (a *answer) document(detail string) []byte {
+	body, _ := json.Marshal(problem{"about:blank", http.StatusText(a.status), a.status, detail, a.code})
+	return append(body, '\n')
 }
 
 // told is a cause that helps the sender of a request, says nothing of our inside, and quotes nothing: the default
@@ -171,10 +190,14 @@ func (e *Error) Challenge() string {
 	if a.challenge == unchallenged || e.challenge == unchallenged {
 		return ""
 	}
-	text := "Bearer " + cmp.Or(e.challenge, challengeOf(defaultRealm, ""))
-	if a.challenge != "" {
-		text += `, error="` + a.challenge + `"`
+	common, attribute := e.challenge, ""
+	if common == "" {
+		common = challengeOf(defaultRealm, "")
 	}
+	if a.challenge != "" {
+		attribute = `, error="` + a.challenge + `"`
+	}
+	text := "Bearer " + common + attribute
 	if errors.Is(e.Err, ErrInsufficientScope) && len(e.Scopes) > 0 {
 		text += `, scope="` + strings.Join(e.Scopes, " ") + `"`
 	}
@@ -229,13 +252,13 @@ func DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	case a.status == http.StatusServiceUnavailable && r.Context().Err() == nil:
 		slog.WarnContext(r.Context(), "jot: cannot tell whether a token is good", "error", err)
 	}
+	body := bodies[a.sentinel]
 	if text, ok := e.Cause.(told); ok { //nolint:errorlint // not one that somebody has wrapped in more
-		a.detail = text.text
+		body = a.document(text.text)
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	body, _ := json.Marshal(problem{"about:blank", http.StatusText(a.status), a.status, a.detail, a.code})
 	w.WriteHeader(a.status)
-	_, _ = w.Write(append(body, '\n')) // a client that has gone hears nothing
+	_, _ = w.Write(body) // a client that has gone hears nothing
 }
 
 // factsOf returns err with its facts; without any, if it is no refusal.
@@ -248,8 +271,10 @@ func factsOf(err error) *Error {
 
 // setHeaders sets the headers that the answer has, whoever writes it.
 func (e *Error) setHeaders(h http.Header) {
-	if challenge := e.Challenge(); challenge != "" {
-		h.Set("WWW-Authenticate", challenge)
+	all := &[...]string{"no-store", "nosniff", e.Challenge()} // in one piece
+	h["Cache-Control"], h["X-Content-Type-Options"] = all[0:1:1], all[1:2:2]
+	if all[2] != "" {
+		h["Www-Authenticate"] = all[2:3:3]
 	}
 	switch e.Status() {
 	case http.StatusMethodNotAllowed:
@@ -258,8 +283,6 @@ func (e *Error) setHeaders(h http.Header) {
 		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3))) //nolint:gosec // nothing secret about it
 	}
 	h.Del("Content-Length") // of an answer that was begun before it failed
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 }
 
 // asRefusal returns err as an [*Error] that says all it can, if it is a refusal.

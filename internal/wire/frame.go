@@ -38,7 +38,7 @@ func decode(text *strings.Builder, segment string) bool {
 	var piece [96]byte // so that Write is not called for each byte
 	for len(segment) >= 4 {
 		n, bad := 0, byte(0)
-		for ; len(segment) >= 4 && n < len(piece); segment = segment[4:] {
+		for ; len(segment) >= 4 && n <= len(piece)-3; segment = segment[4:] {
 			a, b, c, d := digits[segment[0]], digits[segment[1]], digits[segment[2]], digits[segment[3]]
 			bad |= a | b | c | d
 			piece[n], piece[n+1], piece[n+2] = a<<2|b>>4, b<<4|c>>2, c<<6|d

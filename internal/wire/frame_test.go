@@ -64,7 +64,9 @@ func TestCutAgainstTheStandardLibrary(t *testing.T) {
 			wantCut(t, "e30.e30."+long+end)
 		}
 	}
-	for _, raw := range []string{"", ".", "..", "...", "e30", "e30.e30", "e30.e30.", ".e30.AA", "e30..AA", "e30.e30.AA.AA"} {
+	for _, raw := range []string{
+		"", ".", "..", "...", "e30", "e30.e30", "e30.e30.", ".e30.AA", "e30..AA", "e30.e30.AA.AA",
+	} {
 		wantCut(t, raw)
 	}
 }
@@ -75,7 +77,9 @@ func TestCutAllocatesOnce(t *testing.T) {
 }
 
 func FuzzCut(f *testing.F) {
-	for _, raw := range []string{"e30.e30.AA", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "e30.e30.AB", "e30.e3 .AA", "e30.e30=.AA"} {
+	for _, raw := range []string{
+		"e30.e30.AA", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "e30.e30.AB", "e30.e3 .AA", "e30.e30=.AA",
+	} {
 		f.Add(raw)
 	}
 	f.Fuzz(wantCut)
