@@ -402,7 +402,7 @@ func keyOf(t *Token, kind, id string) string {
 	case uuid7.Canonical(id):
 		return kind + id
 	}
-	return kind + digest(id)
+	return kind + digest([]byte(id))
 }
 
 // subjectKey returns the key under which a store knows a subject: a hash, because subjects are personal data and may
@@ -411,11 +411,15 @@ func (l *ledger) subjectKey(subject string) string { return digestOf(l.issuer, s
 
 // digestOf is of an issuer's name for something. The length keeps both apart.
 func digestOf(issuer, name string) string {
-	return digest(strconv.Itoa(len(issuer)) + ":" + issuer + name)
+	var room [128]byte // enough for most
+	text := append(strconv.AppendInt(room[:0], int64(len(issuer)), 10), ':')
+	return digest(append(append(text, issuer...), name...))
 }
 
 // digest returns 132 bits of a hash, as text.
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:])[:22]
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	var digits [43]byte
+	base64.RawURLEncoding.Encode(digits[:], sum[:])
+	return string(digits[:22])
 }

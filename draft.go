@@ -102,10 +102,18 @@ func (d *draft) handOver() {
 
 func (d *draft) isFresh() bool { return d.fresh || d.freshFor > 0 }
 
-func (d *draft) add(name string, to *wire.Members, v any, reserved []string) {
+func (d *draft) add(option string, to *wire.Members, v any, reserved []string) {
 	ms, err := wire.Split(v, reserved)
-	d.fail(name, err)
+	d.fail(option, err)
 	for _, m := range ms {
+		*to = to.Set(m)
+	}
+}
+
+func (d *draft) addOne(option string, to *wire.Members, name string, v any, reserved []string) {
+	m, err := wire.One(name, v, reserved)
+	d.fail(option, err)
+	if err == nil {
 		*to = to.Set(m)
 	}
 }
@@ -227,7 +235,7 @@ func badTTL(d time.Duration) string {
 // (sub, exp, iat, nbf, jti, type, fresh, auth_time, scope, sid, csrf, iss, aud, cnf, client_id) are an error. Given
 // again, the later value counts. On a pair it means both tokens.
 func Claim(name string, v any) TokenOption {
-	return tokenOption(func(d *draft) { d.add("Claim", &d.claims, map[string]any{name: v}, reservedClaims) })
+	return tokenOption(func(d *draft) { d.addOne("Claim", &d.claims, name, v, reservedClaims) })
 }
 
 // Claims adds the claims of a map or a struct, as [Claim] does one.
@@ -238,7 +246,7 @@ func Claims(v any) TokenOption {
 // HeaderParam adds a parameter to the token's header. Those that steer verification (alg, kid, typ, crit, b64, jku,
 // jwk, x5u, x5c, x5t, zip, enc, cty) are an error. On a pair it means the access token.
 func HeaderParam(name string, v any) TokenOption {
-	return tokenOption(func(d *draft) { d.add("HeaderParam", &d.headers, map[string]any{name: v}, reservedHeaders) })
+	return tokenOption(func(d *draft) { d.addOne("HeaderParam", &d.headers, name, v, reservedHeaders) })
 }
 
 // Label names the session that begins, after its browser or device say; it comes back in [Session.Label]. The text may

@@ -397,6 +397,7 @@ func TestTokenOptionMistakes(t *testing.T) {
 		{"Audience: name at least one", jot.Audience(), all},
 		{"Audience: a name is empty", jot.Audience(""), all},
 		{"Claim: a name is empty", jot.Claim("", 1), all},
+		{"Claim: a name is not UTF-8", jot.Claim("a\xff", 1), all},
 		{"Claim: it has no JSON form: json: unsupported", jot.Claim("a", func() {}), all},
 		{"Claim: it has no JSON form: json: unsupported", jot.Claim("a", math.NaN()), all},
 		{"Claim: JSON is nested too deeply", jot.Claim("a", deep), all},

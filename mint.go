@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-jot/jot/internal/keyring"
 	"github.com/go-jot/jot/internal/uuid7"
 	"github.com/go-jot/jot/internal/wire"
 	"github.com/go-jot/jot/session"
@@ -268,7 +269,7 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	if c.Expires <= g.now.Unix() && c.Expires != wire.NoDate {
 		return minted{}, &reason{sentinel: ErrExpired, cause: errSessionOver}
 	}
-	text, err := i.text(ctx, d, &c, signer.Prefix)
+	text, err := i.text(ctx, d, &c, signer)
 	if err != nil {
 		return minted{}, err
 	}
@@ -276,7 +277,7 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 	if err != nil {
 		return minted{}, &reason{sentinel: ErrUnavailable, cause: fmt.Errorf("signing: %w", err)}
 	}
-	t.raw, t.csrf, t.origin = text+"."+base64.RawURLEncoding.EncodeToString(signature), c.CSRF, i.origin
+	t.raw, t.csrf, t.origin = sealed(text, signature), c.CSRF, i.origin
 	if len(t.raw) > maxTokenSize {
 		return minted{}, fmt.Errorf("%w: %s token of %d bytes", ErrTokenTooLarge, t.typ, len(t.raw))
 	}
@@ -285,6 +286,17 @@ func (i *issuer) mint(ctx context.Context, d *draft, g grant, t minted) (minted,
 		d.made = newToken(&c, f.Header, f.Payload, i.origin)
 	}
 	return t, nil
+}
+
+// sealed returns a token's text with its signature.
+func sealed(text string, signature []byte) string {
+	var raw strings.Builder
+	raw.Grow(len(text) + 1 + base64.RawURLEncoding.EncodedLen(len(signature)))
+	raw.WriteString(text)
+	raw.WriteByte('.')
+	var digits [96]byte // enough for most
+	raw.Write(base64.RawURLEncoding.AppendEncode(digits[:0], signature))
+	return raw.String()
 }
 
 // claimsOf returns the registered claims of a token, and says what is wrong with them.
@@ -337,12 +349,13 @@ func (i *issuer) client(d *draft, typ string) {
 const clientClaim = "client_id"
 
 // text returns what is signed: the token's header and payload, with what the callbacks add.
-func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix string) (string, error) {
+func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, signer *keyring.Key) (string, error) {
 	builtin := c.Type == typeAccess || c.Type == typeRefresh
 	if err := i.narrow(ctx, d, c); err != nil {
 		return "", err
 	}
-	payload := d.claims.Append(i.profile.AppendClaims(nil, c, builtin || d.isFresh()))
+	var room [512]byte // enough for most
+	payload := d.claims.Append(i.profile.AppendClaims(room[:0], c, builtin || d.isFresh()))
 	params, err := i.added(ctx, "WithAdditionalHeaders", i.headers, d.headers, reservedHeaders, c, payload)
 	if err != nil {
 		return "", err
@@ -354,14 +367,18 @@ func (i *issuer) text(ctx context.Context, d *draft, c *wire.Claims, prefix stri
 		}
 		payload = more.Append(payload)
 	}
-	header := append(params.Append(d.headers.Append([]byte(i.profile.Head(prefix, c.Type)))), '}')
-	if len(d.headers)+len(params) > 0 {
-		if _, err := wire.ReadHeader(string(header)); err != nil {
+	payload = append(payload, '}')
+	head := signer.Header
+	if prefix := i.profile.Head(signer.Prefix, c.Type); prefix != signer.Prefix || len(d.headers)+len(params) > 0 {
+		header := string(append(params.Append(d.headers.Append([]byte(prefix))), '}'))
+		if _, err := wire.ReadHeader(header); err != nil {
 			return "", fmt.Errorf("jot: nobody would read the token: %w", err)
 		}
+		head = base64.RawURLEncoding.EncodeToString([]byte(header))
 	}
-	return base64.RawURLEncoding.EncodeToString(header) + "." +
-		base64.RawURLEncoding.EncodeToString(append(payload, '}')), nil
+	text := make([]byte, 0, len(head)+1+base64.RawURLEncoding.EncodedLen(len(payload)))
+	text = base64.RawURLEncoding.AppendEncode(append(append(text, head...), '.'), payload)
+	return string(text), nil
 }
 
 // narrow asks which scopes the user has now. An access token has no others, and of those no more than were asked for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/go-jot/jot/internal/strictjson"
 )
@@ -15,22 +16,46 @@ type Members []Member
 // Member is one name with its value's text.
 type Member struct{ Name, Raw string }
 
+// One is a member with v as its value. What could not be read again is refused now.
+func One(name string, v any, reserved []string) (Member, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return Member{}, noForm(err)
+	}
+	if err := check(name, reserved); err != nil {
+		return Member{}, err
+	}
+	err = strictjson.Object(`{"":`+string(text)+`}`, func(_, _ string) error { return nil })
+	return Member{name, string(text)}, err
+}
+
+func noForm(err error) error { return fmt.Errorf("it has no JSON form: %w", err) }
+
+func check(name string, reserved []string) error {
+	switch {
+	case name == "":
+		return errors.New("a name is empty")
+	case !utf8.ValidString(name):
+		return errors.New("a name is not UTF-8")
+	case slices.Contains(reserved, name):
+		return fmt.Errorf("%q is reserved: only its own option sets it", name)
+	}
+	return nil
+}
+
 // Split turns v into the members of its JSON object. What could not be read again is refused now.
 func Split(v any, reserved []string) (Members, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("it has no JSON form: %w", err)
+		return nil, noForm(err)
 	}
 	if string(text) == "null" {
 		return nil, nil
 	}
 	var ms Members
 	err = strictjson.Object(string(text), func(name, raw string) error {
-		switch {
-		case name == "":
-			return errors.New("a name is empty")
-		case slices.Contains(reserved, name):
-			return fmt.Errorf("%q is reserved: only its own option sets it", name)
+		if err := check(name, reserved); err != nil {
+			return err
 		}
 		ms = append(ms, Member{name, raw})
 		return nil
