@@ -137,7 +137,7 @@ func appendObject(dst []byte, raw string, typeOf func(name string) (reflect.Type
 	dst = append(dst, '{')
 	first := true
 	p := parser{s: raw, room: len(raw)}
-	err := p.whole(func(name, raw string) error {
+	err := p.whole(func(name, raw string, _ bool) error {
 		t, err := typeOf(unquote(name))
 		if t == nil || err != nil {
 			return err

@@ -1,9 +1,6 @@
 package strictjson
 
-import (
-	"math/rand/v2"
-	"strings"
-)
+import "math/rand/v2"
 
 // linearNames is how many names of one object are compared one by one, before a map takes over: names are few, but
 // many must not cost the square of their number.
@@ -56,14 +53,14 @@ func sum(name string) (h uint64) {
 
 // add enters a name of the object whose names begin at first, false if it is there. What is too many for comparing goes
 // into many, decoded.
-func (n *names) add(name string, first int, many *map[string]struct{}) bool {
+func (n *names) add(name string, escaped bool, first int, many *map[string]struct{}) bool {
 	if *many != nil {
 		name = unquote(name)
 		_, twice := (*many)[name]
 		(*many)[name] = struct{}{}
 		return !twice
 	}
-	if !n.escaped && strings.IndexByte(name, '\\') >= 0 {
+	if escaped && !n.escaped {
 		n.escaped = true
 		for i := range n.n {
 			n.at(i).sum = sum(n.at(i).name)

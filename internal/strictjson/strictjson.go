@@ -5,7 +5,6 @@ package strictjson
 
 import (
 	"errors"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -26,7 +25,12 @@ var (
 // value's text as it stands in s, already checked at every depth. An error of member ends the reading and is returned.
 func Object(s string, member func(name, raw string) error) error {
 	p := parser{s: s, room: len(s)} // there is no member without a byte
-	return p.whole(func(name, raw string) error { return member(unquote(name), raw) })
+	return p.whole(func(name, raw string, escaped bool) error {
+		if escaped {
+			name = unquote(name)
+		}
+		return member(name, raw)
+	})
 }
 
 // Pick reads s as [Object] does, but calls member only for the names that are wanted, which have no backslash, and
@@ -34,9 +38,9 @@ func Object(s string, member func(name, raw string) error) error {
 // 64, so it is for a text that nobody has vouched for yet.
 func Pick(s string, limit int, wanted []string, member func(name, raw string) error) error {
 	p := parser{s: s, room: limit}
-	return p.whole(func(name, raw string) error {
+	return p.whole(func(name, raw string, escaped bool) error {
 		for _, w := range wanted {
-			if w == name || strings.IndexByte(name, '\\') >= 0 && same(name, w) {
+			if w == name || escaped && same(name, w) {
 				return member(w, raw)
 			}
 		}
@@ -87,10 +91,12 @@ type parser struct {
 	depth int
 	room  int // how many members and elements may still come
 	names names
+
+	escaped bool // an escape was seen in a string
 }
 
 // whole reads all of the text as one object, and gives its names as they stand there.
-func (p *parser) whole(member func(name, raw string) error) error {
+func (p *parser) whole(member func(name, raw string, escaped bool) error) error {
 	p.space()
 	if p.peek() != '{' {
 		return ErrSyntax
@@ -122,7 +128,14 @@ func (p *parser) peek() byte {
 	return 0
 }
 
+// space moves past white space, of which there mostly is none.
 func (p *parser) space() {
+	if p.i < len(p.s) && p.s[p.i] <= ' ' {
+		p.spaces()
+	}
+}
+
+func (p *parser) spaces() {
 	for p.i < len(p.s) {
 		switch p.s[p.i] {
 		case ' ', '\t', '\n', '\r':
@@ -211,7 +224,7 @@ func (p *parser) array(element func(raw string) error) error {
 	}
 }
 
-func (p *parser) object(member func(name, raw string) error) error {
+func (p *parser) object(member func(name, raw string, escaped bool) error) error {
 	if err := p.open(); err != nil {
 		return err
 	}
@@ -231,11 +244,12 @@ func (p *parser) object(member func(name, raw string) error) error {
 			return err
 		}
 		start := p.i
+		p.escaped = false
 		if err := p.text(); err != nil {
 			return err
 		}
-		name := p.s[start+1 : p.i-1]
-		if !p.names.add(name, first, &many) {
+		name, escaped := p.s[start+1:p.i-1], p.escaped
+		if !p.names.add(name, escaped, first, &many) {
 			return ErrDuplicate
 		}
 		p.space()
@@ -249,7 +263,7 @@ func (p *parser) object(member func(name, raw string) error) error {
 			return err
 		}
 		if member != nil {
-			if err := member(name, p.s[start:p.i]); err != nil {
+			if err := member(name, p.s[start:p.i], escaped); err != nil {
 				return err
 			}
 		}
@@ -307,6 +321,12 @@ func (p *parser) digits() bool {
 func (p *parser) text() error {
 	p.i++
 	for p.i < len(p.s) {
+		for p.i < len(p.s) && plain[p.s[p.i]] {
+			p.i++
+		}
+		if p.i == len(p.s) {
+			break
+		}
 		switch c := p.s[p.i]; {
 		case c == '"':
 			p.i++
@@ -317,8 +337,6 @@ func (p *parser) text() error {
 			}
 		case c < ' ':
 			return ErrSyntax
-		case c < utf8.RuneSelf:
-			p.i++
 		default:
 			r, size := utf8.DecodeRuneInString(p.s[p.i:])
 			if r == utf8.RuneError && size == 1 {
@@ -332,6 +350,7 @@ func (p *parser) text() error {
 
 // escape moves past one escape; a surrogate must have its partner, for a lone one is no character.
 func (p *parser) escape() error {
+	p.escaped = true
 	p.i++
 	switch p.peek() {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -358,3 +377,11 @@ func (p *parser) escape() error {
 	}
 	return ErrUTF8
 }
+
+// plain are the bytes that a string may have as they are.
+var plain = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
