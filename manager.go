@@ -27,6 +27,8 @@ func New(keys KeySource, opts ...Option) (*Manager, error) {
 	s.errs = append(s.errs, defects...)
 	s.wrong(s.sliding && len(defects) == 0 && !s.issuer.signs(),
 		"WithSlidingSessions needs a key that signs: "+onlyVerifies)
+	s.wrong(s.verifier.cache != nil && len(defects) == 0 && !s.verifier.pairs(),
+		"WithTokenCache has no effect without a key pair: what secrets have signed is not kept")
 	if err := errors.Join(s.errs...); err != nil {
 		return nil, err
 	}

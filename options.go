@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-jot/jot/internal/credential"
 	"github.com/go-jot/jot/internal/keyring"
+	"github.com/go-jot/jot/internal/sieve"
 	"github.com/go-jot/jot/session"
 )
 
@@ -259,6 +260,22 @@ func WithRefreshKeys(source KeySource) Option {
 		wrong = errEnding.Error()
 	}
 	return set("WithRefreshKeys", wrong, func(s *setup) { s.verifier.refresh = source })
+}
+
+// WithTokenCache keeps up to n tokens whose signatures were verified, from 16 to a million, so that a token that comes
+// again costs a microsecond instead of the 30 to 100 that RS256, ES256 and EdDSA take. Each takes some 2 KiB of memory,
+// and 20 KiB at most. Without it, none is kept.
+//
+// Nothing else is taken for granted: expiry, issuer, audience, revocation, the route's demands and the callbacks are
+// asked each time, and whether the key is still one of its source's; a [Keyfunc] is asked for it. Forged tokens never
+// come in. What a secret has signed is not kept, since that is verified as fast: without a key pair or a Keyfunc the
+// option is an error of [New].
+func WithTokenCache(n int) Option {
+	wrong := ""
+	if n < 16 || n > 1_000_000 {
+		wrong = fmt.Sprintf("%d is not from 16 to a million", n)
+	}
+	return set("WithTokenCache", wrong, func(s *setup) { s.verifier.cache = &cache{sieve.New[proven](n)} })
 }
 
 // WithRealm sets the realm of the challenges in WWW-Authenticate (RFC 9110 section 11.5): "api" unless set. Printable

@@ -22,6 +22,7 @@ type verifier struct {
 	origin   *origin
 	issuers  []string // any of them; empty, any issuer
 	audience []string // where a route names none
+	cache    *cache   // nil without
 }
 
 // The reasons that are the same for every token. None quotes one; noKey does.
@@ -36,17 +37,42 @@ var (
 	errPast      = &reason{sentinel: ErrExpired}
 )
 
-// read turns text into an authentic token: frame, header, signature, and only then the payload.
+// read turns text into an authentic token.
 func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	if len(raw) > maxTokenSize {
 		return nil, errTooLong
 	}
+	p, known := v.cache.recall(ctx, v.trusts, raw)
+	if !known {
+		var why *reason
+		if p, why = v.prove(ctx, raw); why != nil {
+			return nil, why
+		}
+	}
+	switch {
+	case p.key.Over(v.origin.now):
+		return nil, errKeyOver
+	case !v.isFor(p.key, p.claims.Type):
+		return nil, errKeyType
+	case !known:
+		v.cache.remember(raw, p)
+	}
+	t := newToken(&p.claims, p.header, p.payload, v.origin)
+	if by := v.trusts[p.source].by; by != nil {
+		t.foreign, t.Subject = true, by.subject(t.Subject)
+	}
+	t.source = p.source
+	return t, nil
+}
+
+// prove asks whether a text is authentic: frame, header, signature, and only then the payload.
+func (v *verifier) prove(ctx context.Context, raw string) (proven, *reason) {
 	f, ok := wire.Cut(raw)
 	switch {
 	case !ok && strings.Contains(raw, " "):
-		return nil, errScheme
+		return proven{}, errScheme
 	case !ok:
-		return nil, errMalformed
+		return proven{}, errMalformed
 	}
 	first, last := v.whose(&f)
 	trusts := v.trusts[first:last]
@@ -54,32 +80,24 @@ func (v *verifier) read(ctx context.Context, raw string) (*Token, *reason) {
 	k, by := found.Key, &trusts[found.Source]
 	switch {
 	case err == nil && k == nil:
-		return nil, v.noKey(&f)
+		return proven{}, v.noKey(&f)
 	case err != nil && answerTo(err).sentinel != nil: // a key function that could not fetch its keys
-		return nil, verdict(true, nil, err)
+		return proven{}, verdict(true, nil, err)
 	case err != nil:
-		return nil, invalid(err)
+		return proven{}, invalid(err)
 	case !by.profile.AcceptsTyp(found.Typ):
-		return nil, badTyp(found.Typ, by.profile, "")
-	case k.Over(v.origin.now):
-		return nil, errKeyOver
+		return proven{}, badTyp(found.Typ, by.profile, "")
 	case k.Verify(f.Signed, f.Signature) != nil:
-		return nil, errSignature
+		return proven{}, errSignature
 	}
 	claims, err := by.profile.ReadClaims(f.Payload)
 	switch {
 	case err != nil:
-		return nil, invalid(err)
+		return proven{}, invalid(err)
 	case !by.profile.Fits(found.Typ, claims.Type):
-		return nil, badTyp(found.Typ, by.profile, claims.Type)
-	case !v.isFor(k, claims.Type):
-		return nil, errKeyType
+		return proven{}, badTyp(found.Typ, by.profile, claims.Type)
 	}
-	t := newToken(&claims, f.Header, f.Payload, v.origin)
-	if t.source, t.foreign = first+found.Source, by.by != nil; t.foreign {
-		t.Subject = by.by.subject(t.Subject)
-	}
-	return t, nil
+	return proven{k, first + found.Source, f.Header, f.Payload, claims}, nil
 }
 
 // badTyp is the reason for a token whose header calls it something else than the profile has for its type, which is
@@ -107,6 +125,15 @@ func (v *verifier) whose(f *wire.Frame) (first, last int) {
 		}
 	}
 	return 0, v.own
+}
+
+// pairs reports whether any tokens are verified by public keys.
+func (v *verifier) pairs() bool {
+	return slices.ContainsFunc(v.trusts, func(t trust) bool {
+		ring := t.keys()
+		pair := func(k *keyring.Key) bool { return !k.Symmetric() }
+		return ring.Lookup != nil || slices.ContainsFunc(ring.All(), pair)
+	})
 }
 
 // noKey is the reason for a token whose key is not among those that may have signed it, for an operator who compares

@@ -43,6 +43,9 @@ var cases = []testCase{
 	{"verify EdDSA", func() (mine, peer operation) {
 		return verify(keyPair("EdDSA", ed25519.NewKeyFromSeed(random(ed25519.SeedSize))))
 	}},
+	{"verify EdDSA, cache", func() (mine, peer operation) {
+		return verify(keyPair("EdDSA", ed25519.NewKeyFromSeed(random(ed25519.SeedSize))), jot.WithTokenCache(1000))
+	}},
 }
 
 // key is one key as each side wants it; the peer's verifies.
@@ -77,8 +80,8 @@ var (
 )
 
 // verify is a request with a good token, from the header to the subject in the handler.
-func verify(k key) (mine, peer operation) {
-	m := must(jot.New(k.jot))
+func verify(k key, opts ...jot.Option) (mine, peer operation) {
+	m := must(jot.New(k.jot, opts...))
 	r := bearer("GET", must(m.CreateAccessToken(ctx, subject, login...)))
 	return send(guarded(m), r, 204), send(peerGuarded(k), r, 204)
 }

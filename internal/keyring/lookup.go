@@ -82,7 +82,7 @@ func ask(ctx context.Context, f jwt.Keyfunc, method mac.Method, header string) (
 	if err != nil {
 		return nil, err
 	}
-	return &Key{Alg: method.Alg(), Verify: method.Verifier(key)}, nil
+	return &Key{Alg: method.Alg(), Public: key, Verify: method.Verifier(key)}, nil
 }
 
 // mistaken says whose the mistake is, and tells the operator once where the function is wrong whatever a token said:
