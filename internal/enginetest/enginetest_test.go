@@ -115,6 +115,12 @@ func TestNothingStays(t *testing.T) {
 		if strings.HasSuffix(mode, "waits") {
 			signals = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL}
 		}
+		switch { // these take seconds to start
+		case strings.HasPrefix(mode, "stopped"):
+			signals = []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}
+		case len(signals) > 1 && (strings.HasPrefix(mode, "postgres") || strings.HasPrefix(mode, "mariadb")):
+			signals = []syscall.Signal{syscall.SIGINT, syscall.SIGKILL}
+		}
 		for _, signal := range signals {
 			t.Run(mode+" "+strconv.Itoa(int(signal)), func(t *testing.T) {
 				if strings.Contains(mode, "postgres") {
