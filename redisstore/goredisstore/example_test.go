@@ -47,6 +47,22 @@ func ExampleNew_cluster() {
 	_ = store
 }
 
+// A client that gives up soon while nobody listens at the server's address. By default it dials again and again, and a
+// request that could have been answered with 503 waits for that, up to the whole time of a call.
+func ExampleNew_refused() {
+	rdb := redis.NewClient(&redis.Options{
+		Addr:                  os.Getenv("REDIS_ADDR"),
+		ContextTimeoutEnabled: true,
+		DialerRetries:         1, // dial once
+		MaxRetries:            1, // and repeat a command once, since an answer may be lost
+	})
+	store, err := goredisstore.New(context.Background(), rdb)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = store
+}
+
 // A process with very many requests answers for most access tokens from its memory.
 func ExampleNew_replica() {
 	secret := jot.GenerateSecret()

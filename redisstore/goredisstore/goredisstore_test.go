@@ -16,17 +16,39 @@ import (
 	"github.com/go-jot/jot/session/sessiontest"
 )
 
+// The client tells of each server that it does not reach.
+func init() { redis.SetLogger(quiet{}) }
+
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
 func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
 	tb.Helper()
-	var rdb redis.UniversalClient = redis.NewClient(&redis.Options{Addr: addrs[0], ContextTimeoutEnabled: true})
 	if len(addrs) > 1 {
-		rdb = redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+		return use(tb, redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true}), opts...)
 	}
+	return use(tb, redis.NewClient(&redis.Options{Addr: addrs[0], ContextTimeoutEnabled: true}), opts...)
+}
+
+func use(tb testing.TB, rdb redis.UniversalClient, opts ...redisstore.Option) (*redisstore.Store, error) {
+	tb.Helper()
 	tb.Cleanup(func() { require.NoError(tb, rdb.Close()) })
 	return goredisstore.New(context.Background(), rdb, opts...)
 }
 
 func TestStore(t *testing.T) { redistest.Run(t, open) }
+
+// With the settings of ExampleNew_refused.
+func TestRefusedSoon(t *testing.T) {
+	redistest.Killed(t, func(
+		tb testing.TB, addrs []string, opts ...redisstore.Option,
+	) (*redisstore.Store, error) {
+		return use(tb, redis.NewClient(&redis.Options{
+			Addr: addrs[0], ContextTimeoutEnabled: true, DialerRetries: 1, MaxRetries: 1,
+		}), opts...)
+	})
+}
 
 // A client that may keep a request waiting is refused, and one that may forget.
 func TestNewRefuses(t *testing.T) {

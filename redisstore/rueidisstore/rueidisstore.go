@@ -15,6 +15,9 @@ import (
 // New returns a store that c reaches: one server, the primary that a Sentinel names, or a cluster. The client stays the
 // caller's to close, and may be used for other things as well. Its cache is not used.
 //
+// While nobody listens at the server's address, a client with the usual settings asks again until the time of a call is
+// over, and a request waits for that before it is answered with 503. A RetryDelay that gives up earlier makes it less.
+//
 // See [redisstore.New] for what it asks of a server.
 func New(ctx context.Context, c rueidis.Client, opts ...redisstore.Option) (*redisstore.Store, error) {
 	if c == nil {

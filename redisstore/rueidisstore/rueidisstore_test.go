@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
@@ -18,7 +19,12 @@ import (
 
 func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
 	tb.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs})
+	return use(tb, rueidis.ClientOption{InitAddress: addrs}, opts...)
+}
+
+func use(tb testing.TB, o rueidis.ClientOption, opts ...redisstore.Option) (*redisstore.Store, error) {
+	tb.Helper()
+	c, err := rueidis.NewClient(o)
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +33,23 @@ func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore
 }
 
 func TestStore(t *testing.T) { redistest.Run(t, open) }
+
+// With the settings of ExampleNew_refused.
+func TestRefusedSoon(t *testing.T) {
+	redistest.Killed(t, func(
+		tb testing.TB, addrs []string, opts ...redisstore.Option,
+	) (*redisstore.Store, error) {
+		return use(tb, rueidis.ClientOption{
+			InitAddress: addrs,
+			RetryDelay: func(attempts int, _ rueidis.Completed, _ error) time.Duration {
+				if attempts > 3 {
+					return -1
+				}
+				return time.Duration(attempts) * 10 * time.Millisecond
+			},
+		}, opts...)
+	})
+}
 
 func TestNewRefuses(t *testing.T) {
 	_, err := rueidisstore.New(context.Background(), nil)

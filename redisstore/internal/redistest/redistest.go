@@ -49,6 +49,7 @@ func Run(t *testing.T, open Open) {
 		{"a server stops, and goes on", stopped},
 		{"a guard whose server stops", guarded},
 		{"a server is killed", killed},
+		{"a server stops and is killed, under load", stopsAndIsKilled},
 		{"answers are lost", lostAnswers},
 		{"connections are dropped", droppedConnections},
 		{"keys are of another type", otherTypes},
