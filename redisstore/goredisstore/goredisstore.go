@@ -18,9 +18,9 @@ import (
 // seconds and more, whatever the deadline of a request is; New refuses such a client. It also refuses a [redis.Ring],
 // which takes another server when one is down, and afterwards the old one with what it knew then.
 //
-// While nobody listens at the server's address, a client with the usual settings dials five times and repeats that three
-// times, so that a request may wait for the whole time of a call before it is answered with 503. With DialerRetries: 1
-// and MaxRetries: 1 it is some dozens of milliseconds.
+// While nobody listens at the server's address, a client with the usual settings dials five times, and repeats that
+// three times, so that a request may wait for the whole time of a call before it is answered with 503. With
+// DialerRetries: 1 and MaxRetries: 1 it is some dozens of milliseconds.
 //
 // See [redisstore.New] for what else it asks of a server.
 func New(

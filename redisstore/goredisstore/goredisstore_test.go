@@ -17,7 +17,10 @@ import (
 )
 
 // The client tells of each server that it does not reach.
-func init() { redis.SetLogger(quiet{}) }
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	m.Run()
+}
 
 type quiet struct{}
 
@@ -26,7 +29,8 @@ func (quiet) Printf(context.Context, string, ...any) {}
 func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
 	tb.Helper()
 	if len(addrs) > 1 {
-		return use(tb, redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true}), opts...)
+		cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+		return use(tb, cluster, opts...)
 	}
 	return use(tb, redis.NewClient(&redis.Options{Addr: addrs[0], ContextTimeoutEnabled: true}), opts...)
 }

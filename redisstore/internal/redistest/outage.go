@@ -107,8 +107,8 @@ func outages(t *testing.T, open Open, all ...outage) {
 	for _, l := range loads {
 		l.stop()
 	}
-	// There is one for each request, and for each call of a store; and rueidis keeps one for each call that nobody waits
-	// for any more, until the server answers or the connection breaks.
+	// There is one for each request, and for each call of a store; and rueidis keeps one for each call that nobody
+	// waits for any more, until the server answers or the connection breaks.
 	goroutines.stop(crowd + 2*bounded.Most + 3*(len(plain.workers)+len(near.workers)) + clients)
 }
 
@@ -210,14 +210,24 @@ func (l *load) run() {
 	}
 }
 
-// until waits until each worker is so far.
+// until waits until each worker is so far, or something is wrong, which ends the test.
 func until(t *testing.T, loads []*load, what string, far func(w *worker) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		return !slices.ContainsFunc(loads, func(l *load) bool {
-			return slices.ContainsFunc(l.workers, func(w *worker) bool { return !far(w) })
-		})
+		return slices.ContainsFunc(loads, func(l *load) bool { return len(l.mistakes()) > 0 }) ||
+			!slices.ContainsFunc(loads, func(l *load) bool {
+				return slices.ContainsFunc(l.workers, func(w *worker) bool { return !far(w) })
+			})
 	}, 2*time.Minute, 10*time.Millisecond, what)
+	for _, l := range loads {
+		require.Empty(t, l.mistakes())
+	}
+}
+
+func (l *load) mistakes() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.wrong)
 }
 
 // begin forgets what came before an outage.
@@ -243,9 +253,9 @@ func (l *load) rush(i int) error {
 // report says what an outage was like.
 func (l *load) report() {
 	l.Helper()
+	require.Empty(l, l.mistakes())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	require.Empty(l, l.wrong)
 	for _, took := range l.took {
 		slices.Sort(took)
 	}
@@ -273,7 +283,7 @@ func (l *load) stop() {
 		require.Equal(l, http.StatusUnauthorized, w.ask("GET", "/me", pair.AccessToken, nil))
 		require.Equal(l, http.StatusUnauthorized, w.ask("POST", "/refresh", pair.RefreshToken, nil))
 	}
-	require.Empty(l, l.wrong)
+	require.Empty(l, l.mistakes())
 }
 
 func (l *load) over() bool {
@@ -363,7 +373,7 @@ func (w *worker) ask(method, path, token string, pair *tokens) (status int) {
 	case http.StatusServiceUnavailable:
 		w.took[w.crowd] = append(w.took[w.crowd], took)
 		if answer.Header().Get("Retry-After") == "" {
-			w.wrong = append(w.wrong, "503 without Retry-After")
+			w.wrong = append(w.wrong[:min(len(w.wrong), 9)], "503 without Retry-After")
 		}
 	case http.StatusOK:
 		if back := w.back.Load(); w.well == 0 && back != nil && began.After(back.since) {
@@ -379,7 +389,7 @@ func (w *worker) ask(method, path, token string, pair *tokens) (status int) {
 func (w *worker) fail(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wrong = append(w.wrong, w.name+": "+text)
+	w.wrong = append(w.wrong[:min(len(w.wrong), 9)], w.name+": "+text)
 }
 
 // gauge measures how many goroutines there are.
