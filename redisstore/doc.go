@@ -14,8 +14,9 @@
 //	appendfsync everysec
 //
 // [New] refuses a server that evicts: a revoked token that is forgotten is good again. Without appendonly a server that
-// crashes begins anew, and everyone is logged out. A server that may not be written to, because it has become a
-// replica say, answers nothing, since it knows only what was revoked some time ago.
+// crashes begins anew, and everyone is logged out; or, worse, it begins with its last snapshot, and what was revoked
+// since is good again: New warns of it. A server that may not be written to, because it has become a replica say,
+// answers nothing, since it knows only what was revoked some time ago.
 //
 // # What it costs
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ type Store struct {
 	prefix   string
 	since    time.Time
 	eviction eviction
+	noLog    bool // and nothing is said about it
 	// slots says that the server is one of a cluster, which runs no script on the keys of several slots.
 	slots atomic.Bool
 }
@@ -87,11 +89,23 @@ func InsecureEviction() Option {
 	})
 }
 
+// AcceptNoLog says that a server need not write a log (appendonly yes), and [New] does not warn of it. Right where
+// another thing keeps what the server has acknowledged, as some managed ones do, where everyone may be logged out at a
+// crash (no log, and no snapshots), and in tests. A server that takes snapshots alone has forgotten, after a crash,
+// what was revoked since the last one: those tokens are good again.
+func AcceptNoLog() Option {
+	return option(func(s *Store) error {
+		s.noLog = true
+		return nil
+	})
+}
+
 // New returns a store that a client reaches. The client stays the caller's to close. What the store needs on the server
 // New makes; any number of processes may do so at once.
 //
 // It fails when the server, or one of a cluster's that have parts of the data, cannot be reached, may not be written
 // to, or may evict keys: its maxmemory-policy must be noeviction. See [AssumeNoEviction] for servers that do not say.
+// Of a server that says that it writes no log, which it should, [slog.Default] hears once: see [AcceptNoLog].
 func New(ctx context.Context, client Client, opts ...Option) (*Store, error) {
 	s := &Store{client: client, prefix: "jot:", since: time.Now()}
 	var wrong []error
@@ -113,53 +127,70 @@ func New(ctx context.Context, client Client, opts ...Option) (*Store, error) {
 		mark = decimal(s.since.UnixMilli())
 	}
 	var mu sync.Mutex
-	var policies []string
+	var servers []server
 	err := s.each(ctx, atOnce, func(ctx context.Context, first, count int) error {
-		policy, err := s.open(ctx, first, count, mark)
+		server, err := s.open(ctx, first, count, mark)
 		mu.Lock()
 		defer mu.Unlock()
-		if err == nil && !slices.Contains(policies, policy) {
-			policies = append(policies, policy)
+		if err == nil && !slices.Contains(servers, server) {
+			servers = append(servers, server)
 		}
 		return err
 	})
 	if err == nil {
-		err = s.eviction.judge(policies)
+		err = s.eviction.judge(servers)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: New: %w", err)
 	}
+	if !s.noLog && slices.ContainsFunc(servers, func(server server) bool { return server.noLog }) {
+		slog.WarnContext(ctx, "jot: Redis writes no log: when it crashes, tokens that were revoked since its last "+
+			"snapshot are good again, and if it takes none everyone is logged out; set appendonly to yes, "+
+			"or say redisstore.AcceptNoLog")
+	}
 	return s, nil
 }
 
-// judge says whether servers with these policies may have the data.
-func (e eviction) judge(policies []string) error {
-	for _, policy := range policies {
-		why, unknown := strings.CutPrefix(policy, "unknown: ")
+// server is what one says of itself.
+type server struct {
+	policy string // what it does when it is full
+	noLog  bool   // it says that what it has in memory alone is lost with its process
+}
+
+// judge says whether servers with their policies may have the data.
+func (e eviction) judge(servers []server) error {
+	for _, server := range servers {
+		why, unknown := strings.CutPrefix(server.policy, "unknown: ")
 		switch {
-		case e == evictionAccepted, policy == "noeviction", unknown && e == evictionAssumed:
+		case e == evictionAccepted, server.policy == "noeviction", unknown && e == evictionAssumed:
 		case unknown:
 			return fmt.Errorf("the server does not say its maxmemory-policy (%s): let this user run INFO, "+
 				"or look it up and say AssumeNoEviction", why)
 		default:
 			return fmt.Errorf("the server's maxmemory-policy is %s: when it is full it would forget what was revoked; "+
-				"set it to noeviction", policy)
+				"set it to noeviction", server.policy)
 		}
 	}
 	return nil
 }
 
-// open makes what some partitions need, if it is not there, and returns what their server does when it is full.
-func (s *Store) open(ctx context.Context, first, count int, mark string) (policy string, err error) {
+// open makes what some partitions need, if it is not there, and returns what their server says of itself.
+func (s *Store) open(ctx context.Context, first, count int, mark string) (server, error) {
 	answer, err := s.run(ctx, scriptOpen, pairs(s.prefix, first, count), []string{mark, newEpoch()})
 	if err != nil {
-		return "", err
+		return server{}, err
 	}
-	policy, ok := answer.(string)
-	if !ok {
-		return "", odd(answer)
+	line, ok := answer.([]any)
+	if !ok || len(line) != 2 {
+		return server{}, odd(answer)
 	}
-	return policy, nil
+	var texts texts
+	policy := texts.next(line[0])
+	noLog, err := number(line[1])
+	if texts.wrong || err != nil {
+		return server{}, odd(answer)
+	}
+	return server{policy, noLog == 1}, nil
 }
 
 // newEpoch is where the count of a partition begins. It is random, so that what is left of an earlier count is not

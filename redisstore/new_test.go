@@ -22,7 +22,10 @@ func (f client) Eval(_ context.Context, command, _ string, keys, args []string) 
 	return f(command, keys, args)
 }
 
-func noeviction(string, []string, []string) (any, error) { return "noeviction", nil }
+// good is what a server says of itself that New takes.
+var good = []any{"noeviction", int64(0)}
+
+func noeviction(string, []string, []string) (any, error) { return good, nil }
 
 func TestNewSaysAllMistakes(t *testing.T) {
 	_, err := redisstore.New(ctx, nil, redisstore.Prefix("{x}"), nil, redisstore.Prefix(strings.Repeat("x", 65)))
@@ -44,18 +47,23 @@ func TestNewSaysAllMistakes(t *testing.T) {
 
 // A server that says what none says is not understood.
 func TestNewAsks(t *testing.T) {
+	says := func(policy string) any { return []any{policy, int64(0)} }
 	for _, tc := range []struct {
 		answer any
 		opts   []redisstore.Option
 		want   string
 	}{
-		{"noeviction", nil, ""},
-		{"allkeys-lru", nil, "maxmemory-policy is allkeys-lru"},
-		{"unknown: NOPERM", nil, "does not say its maxmemory-policy (NOPERM)"},
-		{"unknown: NOPERM", []redisstore.Option{redisstore.AssumeNoEviction()}, ""},
-		{"volatile-ttl", []redisstore.Option{redisstore.AssumeNoEviction()}, "maxmemory-policy is volatile-ttl"},
-		{"volatile-ttl", []redisstore.Option{redisstore.InsecureEviction()}, ""},
-		{"", nil, "maxmemory-policy is "},
+		{says("noeviction"), nil, ""},
+		{says("allkeys-lru"), nil, "maxmemory-policy is allkeys-lru"},
+		{says("unknown: NOPERM"), nil, "does not say its maxmemory-policy (NOPERM)"},
+		{says("unknown: NOPERM"), []redisstore.Option{redisstore.AssumeNoEviction()}, ""},
+		{says("volatile-ttl"), []redisstore.Option{redisstore.AssumeNoEviction()}, "maxmemory-policy is volatile-ttl"},
+		{says("volatile-ttl"), []redisstore.Option{redisstore.InsecureEviction()}, ""},
+		{says(""), nil, "maxmemory-policy is "},
+		{"noeviction", nil, "an answer of noeviction"},
+		{[]any{"noeviction"}, nil, "an answer of [noeviction]"},
+		{[]any{"noeviction", "0"}, nil, "an answer of [noeviction 0]"},
+		{[]any{int64(0), int64(0)}, nil, "an answer of [0 0]"},
 		{int64(1), nil, "an answer of 1"},
 		{nil, nil, "an answer of <nil>"},
 		{errors.New("ERR no"), []redisstore.Option{redisstore.InsecureEviction()}, "ERR no"},
@@ -80,9 +88,9 @@ func TestNewAsksEachPartition(t *testing.T) {
 			case len(keys) > 2:
 				return nil, errors.New("CROSSSLOT Keys in request don't hash to the same slot")
 			case keys[0] == evicting:
-				return "allkeys-lru", nil
+				return []any{"allkeys-lru", int64(0)}, nil
 			}
-			return "noeviction", nil
+			return good, nil
 		}))
 		require.Equal(t, evicting == "", err == nil, err)
 	}
@@ -128,7 +136,7 @@ func TestOddAnswers(t *testing.T) {
 	var answer any
 	s, err := redisstore.New(ctx, client(func(_ string, keys, _ []string) (any, error) {
 		if len(keys) == 128 {
-			return "noeviction", nil
+			return good, nil
 		}
 		return answer, nil
 	}))
@@ -198,7 +206,7 @@ func TestOddAnswers(t *testing.T) {
 func TestForgetfulServer(t *testing.T) {
 	s, err := redisstore.New(ctx, client(func(_ string, keys, _ []string) (any, error) {
 		if len(keys) == 128 || len(keys) == 2 && strings.HasSuffix(keys[1], ":log") {
-			return "noeviction", nil
+			return good, nil
 		}
 		return "empty", nil
 	}))
@@ -222,7 +230,7 @@ func TestScriptsAreSentOnce(t *testing.T) {
 		case command == "EVALSHA" && len(said)%2 == 1:
 			return nil, errors.New("NOSCRIPT No matching script. Please use EVAL.")
 		case len(keys) == 128:
-			return "noeviction", nil
+			return good, nil
 		}
 		return int64(0), nil
 	}))

@@ -1,8 +1,11 @@
 package redistest
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +63,50 @@ func doesNotSay(t *testing.T, open Open) {
 	require.ErrorContains(t, err, "AssumeNoEviction")
 	newKnown(t, open.store(t, addrs, redisstore.AssumeNoEviction())).answers(t)
 	newKnown(t, open.store(t, addrs, redisstore.InsecureEviction())).answers(t)
+}
+
+// writesNoLog: who may forget logouts at a crash is taken, and told of once, unless somebody knows or nobody can ask.
+func writesNoLog(t *testing.T, open Open) {
+	tells := func(told int, addrs []string, opts ...redisstore.Option) {
+		t.Helper()
+		lines := logged(t)
+		s, err := open(t, addrs, append(opts, redisstore.Prefix(key()+":"))...)
+		require.NoError(t, err)
+		newKnown(t, s).answers(t)
+		require.Equal(t, told, strings.Count(lines.String(), "\n"), lines)
+		require.Equal(t, told, strings.Count(lines.String(), "level=WARN msg=\"jot: Redis writes no log: "))
+	}
+	server := enginetest.NewRedis(t)
+	addrs := []string{server.Addr}
+	tells(1, addrs)
+	tells(1, addrs, redisstore.AssumeNoEviction(), redisstore.InsecureEviction())
+	tells(0, addrs, redisstore.AcceptNoLog())
+	command(t, server, "CONFIG", "SET", "appendonly", "yes")
+	tells(0, addrs)
+	command(t, server, "CONFIG", "SET", "appendonly", "no")
+	command(t, server, "ACL", "SETUSER", "default", "-info", "-config")
+	tells(0, addrs, redisstore.AssumeNoEviction())
+
+	nodes := enginetest.RedisNodes(t) // of which one is enough
+	for i, addr := range nodes {
+		tells(1, nodes)
+		ask := node(t, addr)
+		ask("CONFIG", "SET", "appendonly", "yes")
+		defer ask("CONFIG", "SET", "appendonly", "no")
+		if i == 0 {
+			tells(0, nodes, redisstore.AcceptNoLog())
+		}
+	}
+	tells(0, nodes)
+}
+
+// logged returns what is logged from here on.
+func logged(tb testing.TB) *bytes.Buffer {
+	tb.Helper()
+	before, lines := slog.Default(), new(bytes.Buffer)
+	tb.Cleanup(func() { slog.SetDefault(before) })
+	slog.SetDefault(slog.New(slog.NewTextHandler(lines, nil)))
+	return lines
 }
 
 // Rights are all that a user needs, for keys that begin with jot:, as the guide has it.

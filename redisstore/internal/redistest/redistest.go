@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"the suite, on a cluster", onACluster},
 		{"who evicts is refused", evicts},
 		{"who does not say whether it evicts", doesNotSay},
+		{"who writes no log", writesNoLog},
 		{"a user who may do no more than needed", leastUser},
 		{"a server that cannot be reached", unreachable},
 		{"prefixes part stores", prefixes},
@@ -76,10 +77,10 @@ var (
 	now = time.UnixMilli(time.Now().UnixMilli()).UTC()
 )
 
-// open makes a store that must come up.
+// open makes a store that must come up. Most of the servers write no log, and nobody has to be told.
 func (open Open) store(tb testing.TB, addrs []string, opts ...redisstore.Option) *redisstore.Store {
 	tb.Helper()
-	s, err := open(tb, addrs, opts...)
+	s, err := open(tb, addrs, append(opts, redisstore.AcceptNoLog())...)
 	require.NoError(tb, err)
 	return s
 }
