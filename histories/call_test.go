@@ -30,6 +30,7 @@ type answer struct {
 	Result session.Result   `json:",omitzero"`
 	Yes    bool             `json:",omitzero"` // it ended the session, or was the first to revoke the token
 	List   []session.Record `json:",omitempty"`
+	Recall bool             `json:",omitzero"` // it was answered from memory
 	Failed string           `json:",omitzero"` // nobody knows whether it was carried out
 }
 
@@ -52,7 +53,12 @@ func (c *call) ask(ctx context.Context, s session.Store) (a answer) {
 	case begin:
 		err = s.Begin(ctx, c.Record, c.Limit)
 	case check:
-		a.Status, err = s.Check(ctx, c.Query)
+		if local, ok := s.(session.Local); ok { // as a manager does
+			a.Status, a.Recall = local.Recall(c.Query)
+		}
+		if !a.Recall {
+			a.Status, err = s.Check(ctx, c.Query)
+		}
 	case rotate:
 		a.Result, err = s.Rotate(ctx, c.Rotation)
 	case end:
@@ -77,6 +83,11 @@ func (c *call) subject() string {
 	return c.Record.Subject + c.Query.Subject + c.Rotation.Subject + c.Ending.Subject + c.Revocation.Subject + c.Subject
 }
 
+// id is what a call has in common with those that repeat it, if it has a name.
+func (c *call) id() string {
+	return c.Record.Session + c.Rotation.Next + c.Ending.Call + c.Revocation.Call
+}
+
 // now is what the caller's clock showed.
 func (c *call) now() time.Time {
 	for _, t := range []time.Time{
@@ -98,8 +109,8 @@ func (c *call) String() string {
 	case begin:
 		return fmt.Sprintf("Begin(%s, limit %d) at %s", show(c.Record), c.Limit, at)
 	case check:
-		return fmt.Sprintf("Check(session %q, token %q, issued %s, record %t) at %s",
-			c.Query.Session, c.Query.Token, stamp(c.Query.Issued), c.Query.Record, at)
+		return fmt.Sprintf("Check(session %q, token %q, issued %s, expires %s, record %t) at %s",
+			c.Query.Session, c.Query.Token, stamp(c.Query.Issued), stamp(c.Query.Expires), c.Query.Record, at)
 	case rotate:
 		r := c.Rotation
 		return fmt.Sprintf("Rotate(session %q, %s to %s, token %q, scope %q, grace %s, expires %s) at %s",
@@ -118,6 +129,8 @@ func (c *call) says(a answer) string {
 	switch {
 	case a.Failed != "":
 		return "nobody knows: " + a.Failed
+	case c.Method == check && a.Recall:
+		return fmt.Sprintf("from memory: revoked %t, ended %t", a.Status.Revoked, a.Status.Ended)
 	case c.Method == check:
 		return fmt.Sprintf("revoked %t, ended %t, %s", a.Status.Revoked, a.Status.Ended, show(a.Status.Record))
 	case c.Method == rotate:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +33,36 @@ import (
 type engine struct {
 	name   string
 	start  func(t testing.TB) server
-	reach  func(ctx context.Context, at string) (*reached, error)
+	reach  func(ctx context.Context, at string, process int) (*reached, error)
 	faults []fault
+
+	staleness time.Duration // how late look-ups may be
 }
+
+// reachAgain reaches a store as soon as its server answers, which may take long on a busy machine.
+func reachAgain(
+	reach func(ctx context.Context, at string, process int) (*reached, error), at string, process int,
+) (*reached, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		r, err := reach(ctx, at, process)
+		if err == nil {
+			return r, nil
+		}
+		if r != nil {
+			r.close()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// patience is how long is waited for what happens at once unless the machine is very busy.
+const patience = 5 * time.Minute
 
 // reached is a store, with what a process has to reach it.
 type reached struct {
@@ -56,11 +84,12 @@ type server interface {
 }
 
 var engines = []engine{
-	{"Redis, go-redis", durableRedis, reachGoRedis, allFaults},
-	{"Redis, rueidis", durableRedis, reachRueidis, allFaults},
-	{"PostgreSQL", func(t testing.TB) server { return postgres(t, "-c", "fsync=on") }, reachPostgres, allFaults},
-	{"MariaDB", mariaDB, reachMariaDB, allFaults},
-	{"SQLite", sqlite, reachSQLite, processFaults},
+	{"Redis, go-redis", durableRedis, reachGoRedis, allFaults, 0},
+	{"Redis, rueidis", durableRedis, reachRueidis, allFaults, 0},
+	{"Redis, replicas", oldRedis, reachReplica, append(slices.Clone(allFaults), processReplaced), staleness},
+	{"PostgreSQL", func(t testing.TB) server { return postgres(t, "-c", "fsync=on") }, reachPostgres, allFaults, 0},
+	{"MariaDB", mariaDB, reachMariaDB, allFaults, 0},
+	{"SQLite", sqlite, reachSQLite, processFaults, 0},
 }
 
 func engineOf(name string) engine {
@@ -100,7 +129,7 @@ func (s *redisServer) restart() {
 	require.Eventually(s.t, func() bool { // it answers while it reads its files, but nothing of use
 		_, err := s.Do("PING")
 		return err == nil
-	}, time.Minute, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 }
 
 func (s *redisServer) stop() { require.NoError(s.t, unix.Kill(s.pid, unix.SIGSTOP)) }
@@ -119,13 +148,17 @@ func (s *redisServer) callers() int {
 
 // Clients repeat nothing: the users do, and say so.
 
-func reachGoRedis(ctx context.Context, at string) (*reached, error) {
-	rdb := redis.NewClient(&redis.Options{Addr: at, ContextTimeoutEnabled: true, MaxRetries: -1})
+func reachGoRedis(ctx context.Context, at string, _ int) (*reached, error) {
+	rdb := redis.NewClient(goRedisOptions(at))
 	s, err := goredisstore.New(ctx, rdb)
 	return &reached{Store: s, close: func() { _ = rdb.Close() }}, err
 }
 
-func reachRueidis(ctx context.Context, at string) (*reached, error) {
+func goRedisOptions(at string) *redis.Options {
+	return &redis.Options{Addr: at, ContextTimeoutEnabled: true, MaxRetries: -1}
+}
+
+func reachRueidis(ctx context.Context, at string, _ int) (*reached, error) {
 	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{at}, DisableRetry: true})
 	if err != nil {
 		return nil, err
@@ -213,11 +246,11 @@ func (s *databaseServer) callers() (n int) {
 	return n
 }
 
-func reachPostgres(ctx context.Context, at string) (*reached, error) {
+func reachPostgres(ctx context.Context, at string, _ int) (*reached, error) {
 	return reachSQL(ctx, "pgx", at, sqlstore.PostgreSQL)
 }
 
-func reachMariaDB(ctx context.Context, at string) (*reached, error) {
+func reachMariaDB(ctx context.Context, at string, _ int) (*reached, error) {
 	_ = mysql.SetLogger(&mysql.NopLogger{})
 	return reachSQL(ctx, "mysql", at, sqlstore.MySQL)
 }
@@ -246,7 +279,7 @@ func sqlite(t testing.TB) server { return file{name: filepath.Join(t.TempDir(), 
 func (f file) at() string   { return f.name }
 func (f file) callers() int { return 0 }
 
-func reachSQLite(ctx context.Context, at string) (*reached, error) {
+func reachSQLite(ctx context.Context, at string, _ int) (*reached, error) {
 	const settings = "_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"
 	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(at), RawQuery: settings}
 	return reachSQL(ctx, "sqlite", dsn.String(), sqlstore.SQLite)

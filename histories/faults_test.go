@@ -68,5 +68,13 @@ var processFaults = []fault{
 	}},
 }
 
+// processReplaced is a process that is killed and another one that begins in its place, and in the middle of a round.
+var processReplaced = fault{"process killed, another started", func(g *game) {
+	for range 1 + g.random.IntN(3) {
+		g.replace(g.anyone())
+		g.rest(50, 150)
+	}
+}}
+
 // anyone is one of the processes.
 func (g *game) anyone() *process { return g.processes[g.random.IntN(len(g.processes))] }

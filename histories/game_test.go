@@ -30,9 +30,13 @@ type game struct {
 	processes []*process
 	random    *rand.Rand
 	rounds    int
-	began     int64 // the round
+	began     int64       // the round
+	orders    []string    // what each process was told in it
+	replaced  []operation // of it, by processes that have been replaced
 	faults    []fault
+	everyone  int // how many calls of a thousand of the first process log everyone out, if not as usual
 	counts    counts
+	blind     bool          // replicas answer nothing, as of the last round
 	limit     time.Duration // for the checker, for each history
 }
 
@@ -42,6 +46,7 @@ type counts struct {
 
 	faults   map[string]int
 	outcomes map[string]int
+	recalls  recalls
 	longest  int           // history
 	slowest  time.Duration // check
 	checking time.Duration
@@ -78,24 +83,50 @@ func (g *game) millis(least, most int) time.Duration {
 // rest lets the processes go on for some ms.
 func (g *game) rest(least, most int) { <-time.After(g.millis(least, most)) }
 
+// play lets the processes go on until they have done something, however busy the machine is.
+func (g *game) play() {
+	g.t.Helper()
+	written := func() (n int64) {
+		for _, p := range g.processes {
+			n += p.written()
+		}
+		return n
+	}
+	most := written() + enough
+	g.rest(200, 400)
+	require.Eventually(g.t, func() bool { return written() > most }, patience, 5*time.Millisecond)
+}
+
+// enough is what they write of some hundred calls.
+const enough = 100_000
+
+// replace kills a process, and starts another one in its place.
+func (g *game) replace(p *process) {
+	p.kill()
+	g.replaced = append(g.replaced, p.read()...)
+	p.start()
+	p.say(g.orders[p.task.Number])
+	p.hear(ready)
+}
+
 // round plays one, and returns what cannot be explained of it.
 func (g *game) round() []finding {
 	g.t.Helper()
 	f := g.faults[g.rounds%len(g.faults)]
 	subjects := g.begin()
-	g.rest(200, 400)
+	g.play()
 	f.happen(g)
 	g.counts.faults[f.name]++
-	g.rest(200, 400)
+	g.play()
 	for _, p := range g.processes {
 		p.say(stop)
 	}
 	for _, p := range g.processes {
 		p.hear(done)
 	}
-	require.Eventually(g.t, func() bool { return g.server.callers() == 0 }, time.Minute, 5*time.Millisecond)
+	require.Eventually(g.t, func() bool { return g.server.callers() == 0 }, patience, 5*time.Millisecond)
 	settled := monotonic()
-	var history []operation
+	history := g.replaced
 	for _, p := range g.processes {
 		history = append(history, p.read()...)
 	}
@@ -117,21 +148,39 @@ func (g *game) begin() (subjects []string) {
 			p.start()
 		}
 	}
-	for i := range 3 + g.random.IntN(4) {
+	n := 3 + g.random.IntN(4)
+	if g.engine.staleness > 0 {
+		n += 10
+	}
+	for i := range n {
 		subjects = append(subjects, fmt.Sprintf("round %d, subject %d", g.rounds, i))
 	}
 	spread := []time.Duration{0, 40 * time.Millisecond, time.Second, 20 * time.Second}[g.random.IntN(4)]
 	r := round{
-		Number: g.rounds, Subjects: subjects, Users: 4, Everyone: g.random.IntN(2) == 0,
+		Number: g.rounds, Subjects: subjects, Users: 4, Loose: 4, Logouts: 20,
 		Patience: 400 * time.Millisecond, Pause: 30 * time.Millisecond, Slowest: -spread,
 	}
-	g.began = monotonic()
+	every := 2
+	if g.engine.staleness > 0 { // replicas answer nothing about a subject after a logout, and nothing of what has expired
+		every, r.Logouts, r.Loose, r.Lasting = 4, 3, 16, true
+		if g.blind { // since everyone was logged out
+			g.server.(*redisServer).age()
+		}
+	}
+	if g.everyone == 0 && g.random.IntN(every) == 0 {
+		r.Everyone = 4 / every
+	}
+	g.blind = r.Everyone > 0 || g.everyone > 0
+	g.began, g.orders, g.replaced = monotonic(), nil, nil
 	for i, p := range g.processes {
-		r.Seed = g.random.Uint64()
+		if r.Seed = g.random.Uint64(); g.everyone > 0 {
+			r.Everyone = []int{g.everyone, 0, 0}[i]
+		}
 		r.Clock = clock{g.hour(), g.began, time.Duration(i-1) * spread}
 		r.Grace = []time.Duration{0, 50 * time.Millisecond, time.Second, time.Minute}[g.random.IntN(4)]
 		text, err := json.Marshal(r)
 		require.NoError(g.t, err)
+		g.orders = append(g.orders, string(text))
 		p.say(string(text))
 	}
 	for _, p := range g.processes {
@@ -148,9 +197,9 @@ const observer = 300
 // observe asks for all that there is of some subjects, and for all that was revoked.
 func (g *game) observe(subjects []string, history []operation) []operation {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
 	defer cancel()
-	at, err := g.engine.reach(ctx, g.server.at())
+	at, err := reachAgain(g.engine.reach, g.server.at(), 0)
 	require.NoError(g.t, err)
 	defer at.close()
 	var out bytes.Buffer
@@ -158,6 +207,9 @@ func (g *game) observe(subjects []string, history []operation) []operation {
 	now := clock{Base: g.hour(), Began: g.began}.now()
 	ask := func(c *call) answer {
 		a := record.ask(ctx, at, 0, c)
+		for a.Failed != "" && ctx.Err() == nil {
+			a = record.ask(ctx, at, 0, c)
+		}
 		require.Empty(g.t, a.Failed)
 		return a
 	}
@@ -194,6 +246,9 @@ func (g *game) check(history []operation) (findings []finding) {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			if g.engine.staleness > 0 {
+				lag(part, g.engine.staleness)
+			}
 			began := time.Now()
 			result := judge(part, g.limit)
 			took := time.Since(began)
@@ -208,6 +263,7 @@ func (g *game) check(history []operation) (findings []finding) {
 			case porcupine.Ok:
 			}
 			g.counts.add(part)
+			g.counts.recalls.add(part)
 		})
 	}
 	group.Wait()
@@ -232,10 +288,14 @@ func (c *counts) add(part []operation) {
 }
 
 func (c *counts) String() string {
-	return fmt.Sprintf("%d rounds, %d operations, of which nobody knows of %d; %d histories, the longest of %d, "+
+	text := fmt.Sprintf("%d rounds, %d operations, of which nobody knows of %d; %d histories, the longest of %d, "+
 		"%d of them undecided; checked in %s, the slowest in %s; faults %v; answers %v",
 		c.rounds, c.operations, c.unknown, c.histories, c.longest, c.undecided, c.checking.Round(time.Millisecond),
 		c.slowest.Round(time.Millisecond), c.faults, c.outcomes)
+	if c.recalls.did > 0 {
+		text += "; " + c.recalls.String()
+	}
+	return text
 }
 
 // report tells a history that cannot be explained, as short as it can be made, and keeps it with a picture.
@@ -246,8 +306,9 @@ func (g *game) report(f finding) string {
 		if err := os.WriteFile(name+suffix+".txt", []byte(tell(history)), 0o600); err != nil {
 			g.t.Log(err)
 		}
-		m := model(factsOf(history))
-		_, info := porcupine.CheckOperationsVerbose(m, operations(history), g.limit)
+		f := factsOf(history)
+		m := model(f)
+		_, info := porcupine.CheckOperationsVerbose(m, operations(f, history), g.limit)
 		if err := porcupine.VisualizePath(m, info, name+suffix+".html"); err != nil {
 			g.t.Log(err)
 		}

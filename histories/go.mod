@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/go-jot/jot v0.0.0
+	github.com/go-jot/jot/redisstore v0.0.0
 	github.com/go-jot/jot/redisstore/goredisstore v0.0.0
 	github.com/go-jot/jot/redisstore/rueidisstore v0.0.0
 	github.com/go-jot/jot/sqlstore v0.0.0
@@ -21,7 +22,6 @@ require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
-	github.com/go-jot/jot/redisstore v0.0.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect

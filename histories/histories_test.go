@@ -35,6 +35,9 @@ func TestHistories(t *testing.T) {
 				}
 			}
 			t.Log(g.counts.String())
+			if e.staleness > 0 {
+				g.counts.recalls.require(t)
+			}
 			require.LessOrEqual(t, g.counts.undecided, g.counts.histories/100, "that are undecided")
 		})
 	}

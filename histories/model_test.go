@@ -23,6 +23,7 @@ type state struct {
 	tokens   []session.Revocation
 	mark     time.Time // of the subject or of all, whichever is later
 	endings  int       // how many were in ended, whoever has been left out; no more than few and one
+	waiting  []int     // glances that have begun, and whose answer has not been right yet, in order
 	hash     uint64
 }
 
@@ -31,13 +32,22 @@ type state struct {
 type facts struct {
 	again   map[string]bool     // sessions and calls that are in it more than once
 	fastest map[*call]time.Time // what clocks may have shown when a call was carried out
+	glances []*call
+}
+
+// glance is the beginning of a call or its end, which must have found at some time in between that nothing speaks
+// against what it asks about. Calls that change nothing and take long could be anywhere among all others; so the
+// checker has to look at two instants alone.
+type glance struct {
+	n    int // of the call
+	over bool
 }
 
 func factsOf(history []operation) *facts {
-	f := &facts{map[string]bool{}, map[*call]time.Time{}}
+	f := &facts{again: map[string]bool{}, fastest: map[*call]time.Time{}}
 	seen := map[string]bool{}
 	for _, o := range history {
-		id := o.Record.Session + o.Rotation.Next + o.Ending.Call + o.Revocation.Call
+		id := o.id()
 		f.again[id] = seen[id]
 		seen[id] = true
 		for _, other := range history {
@@ -64,16 +74,21 @@ func model(f *facts) porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{(&state{}).sealed()} },
 		Step: func(from, input, output any) (next []any) {
-			for _, s := range from.(*state).step(f, input.(*call), output.(answer)) {
-				next = append(next, s.sealed())
+			for _, s := range from.(*state).step(f, input, output.(answer)) {
+				next = append(next, s.settled(f).sealed())
 			}
 			return next
 		},
 		Equal: func(a, b any) bool { return a.(*state).equal(b.(*state)) },
 		Hash:  func(s any) uint64 { return s.(*state).hash },
 		DescribeOperation: func(input, output any) string {
-			c := input.(*call)
-			return c.String() + ": " + c.says(output.(answer))
+			switch c := input.(type) {
+			case *call:
+				return c.String() + ": " + c.says(output.(answer))
+			case glance:
+				return fmt.Sprintf("over %t: %s: %s", c.over, f.glances[c.n], f.glances[c.n].says(output.(answer)))
+			}
+			return ""
 		},
 		DescribeState: func(s any) string { return s.(*state).String() },
 	}
@@ -102,6 +117,9 @@ func (s *state) sealed() *state {
 	}
 	maphash.WriteComparable(&h, s.mark)
 	maphash.WriteComparable(&h, s.endings)
+	for _, n := range s.waiting {
+		maphash.WriteComparable(&h, n)
+	}
 	s.hash = h.Sum64()
 	return s
 }
@@ -109,18 +127,28 @@ func (s *state) sealed() *state {
 func (s *state) equal(other *state) bool {
 	return s == other || s.hash == other.hash && s.mark.Equal(other.mark) && s.endings == other.endings &&
 		slices.Equal(s.sessions, other.sessions) && slices.Equal(s.ended, other.ended) &&
-		slices.Equal(s.gone, other.gone) && slices.Equal(s.tokens, other.tokens)
+		slices.Equal(s.gone, other.gone) && slices.Equal(s.tokens, other.tokens) && slices.Equal(s.waiting, other.waiting)
 }
 
 func (s *state) clone() *state {
 	return &state{
 		sessions: slices.Clone(s.sessions), ended: slices.Clone(s.ended), gone: slices.Clone(s.gone),
-		tokens: slices.Clone(s.tokens), mark: s.mark, endings: s.endings,
+		tokens: slices.Clone(s.tokens), mark: s.mark, endings: s.endings, waiting: slices.Clone(s.waiting),
 	}
 }
 
+// settled is the state when the glances have ended their wait that may.
+func (s *state) settled(f *facts) *state {
+	s.waiting = slices.DeleteFunc(s.waiting, func(n int) bool { return s.check(f.glances[n].Query) == session.Status{} })
+	return s
+}
+
 // step returns what may have become of the state when a call was answered so. There is none if it cannot have been.
-func (s *state) step(f *facts, c *call, a answer) (next []*state) {
+func (s *state) step(f *facts, input any, a answer) (next []*state) {
+	if g, ok := input.(glance); ok {
+		return s.glance(g)
+	}
+	c := input.(*call)
 	for _, s := range s.clone().memories(f, c) {
 		next = append(next, s.after(f, c, a)...)
 	}
@@ -128,6 +156,16 @@ func (s *state) step(f *facts, c *call, a answer) (next []*state) {
 		next = append(next, s.clone())
 	}
 	return next
+}
+
+func (s *state) glance(g glance) []*state {
+	s = s.clone()
+	at, waits := slices.BinarySearch(s.waiting, g.n)
+	if !g.over {
+		s.waiting = slices.Insert(s.waiting, at, g.n)
+		waits = false
+	}
+	return s.unless(waits)
 }
 
 // memories are the states that the store may be in: what has expired by another clock, and not yet by the caller's, may

@@ -22,7 +22,7 @@ type event struct {
 	At     int64   `json:"at"`
 	Client int     `json:"client"`
 	Call   *call   `json:"call,omitempty"`
-	Answer *answer `json:"answer,omitempty"`
+	Answer *answer `json:"answer,omitempty"` // neither: the process begins to reach its store
 }
 
 // recorder writes down what callers in one process ask and are told. What it has written stays when its process is
@@ -49,6 +49,13 @@ func (r *recorder) ask(ctx context.Context, s session.Store, client int, c *call
 	return a
 }
 
+// reach writes down that the process is about to reach its store.
+func (r *recorder) reach() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(event{At: monotonic()})
+}
+
 func (r *recorder) write(e event) {
 	line, err := json.Marshal(e)
 	if err == nil {
@@ -66,7 +73,13 @@ type operation struct {
 	client      int
 	began, over int64
 	answer      answer
+	returned    int64 // also if it failed; 0 if it never did
+	reached     int64 // when the process began to reach the store that it called
+	late        int64 // how long before its beginning it may have been carried out
 }
+
+// from is when it was carried out at the earliest.
+func (o operation) from() int64 { return o.began - o.late }
 
 // unknown reports whether nobody knows if it was carried out.
 func (o operation) unknown() bool { return o.answer.Failed != "" }
@@ -78,6 +91,7 @@ const forEver = math.MaxInt64
 // answered is left out.
 func read(in io.Reader, client int) (operations []operation, n int64, err error) {
 	at := map[int]int{}
+	reached := int64(0)
 	lines := bufio.NewReaderSize(in, 1<<16)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -92,15 +106,20 @@ func read(in io.Reader, client int) (operations []operation, n int64, err error)
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, 0, err
 		}
+		if e.Call == nil && e.Answer == nil {
+			reached = e.At
+			continue
+		}
 		if e.Call != nil {
 			at[e.ID] = len(operations)
 			operations = append(operations, operation{
 				call: e.Call, client: client + e.Client, began: e.At, over: forEver,
-				answer: answer{Failed: "its process was killed"},
+				answer: answer{Failed: "its process was killed"}, reached: reached,
 			})
 			continue
 		}
 		o := &operations[at[e.ID]]
+		o.returned = e.At
 		if o.answer = *e.Answer; !o.unknown() {
 			o.over = e.At
 		}

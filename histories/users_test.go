@@ -20,7 +20,9 @@ type round struct {
 	Subjects []string
 	Users    int           // at once
 	Grace    time.Duration // of this process
-	Everyone bool          // it may log everyone out
+	Loose    int           // how many tokens of no session each subject has
+	Logouts  int           // how many calls of a thousand log a subject out
+	Everyone int           // and everyone
 	Patience time.Duration // for one call
 	Pause    time.Duration // between some calls, at most
 	Lasting  bool          // nothing expires before the round ends
@@ -38,6 +40,7 @@ type users struct {
 
 	mu   sync.Mutex
 	seen map[string][]session.Record // by subject, as they were when they were last seen
+	sure map[string]bool             // sessions that have begun
 	last int64                       // of the ids
 }
 
@@ -51,7 +54,7 @@ type user struct {
 
 // run lets all of them call until the context ends, and waits for their last answers.
 func (u *users) run(ctx context.Context) {
-	u.seen = map[string][]session.Record{}
+	u.seen, u.sure = map[string][]session.Record{}, map[string]bool{}
 	var group sync.WaitGroup
 	for client := range u.Users {
 		group.Go(func() {
@@ -66,8 +69,8 @@ func (u *user) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		subject := u.Subjects[u.random.IntN(len(u.Subjects))]
 		for range 1 + u.random.IntN(12) { // they stay with a subject, so that they are in each other's way
-			if ctx.Err() == nil {
-				u.insist(ctx, u.next(subject))
+			for c := u.next(subject); c != nil && ctx.Err() == nil; {
+				c = u.look(c, u.insist(ctx, c))
 			}
 		}
 		wait(ctx, time.Duration(u.random.Int64N(int64(u.Pause))))
@@ -76,19 +79,19 @@ func (u *user) run(ctx context.Context) {
 
 // insist asks, and perhaps asks again in the same words, as a driver does that has heard nothing: at once, or when the
 // store answers again.
-func (u *user) insist(ctx context.Context, c *call) {
+func (u *user) insist(ctx context.Context, c *call) answer {
 	for attempts := 1 + u.random.IntN(3); ; attempts-- {
 		a := u.ask(c)
 		u.learn(c, a)
 		if a.Failed == "" {
-			return
+			return a
 		}
 		last := c.asks() || attempts == 1 || ctx.Err() != nil
 		if last || u.random.IntN(2) == 0 {
 			u.await(ctx)
 		}
 		if last {
-			return
+			return a
 		}
 	}
 }
@@ -126,6 +129,7 @@ func (u *user) learn(c *call, a answer) {
 		if r.Session == "" {
 			return
 		}
+		u.sure[r.Session] = u.sure[r.Session] || a.Failed == ""
 		all := u.seen[r.Subject]
 		for i := range all {
 			if all[i].Session == r.Session {
@@ -171,6 +175,44 @@ func (u *user) known(subject string) session.Record {
 	return all[len(all)-1-min(u.random.IntN(len(all)), u.random.IntN(len(all)))]
 }
 
+// access is a query about what a token of some age is good for, which lives for at most as long as replicas answer for
+// it, or for longer. They take its word for the session, so it says nothing of when it was issued unless that has begun.
+func (u *user) access(subject, id, token string) session.Query {
+	now := u.Clock.now()
+	q := session.Query{Subject: subject, Session: id, Token: token, Now: now}
+	u.mu.Lock()
+	sure := id == "" || u.sure[id]
+	u.mu.Unlock()
+	if sure {
+		q.Issued = now.Add(-time.Duration(u.random.IntN(1000)) * time.Millisecond)
+		q.Expires = q.Issued.Add(horizon)
+		if u.random.IntN(8) == 0 {
+			q.Expires = q.Expires.Add(time.Millisecond)
+		}
+	}
+	return q
+}
+
+// look asks about what a call has revoked, perhaps, when its answer is there.
+func (u *user) look(c *call, a answer) *call {
+	q := session.Query{}
+	switch subject := c.subject(); {
+	case a.Failed != "" || u.random.IntN(2) == 0:
+	case c.Method == end:
+		q = u.access(subject, c.Ending.Session, u.loose())
+	case c.Method == rotate && a.Result.Outcome == session.Reused:
+		q = u.access(subject, c.Rotation.Session, u.loose())
+	case c.Method == revokeToken:
+		q = u.access(subject, "", c.Revocation.Token)
+	case c.Method == revokeSubject:
+		q = u.access(subject, "", u.loose())
+	}
+	if q.Subject == "" {
+		return nil
+	}
+	return &call{Method: check, Query: q}
+}
+
 // life is how long something lives: some things end before their round.
 func (u *user) life() time.Duration {
 	if u.random.IntN(5) == 0 && !u.Lasting {
@@ -180,7 +222,7 @@ func (u *user) life() time.Duration {
 }
 
 // loose are tokens of no session.
-func (u *user) loose() string { return fmt.Sprint("loose ", u.random.IntN(4)) }
+func (u *user) loose() string { return fmt.Sprint("loose ", u.random.IntN(u.Loose)) }
 
 func (u *user) next(subject string) *call {
 	now, known := u.Clock.now(), u.known(subject)
@@ -189,13 +231,11 @@ func (u *user) next(subject string) *call {
 	case dice < 110:
 		return u.login(subject, now)
 	case dice < 350:
-		q := session.Query{Subject: subject, Session: known.Session, Now: now, Record: r.IntN(2) == 0}
-		q.Token = "t" + []string{known.Current, known.Current, known.Previous}[r.IntN(3)]
+		q := u.access(subject, known.Session, "t"+[]string{known.Current, known.Current, known.Previous}[r.IntN(3)])
+		q.Record = r.IntN(2) == 0
 		return &call{Method: check, Query: q}
 	case dice < 450:
-		q := session.Query{Subject: subject, Token: u.loose(), Now: now, Expires: u.Clock.after(now, time.Hour)}
-		q.Issued = now.Add(-time.Duration(r.IntN(1000)) * time.Millisecond)
-		return &call{Method: check, Query: q}
+		return &call{Method: check, Query: u.access(subject, "", u.loose())}
 	case dice < 700:
 		return u.rotation(known, now)
 	case dice < 760:
@@ -210,11 +250,11 @@ func (u *user) next(subject string) *call {
 		return &call{Method: revokeToken, Revocation: session.Revocation{
 			Subject: subject, Token: token, Call: u.id(), Now: now, Until: u.Clock.after(now, u.life()),
 		}}
-	case dice < 870:
+	case dice < 850+u.Logouts:
 		return &call{Method: revokeSubject, Subject: subject, Now: now, Until: now.Add(session.MaxTokenLife)}
-	case dice < 872 && u.Everyone:
+	case dice < 850+u.Logouts+u.Everyone:
 		return &call{Method: revokeAll, Now: now}
-	case dice < 890 && u.tidy != nil:
+	case dice < 900 && u.tidy != nil:
 		ctx, cancel := context.WithTimeout(context.Background(), u.Patience)
 		u.tidy(ctx, now.Add(u.Slowest-u.Clock.Ahead-u.Patience)) // by the slowest clock, whose calls may take so long
 		cancel()
