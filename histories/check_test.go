@@ -40,9 +40,12 @@ func operations(f *facts, history []operation) []porcupine.Operation {
 // nobody knows may not have been carried out, so what can be explained without it is right; and each takes the checker
 // long, as it may have been carried out at so many times.
 func judge(history []operation, limit time.Duration) porcupine.CheckResult {
+	if tooLate(history) {
+		return porcupine.Illegal
+	}
 	if less := seen(history); len(less) < len(history) {
 		f := factsOf(less)
-		if porcupine.CheckOperationsTimeout(model(f), operations(f, less), limit/2) == porcupine.Ok {
+		if porcupine.CheckOperationsTimeout(model(f), operations(f, less), limit/4) == porcupine.Ok {
 			return porcupine.Ok
 		}
 	}
@@ -59,8 +62,8 @@ func seen(history []operation) (less []operation) {
 		for _, r := range append(o.answer.List, o.answer.Status.Record) {
 			shown[r.Session], shown[r.Current], shown[r.Previous] = true, true, true
 		}
-		if !o.unknown() {
-			answered[o.id()] = true
+		if id := o.id(); id != "" && !o.unknown() {
+			answered[id] = true
 		}
 	}
 	for _, o := range history {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +85,7 @@ type server interface {
 var engines = []engine{
 	{"Redis, go-redis", durableRedis, reachGoRedis, allFaults, 0},
 	{"Redis, rueidis", durableRedis, reachRueidis, allFaults, 0},
-	{"Redis, replicas", oldRedis, reachReplica, append(slices.Clone(allFaults), processReplaced), staleness},
+	{"Redis, replicas", oldRedis, reachReplica, replicaFaults, staleness},
 	{"PostgreSQL", func(t testing.TB) server { return postgres(t, "-c", "fsync=on") }, reachPostgres, allFaults, 0},
 	{"MariaDB", mariaDB, reachMariaDB, allFaults, 0},
 	{"SQLite", sqlite, reachSQLite, processFaults, 0},

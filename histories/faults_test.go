@@ -76,5 +76,8 @@ var processReplaced = fault{"process killed, another started", func(g *game) {
 	}
 }}
 
+// replicaFaults are those of replicas, which begin by loading what they have not heard.
+var replicaFaults = slices.Concat(allFaults, []fault{processReplaced})
+
 // anyone is one of the processes.
 func (g *game) anyone() *process { return g.processes[g.random.IntN(len(g.processes))] }

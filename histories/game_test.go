@@ -162,7 +162,7 @@ func (g *game) begin() (subjects []string) {
 	}
 	every := 2
 	if g.engine.staleness > 0 { // replicas answer nothing about a subject after a logout, and nothing of what has expired
-		every, r.Logouts, r.Loose, r.Lasting = 4, 3, 16, true
+		every, r.Logouts, r.Loose, r.Looks, r.Lasting = 4, 3, 16, true, true
 		if g.blind { // since everyone was logged out
 			g.server.(*redisServer).age()
 		}

@@ -7,16 +7,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-jot/jot/redisstore"
-	"github.com/go-jot/jot/redisstore/goredisstore"
 	"github.com/go-jot/jot/session"
 )
 
@@ -39,16 +36,17 @@ var planted = map[string]plant{
 	"silence is success": {
 		reach: around(func(s session.Store) session.Store { return swallows{s} }),
 	},
-	"a replica that does not look at its age": {engine: "Redis, replicas", reach: reachOlder},
-	"a replica that hears nothing more":       {engine: "Redis, replicas", reach: hearing(&silence{})},
+	"a replica that does not look at its age": {engine: "Redis, replicas", reach: hearing(lossy{}, time.Minute)},
+	"a replica that takes twice the age":      {engine: "Redis, replicas", reach: hearing(lossy{}, 2*staleness)},
+	"a replica that hears nothing more":       {engine: "Redis, replicas", reach: hearing(&silence{}, staleness)},
 	"a replica that begins without loading": {
-		engine: "Redis, replicas", reach: hearing(unloaded{}), faults: []fault{processReplaced},
+		engine: "Redis, replicas", reach: hearing(unloaded{}, staleness), faults: []fault{processReplaced},
 	},
-	"a replica deaf to what has ended":       {engine: "Redis, replicas", reach: hearing(deaf("s"))},
-	"a replica deaf to tokens":               {engine: "Redis, replicas", reach: hearing(deaf("t"))},
-	"a replica deaf to logouts of a subject": {engine: "Redis, replicas", reach: hearing(deaf("m"))},
+	"a replica deaf to what has ended":       {engine: "Redis, replicas", reach: hearing(deaf("s"), staleness)},
+	"a replica deaf to tokens":               {engine: "Redis, replicas", reach: hearing(deaf("t"), staleness)},
+	"a replica deaf to logouts of a subject": {engine: "Redis, replicas", reach: hearing(deaf("m"), staleness)},
 	"a replica deaf to logouts of everyone": {
-		engine: "Redis, replicas", reach: hearing(deaf("a")), game: func(g *game) { g.everyone = 10 },
+		engine: "Redis, replicas", reach: hearing(deaf("a"), staleness), game: func(g *game) { g.everyone = 10 },
 	},
 	"a replica that forgets its own logouts": {
 		engine: "Redis, replicas",
@@ -137,7 +135,7 @@ func (s checksFirst) Rotate(ctx context.Context, r session.Rotation) (session.Re
 type unlimited struct{ session.Store }
 
 func (s unlimited) Begin(ctx context.Context, r session.Record, limit int) error {
-	if r.Start.UnixMilli()%64 == 0 {
+	if r.Start.UnixMilli()%16 == 0 {
 		limit = 0
 	}
 	return s.Store.Begin(ctx, r, limit)
@@ -194,15 +192,6 @@ func aroundReplica(
 	}
 }
 
-// reachOlder reaches a replica that answers from what it knew some seconds ago.
-func reachOlder(ctx context.Context, at string, process int) (*reached, error) {
-	s, err := reachGoRedis(ctx, at, process)
-	if err != nil {
-		return s, err
-	}
-	return replicaOf(ctx, s, time.Minute)
-}
-
 // forgets tells its replica nothing of what it does.
 type forgets struct {
 	session.Store
@@ -220,64 +209,6 @@ func (s endless) Recall(q session.Query) (session.Status, bool) {
 		q.Expires = q.Issued.Add(time.Minute)
 	}
 	return s.Replica.Recall(q)
-}
-
-// hearing reaches a replica that does not hear what Redis answers when it asks for news.
-func hearing(ear ear) func(ctx context.Context, at string, process int) (*reached, error) {
-	return func(ctx context.Context, at string, _ int) (*reached, error) {
-		rdb := redis.NewClient(goRedisOptions(at))
-		rdb.AddHook(hook{ear.clone()})
-		s, err := goredisstore.New(ctx, rdb)
-		r := &reached{Store: s, close: func() { _ = rdb.Close() }}
-		if err != nil {
-			return r, err
-		}
-		return replicaOf(ctx, r, staleness)
-	}
-}
-
-// ear changes an answer, or gives one by itself.
-type ear interface {
-	clone() ear
-	hears(first bool, ask func() ([]any, error)) ([]any, error)
-}
-
-// hook is one of the client's, which knows the question for news by the number of its arguments: the hash of the script,
-// two keys for each of 64 partitions, how far and how many, and the entries that it read last.
-type hook struct{ ear }
-
-func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		const before = 3 + 2*64 + 2
-		args := cmd.Args()
-		news, ok := cmd.(*redis.Cmd)
-		if !ok || len(args) != before+64 {
-			return next(ctx, cmd)
-		}
-		first := !slices.ContainsFunc(args[before:], func(id any) bool { return id != "" })
-		answer, err := h.hears(first, func() ([]any, error) {
-			err := next(ctx, cmd)
-			list, _ := news.Val().([]any)
-			return list, err
-		})
-		if err == nil {
-			news.SetVal(answer)
-		}
-		return err
-	}
-}
-
-// entries calls f with kind and names of those of a partition.
-func entries(list any, f func(entry []any)) {
-	for l := list.([]any); len(l) >= 4; l = l[3:] {
-		f(l[2:4])
-	}
 }
 
 // unheard is put in the place of what is not heard: it means nothing to anybody.
@@ -367,7 +298,7 @@ func TestPlantedFaults(t *testing.T) {
 			if p.game != nil {
 				p.game(g)
 			}
-			g.finds(30)
+			g.finds(50)
 		})
 	}
 }
@@ -397,7 +328,7 @@ func TestForgetfulServers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			g := start(t, engineOf(tc.engine), tc.server(t), 1, "")
 			g.faults = tc.fault
-			g.finds(10)
+			g.finds(50)
 		})
 	}
 }

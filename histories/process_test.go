@@ -113,7 +113,8 @@ func (p *process) start() {
 	text, err := json.Marshal(p.task)
 	require.NoError(p.t, err)
 	p.cmd = exec.CommandContext(context.Background(), os.Args[0])
-	p.cmd.Env = append(os.Environ(), asProcess+"="+string(text))
+	p.cmd.Env = append(os.Environ(), asProcess+"="+string(text),
+		"GORACE=atexit_sleep_ms=50 "+os.Getenv("GORACE")) // it would wait for a second
 	p.log = &bytes.Buffer{}
 	p.cmd.Stderr = p.log
 	p.in, err = p.cmd.StdinPipe()

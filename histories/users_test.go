@@ -20,6 +20,7 @@ type round struct {
 	Subjects []string
 	Users    int           // at once
 	Grace    time.Duration // of this process
+	Looks    bool          // every other call is a look-up
 	Loose    int           // how many tokens of no session each subject has
 	Logouts  int           // how many calls of a thousand log a subject out
 	Everyone int           // and everyone
@@ -186,14 +187,14 @@ func (u *user) access(subject, id, token string) session.Query {
 	if sure {
 		q.Issued = now.Add(-time.Duration(u.random.IntN(1000)) * time.Millisecond)
 		q.Expires = q.Issued.Add(horizon)
-		if u.random.IntN(8) == 0 {
+		if u.random.IntN(4) == 0 {
 			q.Expires = q.Expires.Add(time.Millisecond)
 		}
 	}
 	return q
 }
 
-// look asks about what a call has revoked, perhaps, when its answer is there.
+// look asks about what a call has revoked, perhaps, when its answer is there, and perhaps about anything.
 func (u *user) look(c *call, a answer) *call {
 	q := session.Query{}
 	switch subject := c.subject(); {
@@ -206,6 +207,9 @@ func (u *user) look(c *call, a answer) *call {
 		q = u.access(subject, "", c.Revocation.Token)
 	case c.Method == revokeSubject:
 		q = u.access(subject, "", u.loose())
+	case u.Looks:
+		known := u.known(subject)
+		q = u.access(subject, known.Session, "t"+known.Current)
 	}
 	if q.Subject == "" {
 		return nil
