@@ -132,10 +132,10 @@ func (p *part) has(kind string, names ...string) bool {
 }
 
 // age is how old what is known is; of what is not known all, as old as can be.
-func (p *part) age() time.Duration {
+func (p *part) age(now time.Time) time.Duration {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return time.Since(p.fresh)
+	return now.Sub(p.fresh)
 }
 
 var seed = maphash.MakeSeed()

@@ -25,6 +25,7 @@ type Replica struct {
 	horizon   time.Duration
 	staleness time.Duration
 	parts     [partitions]part
+	now       func() time.Time // which tests replace
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -82,7 +83,21 @@ func MaxStaleness(d time.Duration) ReplicaOption {
 // NewReplica returns a replica of what is revoked in a store, when it has loaded what was revoked within the horizon.
 // It follows the store until it is closed, in a goroutine.
 func NewReplica(ctx context.Context, s *Store, opts ...ReplicaOption) (*Replica, error) {
-	r := &Replica{store: s, horizon: defaultHorizon, staleness: defaultStaleness, done: make(chan struct{})}
+	r, err := loadReplica(ctx, s, time.Now, opts)
+	if err != nil {
+		return nil, err
+	}
+	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	go r.follow(follow)
+	return r, nil
+}
+
+// loadReplica returns a replica that has loaded, and does not follow yet.
+func loadReplica(ctx context.Context, s *Store, now func() time.Time, opts []ReplicaOption) (*Replica, error) {
+	r := &Replica{
+		store: s, horizon: defaultHorizon, staleness: defaultStaleness, now: now, done: make(chan struct{}),
+	}
 	var wrong []error
 	if s == nil || s.client == nil {
 		wrong = append(wrong, errors.New("NewReplica wants a store that New has made"))
@@ -100,9 +115,6 @@ func NewReplica(ctx context.Context, s *Store, opts ...ReplicaOption) (*Replica,
 	if err := r.catchUp(ctx); err != nil {
 		return nil, fmt.Errorf("redisstore: NewReplica: %w", err)
 	}
-	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
-	r.stop = stop
-	go r.follow(follow)
 	return r, nil
 }
 
@@ -117,9 +129,9 @@ func (r *Replica) Close() error {
 
 // Staleness returns how old what the replica knows is, for a gauge: the age of the oldest part.
 func (r *Replica) Staleness() time.Duration {
-	age := time.Duration(0)
+	age, now := time.Duration(0), r.now()
 	for i := range r.parts {
-		age = max(age, r.parts[i].age())
+		age = max(age, r.parts[i].age(now))
 	}
 	return age
 }
@@ -169,7 +181,7 @@ const perPoll = 6400
 
 // poll reads some of what is new in some partitions, and reports whether there is more.
 func (r *Replica) poll(ctx context.Context, first, count int) (behind bool, err error) {
-	began := time.Now()
+	began := r.now()
 	span := r.horizon + margin
 	args := []string{decimal(span.Milliseconds()), decimal(perPoll)}
 	for i := range count {
@@ -225,7 +237,7 @@ func (r *Replica) knows(q session.Query) bool {
 	p := &r.parts[partitionOf(q.Subject)]
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.whole && time.Since(p.fresh) <= r.staleness && !p.everyone() &&
+	return p.whole && r.now().Sub(p.fresh) <= r.staleness && !p.everyone() &&
 		!p.has(kindMark, q.Subject) &&
 		(q.Session == "" || !p.has(kindSession, q.Subject, q.Session)) &&
 		(q.Token == "" || !p.has(kindToken, q.Subject, q.Token))

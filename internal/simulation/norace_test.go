@@ -1,5 +1,5 @@
 //go:build !race
 
-package simulation_test
+package simulation
 
 const raced = false

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"slices"
@@ -59,11 +59,7 @@ func TestPlantedBugs(t *testing.T) {
 			if raced && !slices.Contains(quick, name) {
 				t.Skip("it takes long; run it without -race")
 			}
-			found := search(1, 10_000, plant)
-			require.NotNil(t, found.failed, "not found")
-			if testing.Verbose() {
-				t.Logf("found in history %d: %s", found.seed, tell(found, plant))
-			}
+			planting(plant).find(t, 10_000)
 		})
 	}
 }
@@ -71,13 +67,13 @@ func TestPlantedBugs(t *testing.T) {
 // A history is shrunk to what it takes to fail, and fails in the same way.
 func TestShrink(t *testing.T) {
 	for _, name := range []string{"replay mints another successor", "forgotten mark", "check, then write"} {
-		found := search(1, 10_000, planted[name])
-		require.NotNil(t, found.failed)
-		short := shrink(newPlan(found.seed), planted[name], found.failed.rule)
-		failed, _ := play(&short, planted[name], nil)
+		on := inMemory(planted[name])
+		found := planting(planted[name]).search(1, 10_000)
+		short := shrink(found.plan, on, found.failed.rule)
+		failed, _ := play(&short, on, nil)
 		require.NotNil(t, failed)
 		require.Equal(t, found.failed.rule, failed.rule)
 		require.LessOrEqual(t, len(short.steps), 5, name)
-		require.Contains(t, story(&short, planted[name]), "\nFAILS "+failed.rule)
+		require.Contains(t, story(&short, on), "\nFAILS "+failed.rule)
 	}
 }

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -131,7 +131,10 @@ func (w *world) revokeToken(who any, s *server, t *token, demands ...jot.Demand)
 	t.revoking--
 	switch {
 	case c.err == nil:
-		t.revoked, t.maybe = true, true
+		t.maybe = true
+		if !t.revoked.known() {
+			t.revoked = w.fact(s)
+		}
 	case !is(c.err, jot.ErrUnavailable):
 		w.fail("a token cannot be revoked", c.err)
 	case c.effects[revokeToken] != none:
@@ -190,10 +193,10 @@ func (w *world) useUp(s *server, t *token) {
 	t.uses++
 	_, c := w.verify(t.who, "uses up", s, t, consumes, jot.Type("invite"), jot.SingleUse())
 	switch {
-	case c.err == nil && t.used:
+	case c.err == nil && t.used.known():
 		w.fail("used up twice", t)
 	case c.err == nil:
-		t.used = true
+		t.used = w.fact(s)
 	case c.effects[revokeToken] == none:
 		t.uses--
 	}

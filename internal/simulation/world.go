@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -25,7 +25,8 @@ var secret = []byte("simulation-secret-0123456789abcdef-0123456789abcdef-0123456
 type world struct {
 	plan    *plan
 	ctx     context.Context
-	store   session.Store // as the managers' network does not show it
+	store   session.Store // as the managers' network does not show it, where it is in memory
+	engine  Engine        // or else what the stores are on
 	servers []*server
 	holders []*holder
 
@@ -39,6 +40,7 @@ type world struct {
 	top     *call
 	late    []*lateCall
 	pause   int // how many steps a store that is not atomic lets in
+	saved   int // when another server had heard all
 
 	model   model
 	counts  counts
@@ -51,6 +53,9 @@ type server struct {
 	*jot.Manager
 	node
 	index                 int
+	cut                   time.Duration // until when it reaches no server
+	polled, heard         time.Duration // when its replica asked for news, and when for the last that came
+	polling               bool
 	refresh, logout, page http.Handler
 }
 
@@ -63,6 +68,7 @@ func (f *failure) String() string { return f.rule + ": " + f.detail }
 type frame struct {
 	*step
 	used int
+	told int // of the faults of polls
 }
 
 // call is one call of the public API.
@@ -74,6 +80,7 @@ type call struct {
 	began, ended int
 	others       int       // steps that were played meanwhile
 	lo, hi       time.Time // what the server's clock said during it, in whole milliseconds
+	asked        int       // how many calls of the store it has made
 	effects      [methods]effect
 	lost         bool         // a call of the store was made to fail
 	repeated     bool         // one was carried out twice
@@ -89,21 +96,32 @@ type call struct {
 // roomOf is how many entries of each kind the store takes: more than a history makes.
 const roomOf = 200
 
-// play plays a plan over what plant makes of a store. trace may be nil.
-func play(p *plan, plant func(session.Store) session.Store, trace func(string)) (failed *failure, counted counts) {
+// ground is what is behind the managers of a history: what the network shows of the store to each.
+type ground func(w *world) func(s *server) session.Store
+
+// inMemory is a store in memory, or what plant makes of it.
+func inMemory(plant func(session.Store) session.Store) ground {
+	return func(w *world) func(s *server) session.Store {
+		if w.store = plant(newReference()); !w.plan.settings.eager {
+			w.store = plant(memstore.New(memstore.MaxEntries(roomOf)))
+		}
+		return func(*server) session.Store { return &faulty{w.store, w} }
+	}
+}
+
+// play plays a plan. trace may be nil.
+func play(p *plan, on ground, trace func(string)) (failed *failure, counted counts) {
 	w := &world{plan: p, trace: trace}
 	defer func() {
 		if reason := recover(); reason != nil {
 			failed = &failure{"panic", fmt.Sprintf("%v\n%s", reason, debug.Stack())}
 		}
 	}()
-	if w.store = plant(newReference()); !p.settings.eager {
-		w.store = plant(memstore.New(memstore.MaxEntries(roomOf)))
-	}
 	w.ctx = context.WithValue(context.Background(), worldKey{}, w)
 	w.model.init(w)
+	storeOf := on(w)
 	for i, n := range p.settings.nodes {
-		w.servers = append(w.servers, w.newServer(i, n))
+		w.servers = append(w.servers, w.newServer(i, n, storeOf))
 	}
 	w.holders = newHolders(&p.settings, w.model.people)
 	for w.cursor < len(p.steps) && w.failure == nil {
@@ -120,11 +138,12 @@ func play(p *plan, plant func(session.Store) session.Store, trace func(string)) 
 	return w.failure, w.counts
 }
 
-func (w *world) newServer(index int, n node) *server {
+func (w *world) newServer(index int, n node, storeOf func(*server) session.Store) *server {
 	s, set := &server{node: n, index: index}, &w.plan.settings
 	opts := []jot.Option{
 		wire.Profile{}, // jot's own rules; New leaves access tokens that outlive refresh tokens to whoever gives one
-		jot.WithStore(&faulty{w.store, w}), jot.WithRotationGrace(n.grace), jot.WithMaxSessions(n.limit),
+		jot.WithStore(storeOf(s)), jot.WithStoreTimeout(time.Minute),
+		jot.WithRotationGrace(n.grace), jot.WithMaxSessions(n.limit),
 		jot.WithAccessTTL(set.accessTTL), jot.WithRefreshTTL(set.refreshTTL), jot.WithSessionTTL(set.sessionTTL),
 		jot.WithClock(func() time.Time { return w.clock(n.offset) }),
 		jot.WithEventHandler(func(_ context.Context, e jot.Event) { w.happened(e) }),
@@ -147,7 +166,7 @@ func (w *world) newServer(index int, n node) *server {
 
 // clock reads a node's clock, and takes note of what the call now going on was told.
 func (w *world) clock(offset time.Duration) time.Time {
-	at := epoch.Add(w.elapsed + offset)
+	at := w.now().Add(offset)
 	cut := at.Truncate(time.Millisecond)
 	w.latest = latest(w.latest, cut)
 	if c := w.top; c == nil {
@@ -163,6 +182,9 @@ func (w *world) clock(offset time.Duration) time.Time {
 	return at
 }
 
+// now is the true time.
+func (w *world) now() time.Time { return epoch.Add(w.elapsed) }
+
 // next plays a step.
 func (w *world) next() {
 	st := &w.plan.steps[w.cursor]
@@ -172,6 +194,7 @@ func (w *world) next() {
 	w.carryOut(w.played)
 	outer, top := w.frame, w.top
 	w.frame = &frame{step: st}
+	w.polls()
 	w.act(st)
 	w.frame, w.top = outer, top
 }
@@ -202,6 +225,7 @@ func (c *call) String() string { return strings.TrimSuffix(fmt.Sprintln(c.what..
 
 // make makes it.
 func (w *world) make(c *call, f func(ctx context.Context) error) {
+	w.polls()
 	w.top = c
 	at, played := w.elapsed, w.played
 	if err := f(w.ctx); err != nil {
@@ -253,10 +277,11 @@ func (w *world) describe(c *call, at time.Duration) {
 	if len(c.faults) > 0 {
 		faults = " [" + strings.Join(c.faults, ", ") + "]"
 	}
+	var told strings.Builder
 	for _, s := range c.alarms {
-		outcome += ", EventReused of " + s.String()
+		told.WriteString(", EventReused of " + s.String())
 	}
-	w.line(at, fmt.Sprintf("node %d  %s%s: %s", c.server.index, c, faults, outcome))
+	w.line(at, fmt.Sprintf("node %d  %s%s: %s", c.server.index, c, faults, outcome+told.String()))
 }
 
 // notef writes another line of it.
@@ -278,7 +303,9 @@ func (w *world) happened(e jot.Event) {
 	case jot.EventRenewalFailed:
 		w.top.failedRenew = true
 	case jot.EventRewound:
-		w.fail("a token from the future", "EventRewound, though the store forgot nothing")
+		if s := w.model.sessions[e.SessionID]; s == nil || !s.adrift {
+			w.fail("a token from the future", "EventRewound, though the store forgot nothing")
+		}
 	default: // it shows in what the call returns
 	}
 }

@@ -1,7 +1,8 @@
-package simulation_test
+package simulation
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-jot/jot"
@@ -30,19 +31,29 @@ type view struct {
 	purpose
 
 	dead                  string // why its session had ended
-	barred, used          bool
-	exchanged, superseded bool      // its successor was given to somebody, and that one's as well
-	loggedOut             time.Time // of no session: its user, at the latest
-	allowed               scopes    // by its session
+	barred, spent         bool   // it had been revoked, or used up
+	exchanged, superseded bool   // its successor was given to somebody, and that one's as well
+	loggedOut             mark   // of no session: its user, at the latest
+	allowed               scopes // by its session
 }
 
-func (t *token) view(m *model, p purpose) view {
-	v := view{token: t, purpose: p, barred: t.revoked, used: t.used, exchanged: t.exchanged}
+// view returns what must count on a server. Where a token is used up the store is asked by that.
+func (w *world) view(t *token, s *server, p purpose) view {
+	v := view{token: t, purpose: p, exchanged: t.exchanged}
+	v.barred = t.revoked.known() && (p.usesUp || w.binds(t, s, t.revoked))
+	v.spent = t.used.known() && (p.usesUp || w.binds(t, s, t.used))
 	v.superseded = t.exchanged && t.child != nil && t.child.exchanged
-	if t.sess != nil {
-		v.dead, v.allowed = t.sess.dead, t.sess.scopes
-	} else {
-		v.loggedOut = latest(t.who.sure, m.everyone.sure)
+	if t.sess == nil {
+		for _, m := range slices.Concat(t.who.sure, w.model.everyone.sure) {
+			if m.clock.After(v.loggedOut.clock) && w.binds(t, s, m.fact) {
+				v.loggedOut = m
+			}
+		}
+		return v
+	}
+	v.allowed = t.sess.scopes
+	if t.sess.dead != "" && w.binds(t, s, t.sess.gone) {
+		v.dead = t.sess.dead
 	}
 	return v
 }
@@ -61,10 +72,12 @@ func (w *world) forbidden(v view, c *call) (why string, want error) {
 		return "its session had ended: " + v.dead, jot.ErrRevoked
 	case v.barred && w.remembered(v):
 		return "it had been revoked", jot.ErrRevoked
-	case v.used && w.remembered(v):
+	case v.spent && w.remembered(v):
 		return "it had been used", jot.ErrRevoked
-	case v.sess == nil && !v.loggedOut.IsZero() && !v.born.After(v.loggedOut):
+	case v.sess == nil && !v.loggedOut.clock.IsZero() && !v.born.After(v.loggedOut.clock):
 		return "its user had been logged out", jot.ErrRevoked
+	case v.adrift():
+		return "", nil
 	case v.superseded:
 		return "its successor had been exchanged", jot.ErrReused
 	case v.exchanged && v.apart(c):
@@ -125,7 +138,13 @@ func (v view) tooLate(c *call) bool {
 }
 
 // doubtful reports whether the token may have been revoked by itself.
-func (g *grant) doubtful() bool { return g.maybe || g.revoked || g.revoking > 0 }
+func (g *grant) doubtful() bool { return g.maybe || g.revoked.known() || g.revoking > 0 }
+
+// widened reports whether somebody got more scopes than the session allows.
+func (v view) widened(got scopes) bool { return got&^v.allowed != 0 && !v.adrift() }
+
+// adrift reports whether it is of a session of which a server has forgotten something.
+func (g *grant) adrift() bool { return g.sess != nil && g.sess.adrift }
 
 // inTurn reports whether c presents a refresh token that is surely the current one, or the one before and within the
 // grace of whatever call may have exchanged it.
@@ -169,11 +188,13 @@ func (w *world) judge(v view, c *call) (accepted bool) {
 		if !must && v.sess != nil && (wrote == done || wrote == unsure) {
 			v.sess.maybe = true
 		}
+		w.countUnanswered(v, c)
 		return false
 	case c.err == nil:
 		if why != "" {
 			w.fail("accepted, though "+why, v)
 		}
+		w.checkRecall(v, c)
 		if must {
 			w.countAccepted(v, c)
 		}
@@ -190,6 +211,8 @@ func (w *world) judge(v view, c *call) (accepted bool) {
 // plausible reports whether there can be such a reason.
 func (w *world) plausible(v view, c *call, want error) bool {
 	switch {
+	case v.adrift():
+		return true
 	case is(c.err, jot.ErrExpired):
 		return v.times && v.expired(c.hi) || v.tooLate(c)
 	case is(c.err, jot.ErrNoToken): // a browser's that has expired, with nothing to renew it from
@@ -213,13 +236,13 @@ func (w *world) plausible(v view, c *call, want error) bool {
 
 // refused learns from a refusal.
 func (w *world) refused(v view, c *call, why string, want error) {
-	w.countRefused(v, why, want)
+	w.countRefused(v, c, why, want)
 	if w.plan.settings.calm && !is(c.err, jot.ErrExpired) && w.remembered(v) {
 		w.fail("an honest client is logged out", v, c.err)
 	}
 	s := v.sess
 	switch {
-	case s == nil:
+	case s == nil, s.adrift:
 	case is(c.err, jot.ErrReused):
 		if why != "" && w.goesOn(v, c) {
 			w.count(theft)
@@ -232,7 +255,7 @@ func (w *world) refused(v view, c *call, why string, want error) {
 	case w.unended(s) && (!v.refresh || v.inTurn(c)):
 		w.evicted(s, c)
 	default:
-		w.finish(s, "it was refused as revoked", c)
+		w.finish(s, byRefusal, c)
 	}
 }
 

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -39,6 +39,7 @@ func newReference() *reference {
 	}
 }
 
+// Start implements [session.Starter].
 func (s *reference) Start(now time.Time) {
 	if !s.started {
 		s.started, s.mark = true, now.Add(-time.Millisecond)
@@ -91,6 +92,7 @@ func (e *subject) find(name string) (session.Record, func(session.Record)) {
 	return session.Record{}, func(session.Record) {}
 }
 
+// Begin implements [session.Store].
 func (s *reference) Begin(_ context.Context, r session.Record, limit int) error {
 	entry := s.subject(r.Subject, r.Start)
 	if known, _ := entry.find(r.Session); known.Session != "" {
@@ -113,6 +115,7 @@ func (e *subject) evict(limit int, choose func(alive []counted) int) {
 	}
 }
 
+// Check implements [session.Store].
 func (s *reference) Check(_ context.Context, q session.Query) (session.Status, error) {
 	entry := s.subject(q.Subject, q.Now)
 	_, revoked := entry.tokens[q.Token]
@@ -130,6 +133,7 @@ func (s *reference) Check(_ context.Context, q session.Query) (session.Status, e
 	return status, nil
 }
 
+// Rotate implements [session.Store].
 func (s *reference) Rotate(_ context.Context, r session.Rotation) (session.Result, error) {
 	entry := s.subject(r.Subject, r.Now)
 	known, put := entry.find(r.Session)
@@ -139,6 +143,7 @@ func (s *reference) Rotate(_ context.Context, r session.Rotation) (session.Resul
 	return result, nil
 }
 
+// End implements [session.Store].
 func (s *reference) End(_ context.Context, e session.Ending) (ended bool, err error) {
 	known, put := s.subject(e.Subject, e.Now).find(e.Session)
 	ended, next := e.Apply(known)
@@ -146,6 +151,7 @@ func (s *reference) End(_ context.Context, e session.Ending) (ended bool, err er
 	return ended, nil
 }
 
+// RevokeToken implements [session.Store].
 func (s *reference) RevokeToken(_ context.Context, r session.Revocation) (first bool, err error) {
 	entry := s.subject(r.Subject, r.Now)
 	known, found := entry.tokens[r.Token]
@@ -158,6 +164,7 @@ func (s *reference) RevokeToken(_ context.Context, r session.Revocation) (first 
 	return true, nil
 }
 
+// RevokeSubject implements [session.Store].
 func (s *reference) RevokeSubject(_ context.Context, name string, now, until time.Time) error {
 	entry := s.subject(name, now)
 	entry.sessions = nil
@@ -165,12 +172,14 @@ func (s *reference) RevokeSubject(_ context.Context, name string, now, until tim
 	return nil
 }
 
+// RevokeAll implements [session.Store].
 func (s *reference) RevokeAll(_ context.Context, now time.Time) error {
 	s.count++
 	s.mark, s.started = latest(s.mark, now), true
 	return nil
 }
 
+// List implements [session.Store].
 func (s *reference) List(_ context.Context, name string, now time.Time) (list []session.Record, err error) {
 	for _, r := range s.subject(name, now).sessions {
 		if r.Live(now) {

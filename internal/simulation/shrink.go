@@ -1,22 +1,20 @@
-package simulation_test
+package simulation
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-jot/jot/session"
 )
 
 // shrink returns a plan as short as it finds that fails in the same way. Ids of tokens hold random bits that no seed
 // decides; where two are made within a millisecond and the store is wrong, their order may decide. So a shorter plan
 // has to fail several times.
-func shrink(p plan, plant func(session.Store) session.Store, rule string) plan {
+func shrink(p plan, on ground, rule string) plan {
 	failing := func(times int) func(plan) bool {
 		return func(q plan) bool {
 			for range times {
-				if failed, _ := play(&q, plant, nil); failed == nil || failed.rule != rule {
+				if failed, _ := play(&q, on, nil); failed == nil || failed.rule != rule {
 					return false
 				}
 			}
@@ -43,7 +41,7 @@ func shorten(p plan, fails func(plan) bool) plan {
 func (p *plan) size() int {
 	n := 100 * len(p.steps)
 	for _, st := range p.steps {
-		for _, f := range st.faults {
+		for _, f := range slices.Concat(st.faults[:], st.polls[:]) {
 			if f.kind != fine {
 				n += 10 + f.steps
 			}
@@ -55,6 +53,9 @@ func (p *plan) size() int {
 	for _, node := range p.settings.nodes {
 		n += 10
 		if node.offset != 0 {
+			n++
+		}
+		if node.replica {
 			n++
 		}
 	}
@@ -93,6 +94,10 @@ func calmDown(p plan, fails func(plan) bool) plan {
 				p = attempt(p, fails, func(q *plan) { q.steps[i].faults[j] = fault{} })
 				p = attempt(p, fails, func(q *plan) { q.steps[i].faults[j].steps = 1 })
 			}
+			if f := p.steps[i].polls[j]; f.kind != fine {
+				p = attempt(p, fails, func(q *plan) { q.steps[i].polls[j] = fault{} })
+				p = attempt(p, fails, func(q *plan) { q.steps[i].polls[j] = fault{kind: lostBefore} })
+			}
 		}
 		had := p.steps[i].gap
 		for _, gap := range []time.Duration{0, time.Second, had.Truncate(time.Second), had.Truncate(time.Millisecond)} {
@@ -128,6 +133,11 @@ func simplify(p plan, fails func(plan) bool) plan {
 				}
 			})
 		}
+		p = attempt(p, fails, func(q *plan) {
+			if i < len(q.settings.nodes) {
+				q.settings.nodes[i].replica = false
+			}
+		})
 	}
 	return p
 }
@@ -149,15 +159,18 @@ func (p *plan) clone() plan {
 }
 
 // story is a history for a reader.
-func story(p *plan, plant func(session.Store) session.Store) string {
+func story(p *plan, on ground) string {
 	s := &p.settings
 	lines := []string{fmt.Sprintf("tokens live %s, refresh tokens %s, sessions %s; cookies: %t; tabs share them: %t",
 		s.accessTTL, s.refreshTTL, s.sessionTTL, s.cookies, s.shared)}
 	for i, n := range s.nodes {
 		lines = append(lines,
 			fmt.Sprintf("node %d: clock %+.6fs, grace %s, %d sessions", i, n.offset.Seconds(), n.grace, n.limit))
+		if n.replica {
+			lines[len(lines)-1] += fmt.Sprintf(", replica: staleness %s, horizon %s", n.staleness, n.horizon)
+		}
 	}
-	failed, _ := play(p, plant, func(line string) { lines = append(lines, line) })
+	failed, _ := play(p, on, func(line string) { lines = append(lines, line) })
 	if failed != nil && failed.rule == "panic" {
 		lines = append(lines, failed.String())
 	}

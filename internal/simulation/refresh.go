@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -83,7 +83,7 @@ func (w *world) refreshOnce(h *holder, t *token, s *server, arg int) error {
 func (w *world) refreshByCalls(h *holder, t *token, s *server, arg int) error {
 	asked := t.scopes
 	if arg%3 == 0 {
-		asked &= scopes(arg >> 4)
+		asked &= scopes(arg >> 4 & 255)
 	}
 	verified, c := w.verify(h, "shows", s, t, verifies, jot.Refresh())
 	if verified == nil {
@@ -129,7 +129,7 @@ func (w *world) exchange(
 ) error {
 	c := w.call(s, h, "exchanges", t)
 	c.presents = t
-	v := t.view(&w.model, p)
+	v := w.view(t, s, p)
 	narrows := 0
 	if asked != t.scopes {
 		narrows = 1
@@ -173,6 +173,8 @@ func (w *world) exchange(
 func (w *world) succeeded(v view, access, next *token, asked scopes) {
 	s, g := v.sess, v.grant
 	switch {
+	case s.adrift:
+		return
 	case next.grant == g:
 		w.fail("a refresh token is its own successor", g)
 	case g.child != nil && g.child != next.grant:

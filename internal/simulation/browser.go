@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -17,6 +17,7 @@ type answer struct {
 	body   []byte
 }
 
+// Header implements [http.ResponseWriter].
 func (a *answer) Header() http.Header {
 	if a.header == nil {
 		a.header = http.Header{}
@@ -24,8 +25,10 @@ func (a *answer) Header() http.Header {
 	return a.header
 }
 
+// WriteHeader implements [http.ResponseWriter].
 func (a *answer) WriteHeader(status int) { a.status = status }
 
+// Write implements [http.ResponseWriter].
 func (a *answer) Write(text []byte) (int, error) {
 	a.body = append(a.body, text...)
 	return len(text), nil
@@ -88,7 +91,7 @@ func (w *world) request(h *holder, method string, t *token, csrf int) *http.Requ
 	if w.plan.settings.cookies {
 		for i, t := range [...]*token{h.accessToken(w.elapsed), h.refreshToken(w.elapsed)} {
 			if t != nil {
-				r.AddCookie(&http.Cookie{Name: tokenCookies[i], Value: t.raw})
+				r.AddCookie(&http.Cookie{Name: tokenCookies[i], Value: t.raw}) //nolint:gosec // of a request
 			}
 		}
 		r.Header.Set("X-Csrf-Token", h.csrf[csrf])
@@ -130,10 +133,10 @@ func (w *world) visit(h *holder, s *server) {
 	c := w.call(s, h, "visits with", access)
 	var v, renewing view
 	if access != nil {
-		v = access.view(&w.model, verifies)
+		v = w.view(access, s, verifies)
 	}
 	if beside != nil && w.plan.settings.cookies {
-		renewing = beside.view(&w.model, verifies)
+		renewing = w.view(beside, s, verifies)
 		c.spared, c.presents = true, beside
 		c.settle = func(m method) { w.settleEnd(beside, m) }
 	}
@@ -177,7 +180,7 @@ func (w *world) renewed(h *holder, with *token, v view, c *call, a *answer) bool
 		w.fail("renewed, though "+why, v)
 	case access != nil && (access.sess != v.sess || with != nil && with.sess != v.sess && !with.expired(c.hi)):
 		w.fail("a renewal in another session", access)
-	case access != nil && access.scopes&^v.allowed != 0:
+	case access != nil && v.widened(access.scopes):
 		w.fail("a session's scope gets wider", access, access.scopes.names(), "of", v.allowed.names())
 	case access != nil:
 		w.count(renewedAccess)

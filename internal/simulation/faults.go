@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -28,11 +28,12 @@ const (
 	revokeSubject
 	revokeAll
 	listSessions
+	open // of a server that has lost its data
 	methods
 )
 
 var methodNames = [methods]string{
-	"Begin", "Check", "Rotate", "End", "RevokeToken", "RevokeSubject", "RevokeAll", "List",
+	"Begin", "Check", "Rotate", "End", "RevokeToken", "RevokeSubject", "RevokeAll", "List", "Open",
 }
 
 // effect is what became of a call of the store, in the order of what counts if there were several.
@@ -54,12 +55,26 @@ type lateCall struct {
 }
 
 func (f *faulty) pass(m method, apply func() error) error {
-	w, c := f.world, f.world.top
+	return f.world.pass(m, apply)
+}
+
+// pass sends a call of the store through the network.
+func (w *world) pass(m method, apply func() error) error {
+	c := w.top
+	c.asked++
+	if c.server.cut > w.elapsed {
+		c.lost = true
+		c.faults = append(c.faults, methodNames[m]+" cut off")
+		return errLost
+	}
 	what := fine
 	steps := 0
 	if c.frame.used < len(c.frame.faults) {
 		what, steps = c.frame.faults[c.frame.used].kind, c.frame.faults[c.frame.used].steps
 		c.frame.used++
+	}
+	if what == late && m == open {
+		what = lostBefore
 	}
 	if what != fine && w.trace != nil {
 		c.faults = append(c.faults, methodNames[m]+" "+faultNames[what])
@@ -84,6 +99,9 @@ func (f *faulty) pass(m method, apply func() error) error {
 	}
 	c.effects[m] = max(c.effects[m], became)
 	err := apply()
+	if m == open { // which has left the mark of a logout of everyone
+		w.model.everyone.maybe = latest(w.model.everyone.maybe, c.hi)
+	}
 	unplayed := w.pause
 	w.pause = 0
 	switch what {
@@ -145,46 +163,53 @@ func verbOf(ctx context.Context) verb {
 	return w.frame.verb
 }
 
-// Start implements session.Starter.
+// Start implements [session.Starter].
 func (f *faulty) Start(now time.Time) {
 	if s, ok := f.Store.(session.Starter); ok {
 		s.Start(now)
 	}
 }
 
-// Begin implements session.Store, as the others do.
+// Begin implements [session.Store].
 func (f *faulty) Begin(ctx context.Context, r session.Record, limit int) error {
 	return f.pass(begin, func() error { return f.Store.Begin(ctx, r, limit) })
 }
 
+// Check implements [session.Store].
 func (f *faulty) Check(ctx context.Context, q session.Query) (status session.Status, err error) {
 	err = f.pass(check, func() (err error) { status, err = f.Store.Check(ctx, q); return err })
 	return status, err
 }
 
+// Rotate implements [session.Store].
 func (f *faulty) Rotate(ctx context.Context, r session.Rotation) (result session.Result, err error) {
 	err = f.pass(rotate, func() (err error) { result, err = f.Store.Rotate(ctx, r); return err })
 	return result, err
 }
 
+// End implements [session.Store].
 func (f *faulty) End(ctx context.Context, e session.Ending) (ended bool, err error) {
 	err = f.pass(end, func() (err error) { ended, err = f.Store.End(ctx, e); return err })
 	return ended, err
 }
 
+// RevokeToken implements [session.Store].
 func (f *faulty) RevokeToken(ctx context.Context, r session.Revocation) (first bool, err error) {
 	err = f.pass(revokeToken, func() (err error) { first, err = f.Store.RevokeToken(ctx, r); return err })
 	return first, err
 }
 
+// RevokeSubject implements [session.Store].
 func (f *faulty) RevokeSubject(ctx context.Context, subject string, now, until time.Time) error {
 	return f.pass(revokeSubject, func() error { return f.Store.RevokeSubject(ctx, subject, now, until) })
 }
 
+// RevokeAll implements [session.Store].
 func (f *faulty) RevokeAll(ctx context.Context, now time.Time) error {
 	return f.pass(revokeAll, func() error { return f.Store.RevokeAll(ctx, now) })
 }
 
+// List implements [session.Store].
 func (f *faulty) List(ctx context.Context, subject string, now time.Time) (records []session.Record, err error) {
 	err = f.pass(listSessions, func() (err error) { records, err = f.Store.List(ctx, subject, now); return err })
 	return records, err

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"math/rand/v2"
@@ -23,6 +23,7 @@ type settings struct {
 	flush                             bool // look whether the store is empty when all has expired
 	calm                              bool // nobody is logged out, and delays and clocks stay within the grace
 	eager                             bool // the store is the reference, which forgets as soon as it may
+	young                             bool // the store of an engine is new, and not hours old
 	pace                              time.Duration
 }
 
@@ -30,6 +31,9 @@ type settings struct {
 type node struct {
 	offset, grace time.Duration // of its clock, and its rotation's
 	limit         int           // of sessions for each user
+
+	replica            bool
+	staleness, horizon time.Duration // of it
 }
 
 // step is what somebody does. Its numbers count modulo what there is, so a step keeps its meaning when others go.
@@ -40,6 +44,7 @@ type step struct {
 	arg    int
 	gap    time.Duration // after the step before
 	faults [4]fault      // of the calls of the store that it makes
+	polls  [4]fault      // of what replicas ask meanwhile
 }
 
 type verb int
@@ -67,6 +72,12 @@ const (
 	useLink
 	steal
 	wait
+	// Those of servers and replicas.
+	haunt
+	cut
+	save
+	failOver
+	lose
 	verbs // how many there are
 )
 
@@ -75,7 +86,8 @@ var verbNames = [verbs]string{
 	look: "look", logout: "logout", logoutUser: "logout everywhere", newPassword: "new password",
 	logoutAll: "logout of everyone", revoke: "revoke a token", endSession: "end a session", list: "list",
 	stepUp: "step up", mint: "token of no session", useLoose: "use a token of no session", link: "link",
-	useLink: "use a link", steal: "steal", wait: "wait",
+	useLink: "use a link", steal: "steal", wait: "wait", haunt: "use what was kept", cut: "a node is cut off",
+	save: "another server has heard all", failOver: "another server takes over", lose: "the server loses all",
 }
 
 func (v verb) String() string { return verbNames[v] }
@@ -110,12 +122,12 @@ var faultNames = [faultKinds]string{"", "lost before", "lost after", "twice", "s
 
 // newPlan draws a plan.
 func newPlan(seed uint64) plan {
-	random := rand.New(rand.NewPCG(seed, 0x6a6f74))
+	random := rand.New(rand.NewPCG(seed, 0x6a6f74)) //nolint:gosec // so that it can be repeated
 	p := plan{seed: seed, settings: newSettings(random)}
 	// Some seeds do some things much more often, and others never.
 	var weights [verbs]int
 	total := 0
-	for v := range verbs {
+	for v := range haunt {
 		weights[v] = often[v] * pick(random, 0, 1, 1, 1, 4)
 		if p.settings.calm && !calm[v] {
 			weights[v] = 0
@@ -224,4 +236,57 @@ func pick[T any](random *rand.Rand, from ...T) T { return from[random.IntN(len(f
 // between is in microseconds, so that what is cut to milliseconds shows.
 func between(random *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(random.Int64N(int64((to-from)/time.Microsecond)+1))*time.Microsecond
+}
+
+// newReplicaPlan draws a plan for an engine, some nodes of which have a replica.
+func newReplicaPlan(seed uint64) plan {
+	random := rand.New(rand.NewPCG(seed, 0x7265706c696361)) //nolint:gosec // as above
+	p := newPlan(seed)
+	s := &p.settings
+	s.eager, s.flush, s.young = false, false, random.IntN(10) == 0
+	if len(s.nodes) == 1 && random.IntN(4) > 0 {
+		s.nodes = append(s.nodes, s.nodes[0])
+	}
+	staleness := pick(random, 20*time.Millisecond, time.Second, time.Second, time.Second, 10*time.Second, time.Minute)
+	horizon := pick(random, time.Minute, 5*time.Minute, 15*time.Minute, 15*time.Minute, time.Hour)
+	for i := range s.nodes {
+		s.nodes[i].staleness, s.nodes[i].horizon = staleness, horizon
+		s.nodes[i].replica = i == 0 || random.IntN(4) > 0
+	}
+	silent := pick(random, 0, 10, 50, 90) // so many of a hundred questions for news go wrong
+	losses := random.IntN(3) == 0
+	for i := range p.steps {
+		p.steps[i].misfortune(random, s.calm, losses)
+		if i > 0 && ends[p.steps[i-1].verb] && random.IntN(2) == 0 {
+			p.steps[i].verb = haunt
+		}
+		for j := range p.steps[i].polls {
+			if random.IntN(100) < silent {
+				kind := pick(random, lostBefore, lostBefore, lostAfter, slow, slowAnswer)
+				p.steps[i].polls[j] = fault{kind, 1 + random.IntN(4)}
+			}
+		}
+	}
+	return p
+}
+
+// ends are the verbs after which somebody may keep what has ended.
+var ends = [verbs]bool{
+	logout: true, logoutUser: true, logoutAll: true, revoke: true, endSession: true, useLoose: true, lose: true,
+}
+
+// misfortune makes a step one of those that befall servers and nodes, now and then.
+func (st *step) misfortune(random *rand.Rand, calm, losses bool) {
+	n := random.IntN(100)
+	switch {
+	case calm:
+	case st.verb == logoutAll && n < 70: // after it the replicas ask about all
+		st.verb = haunt
+	case n < 6:
+		st.verb = haunt
+	case n < 9:
+		st.verb = cut
+	case losses && n < 14:
+		st.verb = pick(random, save, save, failOver, failOver, lose)
+	}
 }

@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func newHolders(s *settings, people []*person) (holders []*holder) {
 func (h *holder) String() string { return h.name }
 
 // act plays a step.
-func (w *world) act(st *step) {
+func (w *world) act(st *step) { //nolint:gocyclo // a table of verbs
 	h, s := w.holders[st.who%len(w.holders)], w.servers[st.node%len(w.servers)]
 	if w.plan.settings.calm && !w.due(h, st.verb) {
 		return
@@ -107,6 +107,16 @@ func (w *world) act(st *step) {
 		w.steal(st)
 	case wait:
 		w.wait(h, st.arg)
+	case haunt:
+		w.haunt(p, s, st.arg)
+	case cut:
+		w.cut(s, st.arg)
+	case save:
+		w.save()
+	case failOver:
+		w.failOver(st.arg)
+	case lose:
+		w.lose()
 	case verbs:
 	}
 }
@@ -139,7 +149,7 @@ func (w *world) login(h *holder, s *server, arg int) {
 	c.settle = func(method) { p.entering-- }
 	asked := scopes(1<<len(letters) - 1)
 	if arg%4 == 0 {
-		asked = scopes(arg >> 4 % 16)
+		asked = scopes(arg >> 4 & 15)
 	}
 	var opts []jot.TokenOption
 	if asked != 0 {
@@ -218,7 +228,7 @@ func (w *world) verify(
 		c.presents = t
 	}
 	c.settle = func(m method) { w.settleEnd(t, m) }
-	v := t.view(&w.model, p)
+	v := w.view(t, s, p)
 	w.make(c, func(ctx context.Context) (err error) {
 		verified, err = s.Verify(ctx, t.raw, demands...)
 		return err
@@ -226,7 +236,7 @@ func (w *world) verify(
 	if !w.judge(v, c) {
 		return nil, c
 	}
-	if t.refresh && setOf(verified.Scopes)&^v.allowed != 0 {
+	if t.refresh && v.widened(setOf(verified.Scopes)) {
 		w.fail("a session's scope gets wider", t, "is taken for", verified.Scopes, "of", v.allowed.names())
 	}
 	return verified, c

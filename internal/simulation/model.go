@@ -1,4 +1,4 @@
-package simulation_test
+package simulation
 
 import (
 	"encoding/base64"
@@ -34,9 +34,10 @@ type person struct {
 
 // logouts are those of a user everywhere, or of everyone.
 type logouts struct {
-	going       int       // on their way
-	touched     int       // when the last one may have been carried out
-	sure, maybe time.Time // the latest that has returned, and the latest that may count, by their nodes' clocks
+	going   int       // on their way
+	touched int       // when the last one may have been carried out
+	sure    []mark    // those that have returned
+	maybe   time.Time // the latest that may count, by its node's clock
 }
 
 // sess is a session.
@@ -49,8 +50,10 @@ type sess struct {
 	ending       int    // calls on their way that end it
 	maybe        bool   // it may have ended
 	dead         string // why it has ended for sure
-	over         *call  // the call by which it had
-	rivals       int    // sessions that may have been entered after it
+	gone         fact
+	over         *call // the call by which it had, nil if a server has lost it
+	adrift       bool  // a server has forgotten some of what was done to it: the model says little about it
+	rivals       int   // sessions that may have been entered after it
 	alarms       int
 	scopes       scopes    // what it allows at most
 	narrowing    int       // calls that may have taken scopes away, though nobody was told
@@ -71,9 +74,10 @@ type grant struct {
 	born            time.Time // as exactly as its id says
 	issued, expires time.Time
 	revoking        int  // calls on their way that revoke it
-	maybe, revoked  bool // it may have been revoked, or surely was
-	uses            int  // calls that may have used it up
-	used            bool
+	maybe           bool // it may have been revoked
+	revoked         fact
+	uses            int // calls that may have used it up
+	used            fact
 
 	text          *token  // the latest
 	asks          []*call // that may have been the one to exchange it
@@ -144,12 +148,23 @@ func (w *world) unended(s *sess) bool {
 	return true
 }
 
+// Why a session has ended, where it was not this very call that ended it.
+const (
+	byLimit   = "eviction"
+	byRefusal = "it was refused as revoked"
+	byLoss    = "the server has lost it"
+)
+
 // finish notes that a session has ended for sure.
 func (w *world) finish(s *sess, why string, by *call) {
-	if s.dead == "" {
-		s.dead, s.over = why, by
-		w.notef("%s has ended: %s", s, why)
+	if s.dead != "" {
+		return
 	}
+	s.dead, s.over, s.gone = why, by, w.fact(nil)
+	if why != byLimit && why != byRefusal && why != byLoss {
+		s.gone.by = by.server
+	}
+	w.notef("%s has ended: %s", s, why)
 }
 
 // learn reads a token that somebody was given.
@@ -258,7 +273,7 @@ func (w *world) loggedOut(l *logouts, people []*person, c *call, became effect) 
 	}
 	l.maybe = latest(l.maybe, c.hi)
 	if c.err == nil {
-		l.sure = latest(l.sure, c.lo)
+		l.sure = append(l.sure, mark{c.lo, w.fact(c.server)})
 		for _, p := range people {
 			for _, s := range p.sessions {
 				if s.begun < c.began {
@@ -300,7 +315,7 @@ func (w *world) evict(c *call, who *person) {
 			}
 		}
 		if later >= c.server.limit {
-			w.finish(s, "eviction", c)
+			w.finish(s, byLimit, c)
 		}
 	}
 }
@@ -312,7 +327,7 @@ func (w *world) evicted(s *sess, c *call) {
 	for _, other := range s.who.sessions {
 		if other != s && other.begun > s.asked {
 			known++
-			if other.dead != "eviction" {
+			if other.dead != byLimit {
 				kept++
 			}
 		}
@@ -320,7 +335,7 @@ func (w *world) evicted(s *sess, c *call) {
 	if known == s.rivals && kept < w.model.limit {
 		w.fail("evicted for nothing", s, "though only", kept, "others go on")
 	}
-	w.finish(s, "eviction", c)
+	w.finish(s, byLimit, c)
 }
 
 // alarm hears that a session has ended because of a theft.
@@ -330,7 +345,9 @@ func (w *world) alarm(sid string) {
 	case s == nil:
 		w.fail("an alarm about no session", sid)
 		return
-	case s.dead != "" && s.over.ended != 0 && s.over.ended < w.top.began:
+	case s.adrift && s.dead == "":
+		return
+	case s.dead != "" && (s.over == nil || s.over.ended != 0 && s.over.ended < w.top.began):
 		w.fail("an alarm about a session that had ended", s, "by", s.dead)
 	}
 	if s.alarms++; s.alarms > 1 {

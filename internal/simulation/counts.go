@@ -1,6 +1,10 @@
-package simulation_test
+package simulation
 
-import "github.com/go-jot/jot"
+import (
+	"slices"
+
+	"github.com/go-jot/jot"
+)
 
 // obligation is something that the model has demanded. A simulation that demands nothing proves nothing, so how often
 // each was demanded is counted.
@@ -34,6 +38,12 @@ const (
 	unlistedDead
 	unavailableAnswered
 	emptied
+	recalled
+	recalledLate
+	ownHeard
+	othersHeard
+	heardNothing
+	lossRefused
 	obligations
 )
 
@@ -65,9 +75,15 @@ var obligationNames = [obligations]string{
 	unlistedDead:        "an ended session is not listed",
 	unavailableAnswered: "a failing store is answered by ErrUnavailable",
 	emptied:             "the store is empty in the end",
+	recalled:            "a replica answers from memory",
+	recalledLate:        "… though another node has revoked the token a moment ago",
+	ownHeard:            "a node with a replica refuses what it has revoked itself, at once",
+	othersHeard:         "… and what another one has, when the staleness has passed",
+	heardNothing:        "… and cannot tell when neither its polls nor the store were answered for longer",
+	lossRefused:         "a token of a session that a server has lost is refused",
 }
 
-type counts [obligations]int
+type counts [obligations]uint64
 
 func (w *world) count(o obligation) { w.counts[o]++ }
 
@@ -80,8 +96,11 @@ func (w *world) countAccepted(v view, c *call) {
 		w.count(looseAccepted)
 	case !v.refresh:
 		w.count(accessAccepted)
-		if last := latest(v.who.sure, w.model.everyone.sure); !last.IsZero() && !v.sess.start.After(last) {
-			w.count(afterLogoutAccepted)
+		for _, m := range slices.Concat(v.who.sure, w.model.everyone.sure) {
+			if !v.sess.start.After(m.clock) {
+				w.count(afterLogoutAccepted)
+				break
+			}
 		}
 	case v.rotates:
 		w.countExchange(v, c)
@@ -114,14 +133,17 @@ func (w *world) countExchange(v view, c *call) {
 }
 
 // countRefused counts a refusal that had to be.
-func (w *world) countRefused(v view, why string, want error) {
+func (w *world) countRefused(v view, c *call, why string, want error) {
+	w.countHeard(v, c, why)
 	switch {
 	case why == "":
 	case v.dead != "" && is(want, jot.ErrRevoked):
 		w.count(endedRefused)
 		switch v.dead {
-		case "eviction":
+		case byLimit:
 			w.count(evictedRefused)
+		case byLoss:
+			w.count(lossRefused)
 		case "reuse":
 			w.count(reusedRefused)
 		}
@@ -133,7 +155,7 @@ func (w *world) countRefused(v view, why string, want error) {
 		w.count(supersededRefused)
 	case v.barred:
 		w.count(revokedRefused)
-	case v.used:
+	case v.spent:
 		w.count(linkRefused)
 	case v.sess == nil:
 		w.count(looseRefused)
