@@ -34,7 +34,8 @@ type game struct {
 	orders    []string    // what each process was told in it
 	replaced  []operation // of it, by processes that have been replaced
 	faults    []fault
-	everyone  int // how many calls of a thousand of the first process log everyone out, if not as usual
+	planted   bool // a fault that shows soon where calls are close together
+	everyone  int  // how many calls of a thousand of the first process log everyone out, if not as usual
 	counts    counts
 	blind     bool          // replicas answer nothing, as of the last round
 	limit     time.Duration // for the checker, for each history
@@ -63,7 +64,8 @@ func start(t testing.TB, e engine, s server, seed uint64, plant string) *game {
 	t.Helper()
 	g := &game{
 		t: t, engine: e, server: s, random: rand.New(rand.NewPCG(seed, 0)), faults: e.faults, limit: time.Minute,
-		counts: counts{faults: map[string]int{}, outcomes: map[string]int{}},
+		planted: plant != "",
+		counts:  counts{faults: map[string]int{}, outcomes: map[string]int{}},
 	}
 	dir := t.TempDir()
 	for i := range 3 {
@@ -93,6 +95,9 @@ func (g *game) play() {
 		return n
 	}
 	most := written() + enough
+	if g.planted {
+		most += 2 * enough
+	}
 	g.rest(200, 400)
 	require.Eventually(g.t, func() bool { return written() > most }, patience, 5*time.Millisecond)
 }
@@ -149,7 +154,7 @@ func (g *game) begin() (subjects []string) {
 		}
 	}
 	n := 3 + g.random.IntN(4)
-	if g.engine.staleness > 0 {
+	if g.engine.staleness > 0 && !g.planted {
 		n += 10
 	}
 	for i := range n {
@@ -166,6 +171,9 @@ func (g *game) begin() (subjects []string) {
 		if g.blind { // since everyone was logged out
 			g.server.(*redisServer).age()
 		}
+	}
+	if g.planted {
+		r.Logouts = 20
 	}
 	if g.everyone == 0 && g.random.IntN(every) == 0 {
 		r.Everyone = 4 / every

@@ -83,7 +83,7 @@ func (lossy) hears(first bool, ask func() ([]any, error)) ([]any, error) {
 	if first {
 		return answer, err
 	}
-	<-time.After(time.Duration(rand.Int64N(int64(staleness / 4))))
+	<-time.After(time.Duration(rand.Int64N(int64(staleness / 2))))
 	if rand.IntN(2) == 0 {
 		return nil, errors.New("the answer was lost")
 	}

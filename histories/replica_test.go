@@ -206,9 +206,5 @@ func (c *recalls) String() string {
 		"by %s at most", c.did, c.may, c.fine, c.late, c.latest)
 }
 
-// require asks that they have answered enough of what they may, and that some of it was late.
-func (c *recalls) require(t testing.TB) {
-	t.Helper()
-	require.Greater(t, c.did, c.fine/3, "that were answered by replicas")
-	require.Greater(t, c.late, 5, "that were late")
-}
+// enough reports whether they have answered a good part, and some of it late.
+func (c *recalls) enough() bool { return c.did > c.fine/3 && c.late >= 10 }
