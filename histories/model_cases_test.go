@@ -166,3 +166,67 @@ func TestModel(t *testing.T) {
 		})
 	}
 }
+
+// How late a replica's answer may be, in ms: 10 here.
+func TestLag(t *testing.T) {
+	at := func(ms int) time.Time { return epoch.Add(time.Duration(ms) * time.Millisecond) }
+	login := operation{began: 0, over: 1, call: &call{Method: begin, Record: session.Record{
+		Subject: "alice", Session: "s", Current: "1", Start: at(0), Expires: at(9001),
+	}}}
+	finish := call{Method: end, Ending: session.Ending{Subject: "alice", Session: "s", Call: "e", Now: at(20)}}
+	revoke := call{Method: revokeToken, Revocation: session.Revocation{
+		Subject: "alice", Token: "t", Call: "c", Now: at(20), Until: at(9001),
+	}}
+	logout := call{Method: revokeSubject, Subject: "alice", Now: at(20), Until: at(9000)}
+	everyone := call{Method: revokeAll, Now: at(20)}
+	yes, silence := answer{Yes: true}, answer{Failed: "silence"}
+	const own, other = 0, 10
+
+	for name, tc := range map[string]struct {
+		right   bool
+		client  int
+		call    call
+		answer  answer
+		from    int64
+		reached int64
+		life    time.Duration
+		session string
+	}{
+		"heard of":                        {false, other, finish, yes, 32, 0, horizon, "s"},
+		"not heard of":                    {true, other, finish, yes, 31, 0, horizon, "s"},
+		"a token, heard of":               {false, other, revoke, yes, 32, 0, horizon, "s"},
+		"a token":                         {true, other, revoke, yes, 31, 0, horizon, "s"},
+		"a logout, heard of":              {false, other, logout, answer{}, 32, 0, horizon, ""},
+		"a logout":                        {true, other, logout, answer{}, 31, 0, horizon, ""},
+		"a logout of everyone, heard of":  {false, other, everyone, answer{}, 32, 0, horizon, "s"},
+		"a logout of everyone":            {true, other, everyone, answer{}, 31, 0, horizon, "s"},
+		"its own":                         {false, own, finish, yes, 22, 0, horizon, "s"},
+		"its own token":                   {false, own, revoke, yes, 22, 0, horizon, "s"},
+		"its own logout":                  {false, own, logout, answer{}, 22, 0, horizon, "s"},
+		"its own logout of everyone":      {false, own, everyone, answer{}, 22, 0, horizon, "s"},
+		"its own, of which nobody knows":  {true, own, finish, silence, 22, 0, horizon, "s"},
+		"by a replica that was made then": {false, other, finish, yes, 25, 22, horizon, "s"},
+		"by one that had been made":       {true, other, finish, yes, 25, 20, horizon, "s"},
+		"a token that lives too long":     {false, other, finish, yes, 25, 0, horizon + 1, "s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			history := []operation{
+				login,
+				{call: &tc.call, client: tc.client, began: 20, over: 21, returned: 21, answer: tc.answer},
+				{client: own, began: tc.from, over: tc.from + 1, reached: tc.reached, call: &call{
+					Method: check, Query: session.Query{
+						Subject: "alice", Session: tc.session, Token: "t",
+						Issued: at(5), Expires: at(5).Add(tc.life), Now: at(40),
+					},
+				}},
+			}
+			history[1].reached = tc.reached
+			lag(history, 10)
+			want := porcupine.Illegal
+			if tc.right {
+				want = porcupine.Ok
+			}
+			require.Equal(t, want, judge(history, time.Minute), tell(history))
+		})
+	}
+}

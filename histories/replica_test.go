@@ -119,7 +119,7 @@ func lag(history []operation, staleness time.Duration) {
 		from := max(o.began-int64(staleness), o.reached, began[o.Query.Session])
 		for _, other := range returned[of(o)] {
 			if other.returned <= o.began && other.revokes(o.Query) {
-				from = max(from, other.returned)
+				from = max(from, other.returned+1)
 			}
 		}
 		history[i].late = max(0, o.began-from)
