@@ -21,9 +21,11 @@ func operations(f *facts, history []operation) []porcupine.Operation {
 	list := make([]porcupine.Operation, 0, len(history))
 	for _, o := range history {
 		if o.late > 0 {
-			for _, at := range []int64{o.from(), o.over} {
+			for _, over := range []bool{false, true} {
+				g := glance{len(f.glances), over}
+				at := map[bool]int64{false: o.from(), true: o.over}[over]
 				list = append(list, porcupine.Operation{
-					ClientId: o.client, Input: glance{len(f.glances), at == o.over}, Call: at, Output: o.answer, Return: at,
+					ClientId: o.client, Input: g, Call: at, Output: o.answer, Return: at,
 				})
 			}
 			f.glances = append(f.glances, o.call)
@@ -76,9 +78,9 @@ func seen(history []operation) (less []operation) {
 	return less
 }
 
-// shrink returns a shorter history that cannot be explained either, in a minute or two. What began after some answer is left out, with the
-// answers that came after it; and so is each call that changed nothing and without which it is still wrong. Others
-// cannot be left out: others may have seen what it did.
+// shrink returns a shorter history that cannot be explained either, in a minute or two. What began after some answer is
+// left out, with the answers that came after it; and so is each call that changed nothing and without which it is still
+// wrong. Others cannot be left out: others may have seen what it did.
 func shrink(history []operation, limit time.Duration) []operation {
 	over := time.Now().Add(limit)
 	wrong := func(h []operation) bool { return judge(h, min(limit, 5*time.Second)) == porcupine.Illegal }

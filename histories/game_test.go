@@ -166,7 +166,7 @@ func (g *game) begin() (subjects []string) {
 		Patience: 400 * time.Millisecond, Pause: 30 * time.Millisecond, Slowest: -spread,
 	}
 	every := 2
-	if g.engine.staleness > 0 { // replicas answer nothing about a subject after a logout, and nothing of what has expired
+	if g.engine.staleness > 0 { // replicas answer nothing after a logout, and take no notice of what expires
 		every, r.Logouts, r.Loose, r.Looks, r.Lasting = 4, 3, 16, true, true
 		if g.blind { // since everyone was logged out
 			g.server.(*redisServer).age()

@@ -30,7 +30,8 @@ func TestMemory(t *testing.T) {
 			group.Go(func() {
 				(&users{process: i, store: store, record: &recorder{out: &out[i]}, round: round{
 					Seed: seed, Clock: clock{epoch, began, time.Duration(i-1) * time.Second},
-					Subjects: []string{subject}, Users: 2, Grace: 50 * time.Millisecond, Loose: 4, Logouts: 20, Everyone: 2,
+					Subjects: []string{subject}, Users: 2, Grace: 50 * time.Millisecond,
+					Loose: 4, Logouts: 20, Everyone: 2,
 					Patience: time.Minute, Pause: time.Millisecond, Lasting: true, // what is over it counts in seconds
 				}}).run(ctx)
 			})

@@ -127,7 +127,8 @@ func (s *state) sealed() *state {
 func (s *state) equal(other *state) bool {
 	return s == other || s.hash == other.hash && s.mark.Equal(other.mark) && s.endings == other.endings &&
 		slices.Equal(s.sessions, other.sessions) && slices.Equal(s.ended, other.ended) &&
-		slices.Equal(s.gone, other.gone) && slices.Equal(s.tokens, other.tokens) && slices.Equal(s.waiting, other.waiting)
+		slices.Equal(s.gone, other.gone) && slices.Equal(s.tokens, other.tokens) &&
+		slices.Equal(s.waiting, other.waiting)
 }
 
 func (s *state) clone() *state {
@@ -139,7 +140,9 @@ func (s *state) clone() *state {
 
 // settled is the state when the glances have ended their wait that may.
 func (s *state) settled(f *facts) *state {
-	s.waiting = slices.DeleteFunc(s.waiting, func(n int) bool { return s.check(f.glances[n].Query) == session.Status{} })
+	s.waiting = slices.DeleteFunc(s.waiting, func(n int) bool {
+		return s.check(f.glances[n].Query) == session.Status{}
+	})
 	return s
 }
 

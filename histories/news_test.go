@@ -35,7 +35,7 @@ type ear interface {
 	hears(first bool, ask func() ([]any, error)) ([]any, error)
 }
 
-// hook is one of the client's, which knows the question for news by the number of its arguments: the hash of the script,
+// hook is one of the client's. It knows the question for news by the number of its arguments: the hash of the script,
 // two keys for each of 64 partitions, how far and how many, and the entries that it read last.
 type hook struct{ ear }
 

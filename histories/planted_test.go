@@ -26,16 +26,13 @@ type plant struct {
 }
 
 var planted = map[string]plant{
-	"look-ups from a cache":    {reach: around(func(s session.Store) session.Store { return &cached{Store: s} })},
-	"a token is rotated twice": {reach: around(func(s session.Store) session.Store { return rotatesTwice{s} })},
-	"checks, then rotates":     {reach: around(func(s session.Store) session.Store { return checksFirst{s} })},
-	"no session is evicted":    {reach: around(func(s session.Store) session.Store { return unlimited{s} })},
-	"a repeated end is another": {
-		reach: around(func(s session.Store) session.Store { return ownCalls{s} }),
-	},
-	"silence is success": {
-		reach: around(func(s session.Store) session.Store { return swallows{s} }),
-	},
+	"look-ups from a cache":     {reach: around(func(s session.Store) session.Store { return &cached{Store: s} })},
+	"a token is rotated twice":  {reach: around(func(s session.Store) session.Store { return rotatesTwice{s} })},
+	"checks, then rotates":      {reach: around(func(s session.Store) session.Store { return checksFirst{s} })},
+	"no session is evicted":     {reach: around(func(s session.Store) session.Store { return unlimited{s} })},
+	"a repeated end is another": {reach: around(func(s session.Store) session.Store { return ownCalls{s} })},
+	"silence is success":        {reach: around(func(s session.Store) session.Store { return swallows{s} })},
+
 	"a replica that does not look at its age": {engine: "Redis, replicas", reach: hearing(lossy{}, time.Minute)},
 	"a replica that hears nothing more":       {engine: "Redis, replicas", reach: hearing(&silence{}, staleness)},
 	"a replica that begins without loading": {
@@ -53,7 +50,7 @@ var planted = map[string]plant{
 	},
 	"a replica that answers for tokens of any life": {
 		engine: "Redis, replicas",
-		reach:  aroundReplica(func(r *redisstore.Replica, s session.Store) session.Store { return endless{r} }),
+		reach:  aroundReplica(func(r *redisstore.Replica, _ session.Store) session.Store { return endless{r} }),
 	},
 }
 

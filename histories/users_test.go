@@ -176,8 +176,8 @@ func (u *user) known(subject string) session.Record {
 	return all[len(all)-1-min(u.random.IntN(len(all)), u.random.IntN(len(all)))]
 }
 
-// access is a query about what a token of some age is good for, which lives for at most as long as replicas answer for
-// it, or for longer. They take its word for the session, so it says nothing of when it was issued unless that has begun.
+// access is a query about a token that lives for as long as replicas answer for it, or for longer. They take its word
+// for the session, so it says nothing of when it was issued unless that has begun.
 func (u *user) access(subject, id, token string) session.Query {
 	now := u.Clock.now()
 	q := session.Query{Subject: subject, Session: id, Token: token, Now: now}
