@@ -14,11 +14,11 @@
 //
 // [github.com/go-jot/jot/redisstore.NewReplica], whose look-ups may be late, is shown to be no later than it says. Each
 // process has a replica with a MaxStaleness of 200 ms around its store, by one client or the other; one of them hears
-// badly, and processes are replaced by others in the middle of a round. When one is told that nothing speaks against an access token that
-// lives no longer than the horizon, that may have been so at any time from its call's beginning less MaxStaleness to
-// its end: but not before the replica was made, nor before the end of a call of the same process that revoked what was
-// asked about. All else is as strict as without replicas. They answer most such look-ups by themselves, which is
-// counted, as are those that come after what others had revoked.
+// badly, and processes are replaced by others in the middle of a round. When one is told that nothing speaks against an
+// access token that lives no longer than the horizon, that may have been so at any time from its call's beginning less
+// MaxStaleness to its end: but not before the replica was made, nor before the end of a call of the same process that
+// revoked what was asked about. All else is as strict as without replicas. They answer most such look-ups by
+// themselves, which is counted, as are those that come after what others had revoked.
 //
 // # How
 //
