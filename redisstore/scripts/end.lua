@@ -1,7 +1,12 @@
 -- ARGV: session, call, now, names. It is the rule of session.Ending.Apply.
 local id, call, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local r = find(id)
-if not r then return call ~= '' and finished(id, now) == call and 1 or 0 end
+if not r then
+  local by = finished(id, now)
+  if by then return by ~= '' and by == call and 1 or 0 end
+  publish(LOG, 's', ARGV[4]) -- a replica may take the word of a token for it: a failover may have lost its beginning
+  return 0
+end
 if now < r.expires then
   finish(id, ARGV[4], call, now)
   return 1

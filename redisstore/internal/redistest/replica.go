@@ -406,6 +406,17 @@ func failsOver(t *testing.T, open Open) {
 	}
 	hears("before")
 	answersItself(t, r)
+	// A login is among what was lost, and so was its logout: both have to be done again.
+	another := newReplica(t, open.on(t, server), redisstore.MaxStaleness(8*time.Second)) // so that it asks for news
+	wantAsked(t, another, access("alice", "begun before", "t"), fine)
+	ended, err := r.End(ctx, session.Ending{Subject: "alice", Session: "begun before", Call: "c", Now: now})
+	require.NoError(t, err)
+	require.False(t, ended)
+	require.Eventually(t, func() bool {
+		status, err := another.Check(patient(t), access("alice", "begun before", "t"))
+		return err == nil && status.Ended
+	}, 6*time.Second, time.Millisecond)
+	wantAsked(t, another, access("alice", "begun then", "t"), fine)
 }
 
 // losesDataToo: a replica whose store has lost its data, or its log alone, asks it about all.
