@@ -16,8 +16,9 @@ MIN_COVERAGE := 95
 documentation := for package in $(PUBLIC); do go doc -all $$package; done; \
 	for dir in $(APART); do (cd $$dir && GOWORK=off go doc -all .); done
 
-# How many histories are simulated.
+# How many histories are simulated: over memory, and of replicas over Redis.
 HISTORIES ?= 1000000
+REPLICAS ?= 50000
 
 # How long histories of engines are recorded.
 HISTORIES_FOR ?= 5m
@@ -87,8 +88,10 @@ fuzz: ## every fuzz test for FUZZTIME (1m)
 	done
 
 .PHONY: simulate
-simulate: ## a million histories of clocks apart, lost answers and thieves (HISTORIES=n)
+simulate: ## a million histories of clocks apart, lost answers and thieves (HISTORIES=n), and some of replicas (REPLICAS=n)
+	@.ci/need redis-server
 	go test -count=1 -timeout 0 -v -run TestHistories ./internal/simulation -args -histories $(HISTORIES)
+	cd redisstore && GOWORK=off go test -count=1 -timeout 0 -v -run '^TestHistories$$' . -args -histories $(REPLICAS)
 
 .PHONY: histories
 histories: ## what processes hear under kills, stalls and cuts, each engine for HISTORIES_FOR (5m), or ENGINE=name alone

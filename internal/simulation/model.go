@@ -157,14 +157,17 @@ const (
 
 // finish notes that a session has ended for sure.
 func (w *world) finish(s *sess, why string, by *call) {
-	if s.dead != "" {
-		return
-	}
-	s.dead, s.over, s.gone = why, by, w.fact(nil)
+	gone := w.fact(nil)
 	if why != byLimit && why != byRefusal && why != byLoss {
-		s.gone.by = by.server
+		gone.by = by.server
 	}
-	w.notef("%s has ended: %s", s, why)
+	switch {
+	case s.dead == "":
+		s.dead, s.over, s.gone = why, by, gone
+		w.notef("%s has ended: %s", s, why)
+	case s.gone.silent && gone.by != nil: // a logout counts, though the server did not know the session any more
+		s.gone = gone
+	}
 }
 
 // learn reads a token that somebody was given.

@@ -257,8 +257,8 @@ func newReplicaPlan(seed uint64) plan {
 	losses := random.IntN(3) == 0
 	for i := range p.steps {
 		p.steps[i].misfortune(random, s.calm, losses)
-		if i > 0 && ends[p.steps[i-1].verb] && random.IntN(2) == 0 {
-			p.steps[i].verb = haunt
+		if i > 0 && follows[p.steps[i-1].verb] != nil && random.IntN(2) == 0 {
+			p.steps[i].verb = pick(random, follows[p.steps[i-1].verb]...)
 		}
 		for j := range p.steps[i].polls {
 			if random.IntN(100) < silent {
@@ -270,9 +270,10 @@ func newReplicaPlan(seed uint64) plan {
 	return p
 }
 
-// ends are the verbs after which somebody may keep what has ended.
-var ends = [verbs]bool{
-	logout: true, logoutUser: true, logoutAll: true, revoke: true, endSession: true, useLoose: true, lose: true,
+// follows are what often comes after a verb: somebody keeps what has ended, and does it again where it was lost.
+var follows = [verbs][]verb{
+	logout: {haunt}, logoutUser: {haunt}, logoutAll: {haunt}, revoke: {haunt}, endSession: {haunt}, useLoose: {haunt},
+	lose: {haunt}, save: {login, logout, failOver}, failOver: {logout, endSession, haunt, login},
 }
 
 // misfortune makes a step one of those that befall servers and nodes, now and then.
@@ -286,7 +287,7 @@ func (st *step) misfortune(random *rand.Rand, calm, losses bool) {
 		st.verb = haunt
 	case n < 9:
 		st.verb = cut
-	case losses && n < 14:
-		st.verb = pick(random, save, save, failOver, failOver, lose)
+	case losses && n < 18:
+		st.verb = pick(random, save, save, save, failOver, failOver, lose)
 	}
 }

@@ -56,7 +56,7 @@ var quick = []string{
 func TestPlantedBugs(t *testing.T) {
 	for name, plant := range planted {
 		t.Run(name, func(t *testing.T) {
-			if raced && !slices.Contains(quick, name) {
+			if Raced && !slices.Contains(quick, name) {
 				t.Skip("it takes long; run it without -race")
 			}
 			planting(plant).find(t, 10_000)

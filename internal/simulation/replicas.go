@@ -25,9 +25,11 @@ func (w *world) fact(by *server) fact { return fact{at: w.elapsed, tick: w.tick(
 func (f fact) known() bool { return f.tick > 0 }
 
 // binds reports whether a server must know f when it is asked about a token now: at once where it has no replica, or
-// none that may answer about that token, or where it was the one that did it; or else when the staleness has passed.
+// none that may answer about that token, or where it was the one that did it; or else when it has heard the news, and
+// when the staleness has passed.
 func (w *world) binds(t *token, s *server, f fact) bool {
-	return !s.recalls(t.grant) || f.by == s || !f.silent && f.at+s.staleness < w.elapsed
+	heard := f.tick < s.told || f.at+s.staleness < w.elapsed
+	return !s.recalls(t.grant) || f.by == s || !f.silent && heard
 }
 
 // recalls reports whether a replica may answer about a token by itself.
@@ -114,7 +116,7 @@ func (w *world) passPoll(s *server, deliver func() error) error {
 	if s.cut > w.elapsed || f.kind == lostBefore || f.kind == late {
 		return errLost
 	}
-	began := w.elapsed
+	began, tick := w.elapsed, w.tick()
 	if f.kind == slow {
 		w.notef("node %d asks for news, and waits", s.index)
 		w.interleave(f.steps)
@@ -134,7 +136,7 @@ func (w *world) passPoll(s *server, deliver func() error) error {
 		return errLost
 	}
 	if err == nil {
-		s.heard = max(s.heard, began)
+		s.heard, s.told = began, tick
 	}
 	return err
 }
@@ -173,7 +175,7 @@ func (w *world) failOver(arg int) {
 	if w.depth > 0 || w.saved == 0 {
 		return
 	}
-	skew := time.Duration(arg%11-5) * time.Second
+	skew := time.Duration(arg%11-5) * 20 * time.Second
 	w.engine.FailOver(skew)
 	w.notef("another server takes over, whose clock is off by %s", skew)
 	w.lost(w.saved)

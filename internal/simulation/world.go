@@ -55,6 +55,7 @@ type server struct {
 	index                 int
 	cut                   time.Duration // until when it reaches no server
 	polled, heard         time.Duration // when its replica asked for news, and when for the last that came
+	told                  int           // as heard
 	polling               bool
 	refresh, logout, page http.Handler
 }
