@@ -7,6 +7,9 @@ LINTER := $(CURDIR)/.bin/golangci-lint-$(GOLANGCI_LINT)
 MODULES := $(patsubst %/go.mod,%,$(shell git ls-files -co --exclude-standard '*/go.mod'))
 each_module = @for dir in $(MODULES); do echo "$$dir:" && (cd $$dir && GOWORK=off $(1)) || exit 1; done
 
+# The race detector comes with checks of pointers, which take as much time as all else in SQLite: C in the form of Go.
+RACING := -gcflags=modernc.org/...=-d=checkptr=0
+
 # What is documented for users, and what its coverage is asked of.
 PUBLIC := . ./rfc9068 ./session ./session/sessiontest ./memstore ./jottest ./flask
 APART := remotekeys sqlstore redisstore redisstore/goredisstore redisstore/rueidisstore
@@ -35,7 +38,7 @@ help: ## list the targets
 test: ## all tests, of every module and engine, with the race detector
 	@.ci/need cc curl mariadbd postgres redis-server
 	@race=$$(.ci/race) && echo "go test $$race -shuffle=on ./..." && go test $$race -shuffle=on ./...
-	$(call each_module,go test $$($(CURDIR)/.ci/race) -shuffle=on -timeout 30m ./...) # engines on a busy machine
+	$(call each_module,go test $$($(CURDIR)/.ci/race) $(RACING) -shuffle=on -timeout 30m ./...) # engines on a busy machine
 	@cd bench && GOWORK=off go test -run TestAllocations . # which the race detector would falsify
 	@[ -n "$$JOT_E2E" ] || echo "NOT TESTED here: the example in a real browser, which make e2e does"
 

@@ -164,7 +164,7 @@ func TestDroppedConnections(t *testing.T) {
 		require.Positive(t, sum(right))
 		require.Positive(t, sum(failed), "some were dropped in the middle")
 		require.NoError(t, s.Begin(ctx, record("afterwards", "s"), 1))
-		require.Zero(t, db.Stats().InUse)
+		allReturned(t, db)
 	})
 }
 

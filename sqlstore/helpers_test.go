@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"flag"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,24 +39,25 @@ const sqliteSettings = "_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)"
 type database struct {
 	name    string
 	dialect sqlstore.Dialect
+	another bool // it is as one before, with other settings
 	// open makes a new database; what it returns opens one more pool of connections to it.
 	open func(t testing.TB) (pool func(t testing.TB) *sql.DB)
 }
 
 var databases = []database{
-	{"SQLite", sqlstore.SQLite, func(t testing.TB) func(t testing.TB) *sql.DB {
+	{"SQLite", sqlstore.SQLite, false, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return sqlite(t, sqliteSettings)
 	}},
-	{"PostgreSQL", sqlstore.PostgreSQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+	{"PostgreSQL", sqlstore.PostgreSQL, false, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return postgres(t, "read committed")
 	}},
-	{"PostgreSQL, serializable", sqlstore.PostgreSQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+	{"PostgreSQL, serializable", sqlstore.PostgreSQL, true, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return postgres(t, "serializable")
 	}},
-	{"MariaDB", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+	{"MariaDB", sqlstore.MySQL, false, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return mariadb(t, "")
 	}},
-	{"MariaDB, odd", sqlstore.MySQL, func(t testing.TB) func(t testing.TB) *sql.DB {
+	{"MariaDB, odd", sqlstore.MySQL, true, func(t testing.TB) func(t testing.TB) *sql.DB {
 		return mariadb(t, odd)
 	}},
 }
@@ -70,7 +73,16 @@ const odd = "clientFoundRows=true&interpolateParams=true&multiStatements=true&pa
 	"&sql_select_limit=1&sql_auto_is_null=1&unique_checks=0&foreign_key_checks=0" +
 	"&default_storage_engine=MyISAM&time_zone='%2B05:00'&low_priority_updates=1"
 
-// on runs a test on all databases.
+// TestMain lets as many subtests run at once as there are databases: they wait for them most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set(strconv.Itoa(len(databases)))
+	}
+	m.Run()
+}
+
+// on runs a test on all databases, at once.
 func on(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
 	onEach(t, databases, test)
@@ -85,7 +97,10 @@ func onServers(t *testing.T, test func(t *testing.T, d database)) {
 func onEach(t *testing.T, list []database, test func(t *testing.T, d database)) {
 	t.Helper()
 	for _, d := range list {
-		t.Run(d.name, func(t *testing.T) { test(t, d) })
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, d)
+		})
 	}
 }
 
@@ -176,6 +191,12 @@ func count(t testing.TB, db *sql.DB, from string) (n int) {
 	t.Helper()
 	require.NoError(t, db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+from).Scan(&n))
 	return n
+}
+
+// allReturned waits until a pool has all its connections back: that of a caller who went away comes a moment later.
+func allReturned(t testing.TB, db *sql.DB) {
+	t.Helper()
+	require.Eventually(t, func() bool { return db.Stats().InUse == 0 }, 10*time.Second, 10*time.Millisecond)
 }
 
 // lower makes a key that is a name in SQL as well.

@@ -45,79 +45,78 @@ var own = []struct {
 	}},
 }
 
-// A server that has stopped, with all of its processes, is heard of within the caller's time, and used again when it
-// goes on.
-func TestServerStops(t *testing.T) {
+// What becomes of a service when its server does not answer: once they are over, outages have changed nothing.
+func TestOutages(t *testing.T) {
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	for _, engine := range own {
 		t.Run(engine.name, func(t *testing.T) {
+			t.Parallel()
 			server := engine.start(t)
 			db := engine.open(t, server)
-			db.SetMaxOpenConns(4)
 			s := newStore(t, db, engine.dialect)
-			require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
-			calls := []func(ctx context.Context) error{
-				func(ctx context.Context) error {
-					_, err := s.Check(ctx, session.Query{Subject: "alice", Session: "s", Token: "t", Now: now})
-					return err
-				},
-				func(ctx context.Context) error { return s.Begin(ctx, record(lower(), "s"), 1) },
-				func(ctx context.Context) error { _, err := s.Rotate(ctx, rotation("alice", "s")); return err },
-				func(ctx context.Context) error {
-					_, err := s.RevokeToken(ctx, revocation("alice", lower(), now))
-					return err
-				},
-				func(ctx context.Context) error { _, err := s.List(ctx, "alice", now); return err },
-			}
-			server.Stop()
-			// Some find a connection, some wait for one, and some make one.
-			together(t, 4*len(calls), func(i int) error {
-				short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
-				defer cancel()
-				if calls[i%len(calls)](short) == nil {
-					return fmt.Errorf("call %d was answered", i%len(calls))
-				}
-				return nil
-			})
-			server.Continue()
-			together(t, len(calls), func(i int) error { return calls[i](ctx) })
-			require.Zero(t, db.Stats().InUse)
+			t.Run("callers of a server that stops", func(t *testing.T) { stops(t, server, db, s) })
+			t.Run("under load, stopped", func(t *testing.T) { outage(t, db, s, server.Stop, server.Continue) })
+			t.Run("under load, killed", func(t *testing.T) { outage(t, db, s, server.Kill, server.Restart) })
 		})
 	}
 }
 
-// While a server stops, or is killed and started again, under load: no revoked token passes, nobody is logged out, and
-// what cannot be known is 503. When the server is back, all is as it was, without anything done about it.
-func TestOutage(t *testing.T) {
-	for _, engine := range own {
-		for _, outage := range []struct {
-			name       string
-			begin, end func(server *enginetest.Database)
-		}{
-			{"stopped", (*enginetest.Database).Stop, (*enginetest.Database).Continue},
-			{"killed", (*enginetest.Database).Kill, (*enginetest.Database).Restart},
-		} {
-			t.Run(engine.name+" is "+outage.name, func(t *testing.T) {
-				server := engine.start(t)
-				db := engine.open(t, server)
-				db.SetMaxOpenConns(16)
-				db.SetMaxIdleConns(16)
-				l := newLoad(t, newStore(t, db, engine.dialect))
-				l.run()
-				l.until("nothing fails", func(w *worker) bool { return w.good.Load() >= 10 })
-				outage.begin(server)
-				l.until("all have heard of it", func(w *worker) bool { return w.unavailable.Load() >= 6 })
-				began := time.Now()
-				outage.end(server)
-				for _, w := range l.workers {
-					w.good.Store(0)
-				}
-				l.until("all is well again", func(w *worker) bool { return w.good.Load() >= 3 })
-				back := time.Since(began)
-				l.stop()
-				l.report(back)
-			})
-		}
+// stops: a server that has stopped, with all of its processes, is heard of within the caller's time, and used again
+// when it goes on.
+func stops(t *testing.T, server *enginetest.Database, db *sql.DB, s *sqlstore.Store) {
+	t.Helper()
+	db.SetMaxOpenConns(4)
+	require.NoError(t, s.Begin(ctx, record("alice", "s"), 1))
+	calls := []func(ctx context.Context) error{
+		func(ctx context.Context) error {
+			_, err := s.Check(ctx, session.Query{Subject: "alice", Session: "s", Token: "t", Now: now})
+			return err
+		},
+		func(ctx context.Context) error { return s.Begin(ctx, record(lower(), "s"), 1) },
+		func(ctx context.Context) error { _, err := s.Rotate(ctx, rotation("alice", "s")); return err },
+		func(ctx context.Context) error {
+			_, err := s.RevokeToken(ctx, revocation("alice", lower(), now))
+			return err
+		},
+		func(ctx context.Context) error { _, err := s.List(ctx, "alice", now); return err },
 	}
+	server.Stop()
+	// Some find a connection, some wait for one, and some make one.
+	together(t, 4*len(calls), func(i int) error {
+		short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer cancel()
+		if calls[i%len(calls)](short) == nil {
+			return fmt.Errorf("call %d was answered", i%len(calls))
+		}
+		return nil
+	})
+	server.Continue()
+	together(t, len(calls), func(i int) error { return calls[i](ctx) })
+	allReturned(t, db)
+}
+
+// outage: while a server stops, or is killed and started again, under load, no revoked token passes, nobody is logged
+// out, and what cannot be known is 503. When the server is back, all is as it was, without anything done about it.
+func outage(t *testing.T, db *sql.DB, s *sqlstore.Store, begin, end func()) {
+	t.Helper()
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
+	l := newLoad(t, s)
+	l.run()
+	l.until("nothing fails", func(w *worker) bool { return w.good.Load() >= 10 })
+	begin()
+	l.until("all have heard of it", func(w *worker) bool { return w.unavailable.Load() >= 3 })
+	began := time.Now()
+	end()
+	for _, w := range l.workers {
+		w.good.Store(0)
+	}
+	l.until("all is well again", func(w *worker) bool { return w.good.Load() >= 3 })
+	back := time.Since(began)
+	l.stop()
+	l.report(back)
 }
 
 // load is a service, and users of it.
@@ -149,9 +148,6 @@ type tokens struct {
 
 func newLoad(t *testing.T, store session.Store) *load {
 	t.Helper()
-	before := slog.Default()
-	t.Cleanup(func() { slog.SetDefault(before) })
-	slog.SetDefault(slog.New(slog.DiscardHandler))
 	auth, err := jot.New(jot.HS256(secret), jot.WithStore(store), jot.WithRotationGrace(time.Minute))
 	require.NoError(t, err)
 	l := &load{T: t, mux: http.NewServeMux(), ended: make(chan struct{})}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestDeadline(t *testing.T) {
 		result, err := s.Rotate(ctx, rotation("alice", "s"))
 		require.NoError(t, err)
 		require.Equal(t, session.Rotated, result.Outcome, "what failed was not carried out")
-		require.Zero(t, db.Stats().InUse)
+		allReturned(t, db)
 	})
 }
 
@@ -75,7 +76,7 @@ func TestCallersGoAway(t *testing.T) {
 			}
 			return nil
 		})
-		require.Zero(t, db.Stats().InUse)
+		allReturned(t, db)
 		other := connection(t, pool(t))
 		if d.dialect == sqlstore.PostgreSQL {
 			const open = "pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
@@ -149,7 +150,7 @@ func TestDeadlock(t *testing.T) {
 			return exec("UPDATE jot_subjects SET mark = mark")
 		})
 		require.NoError(t, err)
-		require.Equal(t, 2, tries)
+		require.GreaterOrEqual(t, tries, 2) // and a third time, if the other has not committed by then
 	})
 }
 
@@ -161,9 +162,17 @@ func oneWaits(t *testing.T, db *sql.DB, d sqlstore.Dialect) {
 		sqlstore.MySQL: "information_schema.innodb_trx JOIN information_schema.processlist p " +
 			"ON p.id = trx_mysql_thread_id WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()",
 	}[d]
-	// MariaDB renews its answer only where nobody has asked for a tenth of a second.
-	require.Eventually(t, func() bool { return count(t, db, waiting) == 1 }, 10*time.Second, 120*time.Millisecond)
+	require.Eventually(t, func() bool {
+		if d == sqlstore.MySQL { // it renews its answer only where nobody has asked for a tenth of a second
+			askingWhoWaits.Lock()
+			defer askingWhoWaits.Unlock()
+			<-time.After(120 * time.Millisecond)
+		}
+		return count(t, db, waiting) == 1
+	}, 20*time.Second, time.Millisecond)
 }
+
+var askingWhoWaits sync.Mutex
 
 // Who waits for a session decides by what is so afterwards, and not by what was before.
 func TestWhatComesWhileOneWaits(t *testing.T) {

@@ -2,7 +2,6 @@ package goredisstore_test
 
 import (
 	"context"
-	"crypto/rand"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -12,8 +11,6 @@ import (
 	"github.com/go-jot/jot/redisstore"
 	"github.com/go-jot/jot/redisstore/goredisstore"
 	"github.com/go-jot/jot/redisstore/internal/redistest"
-	"github.com/go-jot/jot/session"
-	"github.com/go-jot/jot/session/sessiontest"
 )
 
 // The client tells of each server that it does not reach.
@@ -41,7 +38,12 @@ func use(tb testing.TB, rdb redis.UniversalClient, opts ...redisstore.Option) (*
 	return goredisstore.New(context.Background(), rdb, opts...)
 }
 
-func TestStore(t *testing.T) { redistest.Run(t, open) }
+func older(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
+	tb.Helper()
+	return use(tb, redis.NewClient(&redis.Options{Addr: addrs[0], ContextTimeoutEnabled: true, Protocol: 2}), opts...)
+}
+
+func TestStore(t *testing.T) { redistest.Run(t, open, older) }
 
 // With the settings of ExampleNew_refused.
 func TestRefusedSoon(t *testing.T) {
@@ -75,13 +77,10 @@ func TestNewRefuses(t *testing.T) {
 			require.NoError(t, tc.rdb.Close())
 		}
 	}
-	rdb := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, Protocol: 2})
+	rdb := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 	defer func() { require.NoError(t, rdb.Close()) }()
 	_, err := goredisstore.New(context.Background(), rdb, redisstore.Prefix("{}"))
 	require.ErrorContains(t, err, "Prefix")
-	s, err := goredisstore.New(context.Background(), rdb, redisstore.Prefix(rand.Text()))
-	require.NoError(t, err)
-	sessiontest.Run(t, func(*testing.T) session.Store { return s })
 }
 
 func BenchmarkStore(b *testing.B) { redistest.Bench(b, open) }

@@ -2,7 +2,6 @@ package rueidisstore_test
 
 import (
 	"context"
-	"crypto/rand"
 	"testing"
 	"time"
 
@@ -13,8 +12,6 @@ import (
 	"github.com/go-jot/jot/redisstore"
 	"github.com/go-jot/jot/redisstore/internal/redistest"
 	"github.com/go-jot/jot/redisstore/rueidisstore"
-	"github.com/go-jot/jot/session"
-	"github.com/go-jot/jot/session/sessiontest"
 )
 
 func open(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
@@ -32,7 +29,15 @@ func use(tb testing.TB, o rueidis.ClientOption, opts ...redisstore.Option) (*red
 	return rueidisstore.New(context.Background(), c, opts...)
 }
 
-func TestStore(t *testing.T) { redistest.Run(t, open) }
+// older has no repeats either.
+func older(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error) {
+	tb.Helper()
+	return use(tb, rueidis.ClientOption{
+		InitAddress: addrs, AlwaysRESP2: true, DisableCache: true, DisableRetry: true,
+	}, opts...)
+}
+
+func TestStore(t *testing.T) { redistest.Run(t, open, older) }
 
 // With the settings of ExampleNew_refused.
 func TestRefusedSoon(t *testing.T) {
@@ -56,18 +61,6 @@ func TestNewRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "New wants a client")
 	_, err = open(t, []string{enginetest.Redis(t, false)}, redisstore.Prefix("{}"))
 	require.ErrorContains(t, err, "Prefix")
-}
-
-// With an older protocol, and without repeats.
-func TestOtherSettings(t *testing.T) {
-	c, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{enginetest.Redis(t, false)}, AlwaysRESP2: true, DisableCache: true, DisableRetry: true,
-	})
-	require.NoError(t, err)
-	defer c.Close()
-	s, err := rueidisstore.New(context.Background(), c, redisstore.Prefix(rand.Text()))
-	require.NoError(t, err)
-	sessiontest.Run(t, func(*testing.T) session.Store { return s })
 }
 
 func BenchmarkStore(b *testing.B) { redistest.Bench(b, open) }

@@ -23,15 +23,13 @@ import (
 // Open makes a store by the client that is tested, with a client of its own, which reaches one server or a cluster.
 type Open func(tb testing.TB, addrs []string, opts ...redisstore.Option) (*redisstore.Store, error)
 
-// Run runs all tests.
-func Run(t *testing.T, open Open) {
+// Run runs all tests: by a client as it is by default, and the suite by one with an older protocol as well.
+func Run(t *testing.T, open, older Open) {
 	t.Helper()
 	for _, c := range []struct {
 		name string
 		run  func(t *testing.T, open Open)
 	}{
-		{"the suite, on one server", onOneServer},
-		{"the suite, on a cluster", onACluster},
 		{"who evicts is refused", evicts},
 		{"who does not say whether it evicts", doesNotSay},
 		{"who writes no log", writesNoLog},
@@ -59,7 +57,6 @@ func Run(t *testing.T, open Open) {
 		{"the limit is exact over many clients", limitOverClients},
 		{"as in memory", asInMemory},
 		{"a slot moves", slotMoves},
-		{"a replica: the suite", replicaSuite},
 		{"a replica answers alone where it may", answersAlone},
 		{"a replica hears others", hearsOthers},
 		{"a replica hears itself", hearsItself},
@@ -70,6 +67,7 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
 	}
+	suites(t, open, older)
 }
 
 var (
@@ -257,12 +255,38 @@ func together(tb testing.TB, n int, f func(i int) error) {
 	require.NoError(tb, errors.Join(errs...))
 }
 
-func onOneServer(t *testing.T, open Open) {
-	s := open.store(t, []string{enginetest.Redis(t, false)}, redisstore.Prefix(key()+":"))
-	sessiontest.Run(t, func(*testing.T) session.Store { return s })
+// suites runs the suite on all that there are, at once, when nothing else runs.
+func suites(t *testing.T, open, older Open) {
+	t.Helper()
+	for _, c := range []struct {
+		name string
+		open func(t *testing.T) session.Store
+	}{
+		{"the suite, on one server", func(t *testing.T) session.Store {
+			return open.store(t, []string{enginetest.Redis(t, false)}, redisstore.Prefix(key()+":"))
+		}},
+		{"the suite, on one server, by an older protocol", func(t *testing.T) session.Store {
+			return another{older.store(t, []string{enginetest.Redis(t, false)}, redisstore.Prefix(key()+":"))}
+		}},
+		{"the suite, on a cluster", func(t *testing.T) session.Store {
+			return open.store(t, enginetest.RedisNodes(t), redisstore.Prefix(key()+":"))
+		}},
+		// It asks about tokens that never expire, so that the store answers.
+		{"the suite, by a replica", func(t *testing.T) session.Store {
+			s := open.store(t, enginetest.RedisNodes(t), redisstore.Prefix(key()+":"))
+			return another{newReplica(t, s)}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := c.open(t)
+			sessiontest.Run(t, func(*testing.T) session.Store { return s })
+		})
+	}
 }
 
-func onACluster(t *testing.T, open Open) {
-	s := open.store(t, enginetest.RedisNodes(t), redisstore.Prefix(key()+":"))
-	sessiontest.Run(t, func(*testing.T) session.Store { return s })
-}
+// another is a store whose like has all rounds of the races.
+type another struct{ session.Store }
+
+// FewRounds is heard by package sessiontest.
+func (another) FewRounds() {}

@@ -15,7 +15,6 @@ import (
 	"github.com/go-jot/jot/internal/enginetest"
 	"github.com/go-jot/jot/redisstore"
 	"github.com/go-jot/jot/session"
-	"github.com/go-jot/jot/session/sessiontest"
 )
 
 // newReplica makes a replica that ends with the test.
@@ -25,12 +24,6 @@ func newReplica(tb testing.TB, s *redisstore.Store, opts ...redisstore.ReplicaOp
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, r.Close()) })
 	return r
-}
-
-// The suite asks about tokens that never expire, so that the store answers.
-func replicaSuite(t *testing.T, open Open) {
-	s := newReplica(t, open.store(t, enginetest.RedisNodes(t), redisstore.Prefix(key()+":")))
-	sessiontest.Run(t, func(*testing.T) session.Store { return s })
 }
 
 // access is a question about an access token that was issued just now.
