@@ -4,7 +4,7 @@ local r = find(id)
 if not r then
   local by = finished(id, now)
   if by then return by ~= '' and by == call and 1 or 0 end
-  publish(LOG, 's', ARGV[4]) -- a replica may take the word of a token for it: a failover may have lost its beginning
+  tell(id, ARGV[4], now) -- a replica may take the word of a token for it: a failover may have lost its beginning
   return 0
 end
 if now < r.expires then

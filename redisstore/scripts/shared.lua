@@ -48,20 +48,30 @@ local function save(id, r, now)
   keep(SESSIONS, now, r.expires)
 end
 
--- finish ends a session, and remembers for a moment which call did it.
-local function finish(id, names, call, now)
-  publish(LOG, 's', names)
+-- remember keeps for a moment which call has ended a session; false, that replicas were told of one that nobody knows.
+-- When there are many, the oldest of the latter goes, or else the oldest, but not for one of the latter.
+local function remember(id, call, now)
   if redis.call('HLEN', ENDED) >= ECHOES then
-    local oldest, first
+    local oldest, first, known
     local all = redis.call('HGETALL', ENDED)
     for i = 1, #all, 2 do
-      local over = cmsgpack.unpack(all[i + 1])
-      if not first or over < first then oldest, first = all[i], over end
+      local over, by = cmsgpack.unpack(all[i + 1])
+      local same = (by ~= false) == known
+      if not first or same and over < first or not same and known then
+        oldest, first, known = all[i], over, by ~= false
+      end
     end
+    if known and call == false then return end
     redis.call('HDEL', ENDED, oldest)
   end
   redis.call('HSET', ENDED, id, cmsgpack.pack(now + ECHO, call))
   keep(ENDED, now, now + ECHO)
+end
+
+-- finish ends a session, and remembers for a moment which call did it.
+local function finish(id, names, call, now)
+  publish(LOG, 's', names)
+  remember(id, call, now)
   redis.call('HDEL', SESSIONS, ':' .. id)
   if redis.call('HLEN', SESSIONS) == 1 then redis.call('UNLINK', SESSIONS) end -- "n" alone is left
 end
@@ -72,6 +82,15 @@ local function finished(id, now)
   if not text then return nil end
   local over, call = cmsgpack.unpack(text)
   return now < over and call or nil
+end
+
+-- tell tells replicas that a session is over of which nothing is known here, but not again within a moment: whoever has
+-- a token may say so as often as he likes.
+local function tell(id, names, now)
+  local text = redis.call('HGET', ENDED, id)
+  if text and now < cmsgpack.unpack(text) then return end
+  publish(LOG, 's', names)
+  remember(id, false, now)
 end
 
 -- revocation returns until when a token is revoked, and by which call; nil if it is not.

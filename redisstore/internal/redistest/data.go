@@ -140,6 +140,60 @@ func doesNotGrow(t *testing.T, open Open) {
 		}
 		require.LessOrEqual(t, size("s", subject), int64(70))
 	}
+
+	// Whoever has the token of a session that nobody knows any more may log out by it again and again.
+	subject = key()
+	kept := session.Ending{Subject: subject, Session: "kept", Call: "c", Now: now}
+	for i := range 8 { // as many as are remembered; "kept" is the oldest
+		ending := session.Ending{Subject: subject, Session: "kept", Call: "c", Now: now}
+		if i > 0 {
+			ending.Session, ending.Now = "kept "+strconv.Itoa(i), now.Add(time.Millisecond)
+		}
+		require.NoError(t, s.Begin(ctx, record(subject, ending.Session), 0))
+		ended, err := s.End(ctx, ending)
+		require.NoError(t, err)
+		require.True(t, ended)
+	}
+	ended, err := s.End(ctx, session.Ending{Subject: subject, Session: "other", Call: "c", Now: now})
+	require.NoError(t, err)
+	require.False(t, ended)
+	ended, err = s.End(ctx, kept)
+	require.NoError(t, err)
+	require.True(t, ended, "nobody is forgotten for a session that nobody knows")
+
+	subject = key()
+	kept.Subject = subject
+	require.NoError(t, s.Begin(ctx, record(subject, "kept"), 0))
+	ended, err = s.End(ctx, kept)
+	require.NoError(t, err)
+	require.True(t, ended)
+	entries := func() (n int64) {
+		for _, name := range keysOf(t, server, "*:log") {
+			n += command(t, server, "XLEN", name).(int64)
+		}
+		return n
+	}
+	before := entries()
+	for i := range 300 {
+		ending := session.Ending{Subject: subject, Session: strconv.Itoa(i % 3), Call: strconv.Itoa(i), Now: now}
+		ended, err := s.End(ctx, ending)
+		require.NoError(t, err)
+		require.False(t, ended)
+	}
+	require.Equal(t, before+3, entries(), "each was told to replicas, once")
+	for i := range 20 {
+		ending := session.Ending{Subject: subject, Session: "other " + strconv.Itoa(i), Call: "c", Now: now}
+		ended, err := s.End(ctx, ending)
+		require.NoError(t, err)
+		require.False(t, ended)
+	}
+	ended, err = s.End(ctx, kept)
+	require.NoError(t, err)
+	require.True(t, ended, "whoever ended a session that was one is not forgotten for them")
+	require.NoError(t, s.Begin(ctx, record(subject, "other 19"), 0))
+	status, err := s.Check(ctx, session.Query{Subject: subject, Session: "other 19", Now: now})
+	require.NoError(t, err)
+	require.False(t, status.Ended, "nor is one that had not begun kept from it")
 }
 
 func limitOverClients(t *testing.T, open Open) {
