@@ -107,8 +107,8 @@ func (s store) another() store { return s.of(key()) }
 // key makes a key that nobody knows.
 func key() string { return rand.Text() }
 
-// rounds counts how often a race is run: n times, but fewer if a store is slow, so that no case takes long. A store that
-// has a method FewRounds is as another one that runs all of them.
+// rounds counts how often a race is run: n times, but fewer if a store is slow, so that no case takes long. A store
+// with a method FewRounds is as another one that has all of them.
 func (s store) rounds(n int) iter.Seq[int] {
 	if s.repeated {
 		n = n/5 + 1
