@@ -316,7 +316,7 @@ func (g *game) report(f finding) string {
 		}
 		f := factsOf(history)
 		m := model(f)
-		_, info := porcupine.CheckOperationsVerbose(m, operations(f, history), g.limit)
+		_, info := porcupine.CheckOperationsVerbose(m, operations(f, history), min(g.limit, 10*time.Second))
 		if err := porcupine.VisualizePath(m, info, name+suffix+".html"); err != nil {
 			g.t.Log(err)
 		}
