@@ -31,6 +31,7 @@ type engine struct {
 	spoil
 
 	server *enginetest.Conn
+	age    time.Duration // of the store, until it is made
 	skew   time.Duration // of the server's clock
 	nodes  map[int]*redisstore.Replica
 }
@@ -56,16 +57,16 @@ func (e *engine) do(words ...string) {
 
 func (e *engine) Begin(age time.Duration) {
 	e.do("FLUSHALL")
-	e.skew, e.nodes = -age, map[int]*redisstore.Replica{}
+	e.age, e.skew, e.nodes = age, 0, map[int]*redisstore.Replica{}
 }
 
-func (e *engine) Open(l *simulation.Link) session.Store {
+func (e *engine) Open(l *simulation.Link, since time.Time) session.Store {
 	c := &node{engine: e, link: l, opening: true, last: map[int][]any{}}
-	s, err := redisstore.New(ctx, c, redisstore.Since(time.Time{}))
+	s, err := redisstore.New(ctx, c, redisstore.Since(since))
 	if err != nil {
 		panic(err)
 	}
-	e.skew = 0
+	e.age = 0
 	staleness, horizon, ok := l.Replica()
 	if !ok {
 		c.opening = false
@@ -156,7 +157,8 @@ func (c *node) hear(lists []any, i int, list []any) {
 // run runs a script on a server whose clock is the history's.
 func (c *node) run(s script, keys, args []string) (any, error) {
 	words := append([]string{"EVALSHA", s.sha, strconv.Itoa(len(keys))}, keys...)
-	words = append(append(words, args...), strconv.FormatInt(c.link.Now().Add(c.skew).UnixMilli(), 10))
+	at := c.link.Now().Add(c.skew - c.age)
+	words = append(append(words, args...), strconv.FormatInt(at.UnixMilli(), 10))
 	return c.server.Do(words...)
 }
 

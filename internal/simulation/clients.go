@@ -111,6 +111,8 @@ func (w *world) act(st *step) { //nolint:gocyclo // a table of verbs
 		w.haunt(p, s, st.arg)
 	case cut:
 		w.cut(s, st.arg)
+	case restart:
+		w.restart(s)
 	case save:
 		w.save()
 	case failOver:

@@ -10,13 +10,14 @@
 //
 // The store is in memory, or it is on an [Engine], which the tests of package redisstore have: a Redis server whose
 // clock is the history's, and some nodes with a replica. There calls of the server are lost, repeated and late, and so
-// is what replicas ask for news; nodes are cut off for longer than a replica may be stale; and the server loses all its
-// data, or another one takes over that has not heard of the last, with another clock. Of a replica the model says what
-// its documentation says, and nothing less: it knows at once what its own node has revoked, but for what a limit ends,
-// and what others have when the staleness has passed; what it answers by itself it has heard of within that; and it
-// answers for no token that lives for longer than its horizon, nor for a refresh token. All else is as with a store
-// alone. What a server has lost with a failover nobody has to know any more. Of the sessions about which it has
-// forgotten something the model says little afterwards, of those that begin then it says all.
+// is what replicas ask for news; nodes are cut off for longer than a replica may be stale, and begin anew; and the
+// server loses all its data, or another one takes over that has not heard of the last, with another clock. Of a replica
+// the model says what its documentation says, and nothing less: it knows at once what its own node has revoked, but for
+// what a limit ends, and what others have when it has asked for news since, and when the staleness has passed; what it
+// answers by itself it has heard of within that; and it answers for no token that lives for longer than its horizon,
+// nor for a refresh token. All else is as with a store alone. What a server has lost with a failover nobody has to know
+// any more. Of the sessions about which it has forgotten something the model says little afterwards, of those that
+// begin then it says all.
 //
 // A seed that fails is shrunk, and the shortest history that fails in the same way is printed:
 //

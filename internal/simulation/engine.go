@@ -12,8 +12,9 @@ import (
 type Engine interface {
 	// Begin empties the server, and makes the store of a new history, as of an age.
 	Begin(age time.Duration)
-	// Open returns the store of a node, with or without a replica as the link says, which knows all.
-	Open(link *Link) session.Store
+	// Open returns the store of a node whose process has begun, with or without a replica as the link says. If the
+	// server has no data, the store begins as if everyone had been logged out at since.
+	Open(link *Link, since time.Time) session.Store
 	// Poll lets a node's replica ask for news, which it does not do by itself.
 	Poll(node int) error
 	// Save keeps what the server has. FailOver puts that in its place, on a server whose clock is off by some time.
@@ -62,6 +63,12 @@ func onEngine(e Engine) ground {
 			age = 0
 		}
 		e.Begin(age)
-		return func(s *server) session.Store { return e.Open(&Link{w, s}) }
+		return func(s *server) session.Store {
+			since := w.clock(s.offset)
+			if len(w.servers) == 0 { // what is of this very millisecond is its own
+				since = since.Add(-time.Millisecond)
+			}
+			return e.Open(&Link{w, s}, since)
+		}
 	}
 }

@@ -75,6 +75,7 @@ const (
 	// Those of servers and replicas.
 	haunt
 	cut
+	restart
 	save
 	failOver
 	lose
@@ -87,7 +88,8 @@ var verbNames = [verbs]string{
 	logoutAll: "logout of everyone", revoke: "revoke a token", endSession: "end a session", list: "list",
 	stepUp: "step up", mint: "token of no session", useLoose: "use a token of no session", link: "link",
 	useLink: "use a link", steal: "steal", wait: "wait", haunt: "use what was kept", cut: "a node is cut off",
-	save: "another server has heard all", failOver: "another server takes over", lose: "the server loses all",
+	restart: "a node begins anew",
+	save:    "another server has heard all", failOver: "another server takes over", lose: "the server loses all",
 }
 
 func (v verb) String() string { return verbNames[v] }
@@ -287,7 +289,9 @@ func (st *step) misfortune(random *rand.Rand, calm, losses bool) {
 		st.verb = haunt
 	case n < 9:
 		st.verb = cut
-	case losses && n < 18:
+	case n < 11:
+		st.verb = restart
+	case losses && n < 20:
 		st.verb = pick(random, save, save, save, failOver, failOver, lose)
 	}
 }

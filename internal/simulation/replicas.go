@@ -160,6 +160,21 @@ func (w *world) cut(s *server, arg int) {
 	w.notef("node %d is cut off for %s", s.index, s.cut-w.elapsed)
 }
 
+// restart begins a node's process anew: its replica reads what there is.
+func (w *world) restart(s *server) {
+	if w.depth > 0 || w.engine == nil || s.cut > w.elapsed || s.polling {
+		return
+	}
+	w.notef("node %d begins anew", s.index)
+	tick := w.tick()
+	if w.emptied { // it may be the first to find that out
+		w.model.everyone.maybe = latest(w.model.everyone.maybe, w.clock(s.offset))
+	}
+	s = w.newServer(s.index, s.node)
+	s.polled, s.heard, s.told = w.elapsed, w.elapsed, tick
+	w.servers[s.index] = s
+}
+
 // save lets another server know what this one knows.
 func (w *world) save() {
 	if w.depth > 0 || w.engine == nil {
@@ -187,6 +202,7 @@ func (w *world) lose() {
 		return
 	}
 	w.engine.Lose()
+	w.emptied = true
 	w.notef("the server has lost its data")
 	w.lost(0)
 	// Whoever finds that out first leaves the mark of a logout of everyone, by a clock of which this is the least.

@@ -27,6 +27,7 @@ type world struct {
 	ctx     context.Context
 	store   session.Store // as the managers' network does not show it, where it is in memory
 	engine  Engine        // or else what the stores are on
+	storeOf func(s *server) session.Store
 	servers []*server
 	holders []*holder
 
@@ -41,6 +42,7 @@ type world struct {
 	late    []*lateCall
 	pause   int // how many steps a store that is not atomic lets in
 	saved   int // when another server had heard all
+	emptied bool
 
 	model   model
 	counts  counts
@@ -120,9 +122,9 @@ func play(p *plan, on ground, trace func(string)) (failed *failure, counted coun
 	}()
 	w.ctx = context.WithValue(context.Background(), worldKey{}, w)
 	w.model.init(w)
-	storeOf := on(w)
+	w.storeOf = on(w)
 	for i, n := range p.settings.nodes {
-		w.servers = append(w.servers, w.newServer(i, n, storeOf))
+		w.servers = append(w.servers, w.newServer(i, n))
 	}
 	w.holders = newHolders(&p.settings, w.model.people)
 	for w.cursor < len(p.steps) && w.failure == nil {
@@ -139,11 +141,11 @@ func play(p *plan, on ground, trace func(string)) (failed *failure, counted coun
 	return w.failure, w.counts
 }
 
-func (w *world) newServer(index int, n node, storeOf func(*server) session.Store) *server {
+func (w *world) newServer(index int, n node) *server {
 	s, set := &server{node: n, index: index}, &w.plan.settings
 	opts := []jot.Option{
 		wire.Profile{}, // jot's own rules; New leaves access tokens that outlive refresh tokens to whoever gives one
-		jot.WithStore(storeOf(s)), jot.WithStoreTimeout(time.Minute),
+		jot.WithStore(w.storeOf(s)), jot.WithStoreTimeout(time.Minute),
 		jot.WithRotationGrace(n.grace), jot.WithMaxSessions(n.limit),
 		jot.WithAccessTTL(set.accessTTL), jot.WithRefreshTTL(set.refreshTTL), jot.WithSessionTTL(set.sessionTTL),
 		jot.WithClock(func() time.Time { return w.clock(n.offset) }),
