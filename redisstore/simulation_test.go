@@ -26,6 +26,11 @@ func TestHistories(t *testing.T) {
 	simulation.PlayOnEngine(t, n, func() simulation.Engine { return newEngine(t, spoil{}) })
 }
 
+// A seed tells the same history each time.
+func TestSeedsReproduce(t *testing.T) {
+	simulation.ReproduceOnEngine(t, 50, func() simulation.Engine { return newEngine(t, spoil{}) })
+}
+
 // engine is a Redis server of its own.
 type engine struct {
 	spoil

@@ -21,12 +21,6 @@ func TestHistories(t *testing.T) {
 	planting(itself).play(t, 2000, func(o obligation) bool { return o < recalled })
 }
 
-// record plays a plan and returns every line of it.
-func record(p *plan, plant func(session.Store) session.Store) (lines []string) {
-	play(p, inMemory(plant), func(line string) { lines = append(lines, line) })
-	return lines
-}
-
 // prompt is a plan whose repeated calls come at once: how long a store remembers which call has ended a session, beyond
 // what it must, is its own business, and in memory a matter of chance.
 func prompt(seed uint64) *plan {
@@ -45,7 +39,7 @@ func prompt(seed uint64) *plan {
 func TestSeedsReproduce(t *testing.T) {
 	for seed := range uint64(100) {
 		p := prompt(seed)
-		first, second := record(p, itself), record(p, itself)
+		first, second := record(p, inMemory(itself)), record(p, inMemory(itself))
 		require.Equal(t, first, second, seed)
 	}
 }
@@ -55,7 +49,7 @@ func TestStoresAgree(t *testing.T) {
 	first := rand.Uint64N(1 << 48)
 	for seed := first; seed < first+200; seed++ {
 		p := prompt(seed)
-		plain := record(p, func(session.Store) session.Store { return newReference() })
-		require.Equal(t, plain, record(p, itself), seed)
+		plain := record(p, inMemory(func(session.Store) session.Store { return newReference() }))
+		require.Equal(t, plain, record(p, inMemory(itself)), seed)
 	}
 }

@@ -45,6 +45,23 @@ func FindOnEngine(t *testing.T, n uint64, open func() Engine) {
 	gameOn(open).find(t, n)
 }
 
+// ReproduceOnEngine asks that a seed tells the same history each time, whatever random bits the ids have.
+func ReproduceOnEngine(t *testing.T, n uint64, open func() Engine) {
+	t.Helper()
+	on := onEngine(open())
+	for seed := range n {
+		p := newReplicaPlan(seed)
+		first, second := record(&p, on), record(&p, on)
+		require.Equal(t, first, second, seed)
+	}
+}
+
+// record plays a plan and returns every line of it.
+func record(p *plan, on ground) (lines []string) {
+	play(p, on, func(line string) { lines = append(lines, line) })
+	return lines
+}
+
 func gameOn(open func() Engine) game {
 	return game{newReplicaPlan, func() ground { return onEngine(open()) }}
 }
