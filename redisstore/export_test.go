@@ -21,13 +21,13 @@ func (r *Replica) CatchUp(ctx context.Context) error { return r.catchUp(ctx) }
 
 // LoadReplica returns a replica that does not follow the store by itself, and whose clock is now.
 func LoadReplica(ctx context.Context, s *Store, now func() time.Time, opts ...ReplicaOption) (*Replica, error) {
-	return loadReplica(ctx, s, now, opts)
+	return loadReplica(ctx, s, clock{now, func(t time.Time) time.Duration { return now().Sub(t) }}, opts)
 }
 
 // Refresh makes a replica take all that it knows for as new as now.
 func (r *Replica) Refresh() {
 	for i := range r.parts {
-		r.parts[i].fresh = r.now()
+		r.parts[i].fresh = r.clock.now()
 	}
 }
 

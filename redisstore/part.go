@@ -131,11 +131,11 @@ func (p *part) has(kind string, names ...string) bool {
 	return ok
 }
 
-// age is how old what is known is; of what is not known all, as old as can be.
-func (p *part) age(now time.Time) time.Duration {
+// freshness is since when what is known is all that there was; the zero time if it never was.
+func (p *part) freshness() time.Time {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return now.Sub(p.fresh)
+	return p.fresh
 }
 
 var seed = maphash.MakeSeed()
