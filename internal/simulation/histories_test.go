@@ -3,6 +3,7 @@ package simulation
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,4 +53,18 @@ func TestStoresAgree(t *testing.T) {
 		plain := record(p, inMemory(func(session.Store) session.Store { return newReference() }))
 		require.Equal(t, plain, record(p, inMemory(itself)), seed)
 	}
+}
+
+// A logout reaches what its node has issued, though a logout before it in the same millisecond has put that into the
+// next one.
+func TestLogoutsWithinAMillisecond(t *testing.T) {
+	p := newPlan(1)
+	p.settings = settings{
+		nodes: []node{{limit: 3}}, users: 1, browsers: 1, tabs: 1,
+		accessTTL: time.Minute, refreshTTL: time.Hour, sessionTTL: time.Hour,
+	}
+	p.steps = []step{{verb: logoutAll}, {verb: mint}, {verb: logoutUser}, {verb: useLoose, arg: 1<<8 + 1}}
+	failed, counted := play(&p, inMemory(itself), nil)
+	require.Nil(t, failed)
+	require.Zero(t, counted[looseAccepted])
 }

@@ -274,7 +274,7 @@ func (w *world) loggedOut(l *logouts, people []*person, c *call, became effect) 
 	if became == none {
 		return
 	}
-	l.maybe = latest(l.maybe, c.hi)
+	l.maybe = latest(l.maybe, w.greatestMark(c))
 	if c.err == nil {
 		l.sure = append(l.sure, mark{c.lo, w.fact(c.server)})
 		for _, p := range people {
@@ -288,6 +288,18 @@ func (w *world) loggedOut(l *logouts, people []*person, c *call, became effect) 
 	if became != pending {
 		w.touch(l, people)
 	}
+}
+
+// greatestMark is the latest that a logout may count as. A node that has just logged somebody out issues tokens as of
+// the next millisecond, and its next logout reaches them.
+func (w *world) greatestMark(c *call) time.Time {
+	at := c.hi
+	for _, g := range w.model.grants {
+		if ahead := g.born.Sub(c.hi); 0 < ahead && ahead <= 10*time.Millisecond {
+			at = latest(at, g.born)
+		}
+	}
+	return at
 }
 
 // entered notes a session that a login has returned.
