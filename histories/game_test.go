@@ -35,7 +35,7 @@ type game struct {
 	replaced  []operation // of it, by processes that have been replaced
 	faults    []fault
 	planted   bool // a fault that shows soon where calls are close together
-	everyone  int  // how many calls of a thousand of the first process log everyone out, if not as usual
+	everyone  int  // how many calls of a thousand of the last process log everyone out, if not as usual
 	counts    counts
 	blind     bool          // replicas answer nothing, as of the last round
 	limit     time.Duration // for the checker, for each history
@@ -182,7 +182,7 @@ func (g *game) begin() (subjects []string) {
 	g.began, g.orders, g.replaced = monotonic(), nil, nil
 	for i, p := range g.processes {
 		if r.Seed = g.random.Uint64(); g.everyone > 0 {
-			r.Everyone = []int{g.everyone, 0, 0}[i]
+			r.Everyone = []int{0, 0, g.everyone}[i] // whose clock is ahead
 		}
 		r.Clock = clock{g.hour(), g.began, time.Duration(i-1) * spread}
 		r.Grace = []time.Duration{0, 50 * time.Millisecond, time.Second, time.Minute}[g.random.IntN(4)]

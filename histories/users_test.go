@@ -165,15 +165,21 @@ func (u *users) id() string {
 	return fmt.Sprintf("%016x%02x", u.last, u.process)
 }
 
-// known returns one of the sessions that were seen, or one that nobody has.
+// known returns one of the sessions that were seen, a late one rather, or one that nobody has.
 func (u *user) known(subject string) session.Record {
+	return u.pick(subject, func(n int) int { return n - 1 - min(u.random.IntN(n), u.random.IntN(n)) })
+}
+
+// ever returns any of them.
+func (u *user) ever(subject string) session.Record { return u.pick(subject, u.random.IntN) }
+
+func (u *user) pick(subject string, which func(n int) int) session.Record {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all := u.seen[subject]
-	if len(all) == 0 {
-		return session.Record{Subject: subject, Session: "none", Current: "1", Previous: "0"}
+	if all := u.seen[subject]; len(all) > 0 {
+		return all[which(len(all))]
 	}
-	return all[len(all)-1-min(u.random.IntN(len(all)), u.random.IntN(len(all)))]
+	return session.Record{Subject: subject, Session: "none", Current: "1", Previous: "0"}
 }
 
 // access is a query about a token that lives for as long as replicas answer for it, or for longer. They take its word
@@ -208,8 +214,8 @@ func (u *user) look(c *call, a answer) *call {
 	case c.Method == revokeSubject:
 		q = u.access(subject, "", u.loose())
 	case u.Looks:
-		known := u.known(subject)
-		q = u.access(subject, known.Session, "t"+known.Current)
+		known := u.ever(subject)
+		q = u.access(subject, known.Session, []string{"t" + known.Current, u.loose()}[u.random.IntN(2)])
 	}
 	if q.Subject == "" {
 		return nil
