@@ -51,8 +51,8 @@
 //
 // # What is not shown
 //
-//   - That no other history exists: those that happened are judged. One for which the checker takes more than a minute
-//     is counted as undecided, and more than one in ten fail the tests.
+//   - That no other history exists: those that happened are judged. One that takes the checker more than ten seconds
+//     (a minute in make histories) is counted as undecided, and more than one in ten fail the tests.
 //   - That a logout of everyone happens at one instant for all: each subject is judged by itself.
 //   - The repetitions of a driver's own, and a minute's end of what is remembered for drivers: package
 //     session/sessiontest has cases for it.

@@ -63,7 +63,7 @@ type finding struct {
 func start(t testing.TB, e engine, s server, seed uint64, plant string) *game {
 	t.Helper()
 	g := &game{
-		t: t, engine: e, server: s, random: rand.New(rand.NewPCG(seed, 0)), faults: e.faults, limit: time.Minute,
+		t: t, engine: e, server: s, random: rand.New(rand.NewPCG(seed, 0)), faults: e.faults, limit: limit(),
 		planted: plant != "",
 		counts:  counts{faults: map[string]int{}, outcomes: map[string]int{}},
 	}
@@ -75,6 +75,14 @@ func start(t testing.TB, e engine, s server, seed uint64, plant string) *game {
 		g.processes = append(g.processes, p)
 	}
 	return g
+}
+
+// limit is how long the checker may take for a history: it takes some 100 MB more each second.
+func limit() time.Duration {
+	if *duration > 0 {
+		return time.Minute
+	}
+	return 10 * time.Second
 }
 
 // millis is a time between two, in ms.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	debug.SetMemoryLimit(1 << 30) // the checker leaves much behind, which need not stay
 	os.Exit(m.Run())
 }
 
