@@ -42,7 +42,7 @@ var planted = map[string]plant{
 	"a replica deaf to tokens":               {engine: "Redis, replicas", reach: hearing(deaf("t"), staleness)},
 	"a replica deaf to logouts of a subject": {engine: "Redis, replicas", reach: hearing(deaf("m"), staleness)},
 	"a replica deaf to logouts of everyone": {
-		engine: "Redis, replicas", reach: hearing(deaf("a"), staleness), game: func(g *game) { g.everyone = 3 },
+		engine: "Redis, replicas", reach: hearing(deaf("a"), staleness), game: func(g *game) { g.everyone = 10 },
 	},
 	"a replica that forgets its own logouts": {
 		engine: "Redis, replicas",
