@@ -25,6 +25,18 @@ func RedisNodes(tb testing.TB) (addrs []string) {
 	return addrs
 }
 
+// NewRedisNodes returns such a cluster of a test's own, which may move its slots.
+func NewRedisNodes(tb testing.TB) (addrs []string) {
+	tb.Helper()
+	for range 3 {
+		addrs = append(addrs, NewRedis(tb, "--cluster-enabled", "yes").Addr)
+	}
+	if err := joinNodes(addrs); err != nil {
+		tb.Fatalf("enginetest: Redis Cluster: %v", err)
+	}
+	return addrs
+}
+
 var (
 	nodes = [3]engine{
 		{name: "Redis Cluster, a node", start: startNode},
