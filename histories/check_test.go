@@ -45,14 +45,17 @@ func judge(history []operation, limit time.Duration) porcupine.CheckResult {
 	if tooLate(history) {
 		return porcupine.Illegal
 	}
-	if less := seen(history); len(less) < len(history) {
-		f := factsOf(less)
-		if porcupine.CheckOperationsTimeout(model(f), operations(f, less), limit/4) == porcupine.Ok {
-			return porcupine.Ok
-		}
+	explain := func(history []operation, limit time.Duration) porcupine.CheckResult {
+		f := factsOf(history)
+		return porcupine.CheckOperationsTimeout(model(f), operations(f, history), limit)
 	}
-	f := factsOf(history)
-	return porcupine.CheckOperationsTimeout(model(f), operations(f, history), limit)
+	if result := explain(history, limit/20); result != porcupine.Unknown { // as for most
+		return result
+	}
+	if less := seen(history); len(less) < len(history) && explain(less, limit/4) == porcupine.Ok {
+		return porcupine.Ok
+	}
+	return explain(history, limit)
 }
 
 // seen leaves out the calls of which nobody knows and that nobody needs to have seen: what they have made was never

@@ -32,7 +32,7 @@
 // promised of repeated calls is part of the proof.
 //
 // Nothing here fails because a machine is slow: a round does not go on before enough was asked, what has to come is
-// waited for, for minutes, and the checker may leave one history in ten undecided.
+// waited for, for minutes, and the checker may leave one history in five undecided.
 //
 // A logout of everyone belongs to the history of each subject.
 //
@@ -52,7 +52,7 @@
 // # What is not shown
 //
 //   - That no other history exists: those that happened are judged. One that takes the checker more than ten seconds
-//     (a minute in make histories) is counted as undecided, and more than one in ten fail the tests.
+//     (a minute in make histories) is counted as undecided, and more than one in five fail the tests.
 //   - That a logout of everyone happens at one instant for all: each subject is judged by itself.
 //   - The repetitions of a driver's own, and a minute's end of what is remembered for drivers: package
 //     session/sessiontest has cases for it.
