@@ -139,7 +139,7 @@ func (v *verifier) pairs() bool {
 // noKey is the reason for a token whose key is not among those that may have signed it, for an operator who compares
 // what it names with what there is.
 func (v *verifier) noKey(f *wire.Frame) *reason {
-	if first, _ := v.whose(f); first < v.own && v.own < len(v.trusts) {
+	if v.own < len(v.trusts) {
 		names := slices.Clone(v.issuers)
 		for _, other := range v.trusts[v.own:] {
 			names = append(names, other.by.Name)
